@@ -1,0 +1,98 @@
+/**
+ * What a person's own functions look like. A job file names them as `path/module.ts#export`.
+ * These types ship with the package: `import type { MapFunction } from "faultline"`.
+ */
+
+/** Where a function runs. */
+export interface FunctionContext {
+  readonly operator: string;
+  /** 0-based. */
+  readonly subtask: number;
+  readonly parallelism: number;
+  readonly attempt: number;
+}
+
+/** One record in, one record out. */
+export type MapFunction<In = unknown, Out = unknown> = (value: In, context: FunctionContext) => Out;
+/** One record in, any number out. */
+export type FlatMapFunction<In = unknown, Out = unknown> = (value: In, context: FunctionContext) => Iterable<Out>;
+/** Keeps a record when true. */
+export type FilterFunction<In = unknown> = (value: In, context: FunctionContext) => boolean;
+/** Record `index` (0-based, over all subtasks) of a generator source; must depend on its arguments alone, so that a replay makes the same record. */
+export type GeneratorFunction<Out = unknown> = (index: number, seed: number) => Out;
+/** The key of a HASH edge. Keys are compared by their JSON text. */
+export type KeyFunction<In = unknown> = (value: In) => string | number | boolean;
+/** Channel of a CUSTOM edge, from 0 to `channels − 1`. */
+export type PartitionerFunction<In = unknown> = (value: In, channels: number) => number;
+/** Folds the records of one window and key. */
+export interface AggregateFunction<In = unknown, Accumulator = unknown, Out = unknown> {
+  createAccumulator(): Accumulator;
+  add(accumulator: Accumulator, value: In): Accumulator;
+  merge?(a: Accumulator, b: Accumulator): Accumulator;
+  getResult(accumulator: Accumulator, window: { key: unknown; startMs: number; endMs: number }): Out;
+}
+
+/** Keyed process function: state and timers belong to the key of the record at hand. */
+export interface ProcessFunction<In = unknown, Out = unknown> {
+  open?(context: FunctionContext): void;
+  processElement(value: In, context: ProcessContext<Out>): void;
+  onTimer?(timestampMs: number, context: ProcessContext<Out>): void;
+}
+
+export interface ProcessContext<Out = unknown> extends FunctionContext {
+  readonly key: unknown;
+  /** Event time of the record, ms; `undefined` where the source gives none. */
+  readonly timestampMs: number | undefined;
+  readonly watermarkMs: number;
+  /** State of this key; any value that msgpack can carry. */
+  readonly state: { get(name: string): unknown; set(name: string, value: unknown): void; delete(name: string): void };
+  collect(value: Out): void;
+  sideOutput(name: string, value: unknown): void;
+  registerEventTimeTimer(timestampMs: number): void;
+  registerProcessingTimeTimer(timestampMs: number): void;
+}
+
+/** May take its time; the result replaces the record. */
+export type AsyncFunction<In = unknown, Out = unknown> = (value: In, context: FunctionContext) => Promise<Out>;
+
+/** Names of tensor types in the Open Inference Protocol v2. */
+export type TensorType =
+  | "BOOL"
+  | "UINT8"
+  | "UINT16"
+  | "UINT32"
+  | "UINT64"
+  | "INT8"
+  | "INT16"
+  | "INT32"
+  | "INT64"
+  | "FP16"
+  | "FP32"
+  | "FP64"
+  | "BYTES";
+
+export type TensorData =
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array
+  | readonly string[];
+
+/** One tensor. In `request` and `response` functions it is of one record: without the batch axis. */
+export interface Tensor {
+  readonly type: TensorType;
+  readonly shape: readonly number[];
+  readonly data: TensorData;
+}
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** The tensors to send for one record, by input name, without the batch axis. */
+export type RequestFunction<In = unknown> = (value: In) => Tensors;
+/** The record to go on with, from the record and the tensors that came back. */
+export type ResponseFunction<In = unknown, Out = unknown> = (value: In, outputs: Tensors) => Out;
