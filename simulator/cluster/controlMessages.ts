@@ -1,0 +1,116 @@
+/**
+ * What the coordinator and its workers (TaskManagers and service instances) say to each other, on one bidirectional gRPC stream a
+ * worker over the run's private socket. Both ends are always of one build, so the messages are these types, carried as msgpack.
+ */
+import type { JobSpec } from "../graph/jobFile";
+import type { Cause, InstancePhase, JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
+import type { ExecutionState } from "../graph/executionState";
+
+/** A file with the state of one subtask at one checkpoint. */
+export interface StateHandle {
+  /** Relative to the run's folder. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+/** Where the subtasks that a consumer reads from are. */
+export interface ProducerLocation {
+  readonly task: SubtaskName;
+  readonly attempt: number;
+  /** Name of the TaskManager; its data address is `dataAddress`. */
+  readonly process: ProcessName;
+  readonly dataAddress: string;
+}
+
+/** Flink's `TaskDeploymentDescriptor`. The TaskManager knows the job; this says which subtask, and where its producers are. */
+export interface TaskDeployment {
+  readonly task: SubtaskName;
+  readonly vertex: string;
+  readonly index: number;
+  readonly attempt: number;
+  readonly restore: { readonly checkpoint: number; readonly handle: StateHandle } | undefined;
+  /** For each input edge (index in the job graph), its producers in order of their subtask index. */
+  readonly inputs: readonly { readonly edge: number; readonly producers: readonly ProducerLocation[] }[];
+  /** Endpoints of the services that the task calls, as of now; changes are pushed. */
+  readonly endpoints: Readonly<Record<string, readonly ServiceEndpoint[]>>;
+}
+
+export interface ServiceEndpoint {
+  readonly instance: SubtaskName;
+  readonly attempt: number;
+  /** `127.0.0.1:PORT`. */
+  readonly address: string;
+  readonly token: string | undefined;
+}
+
+export type WorkerRole = "taskmanager" | "service";
+
+export type WorkerMessage =
+  | {
+      readonly kind: "hello";
+      readonly role: WorkerRole;
+      readonly process: ProcessName;
+      readonly pid: number;
+      /** TaskManagers: path of the socket that other TaskManagers read partitions from. */
+      readonly dataAddress?: string;
+      /** Service instances that meet a new coordinator: where they are in their life. */
+      readonly instance?: { readonly instance: SubtaskName; readonly attempt: number; readonly phase: InstancePhase; readonly address?: string; readonly device?: string };
+    }
+  | { readonly kind: "heartbeat" }
+  | { readonly kind: "taskState"; readonly task: SubtaskName; readonly attempt: number; readonly state: ExecutionState; readonly cause?: Cause; /** A producer could not be reached: not this task's own fault. */ readonly producer?: SubtaskName }
+  /** A source subtask has no more records (it has not finished: the final checkpoint comes first). */
+  | { readonly kind: "endOfData"; readonly task: SubtaskName; readonly attempt: number }
+  | {
+      readonly kind: "instancePhase";
+      readonly instance: SubtaskName;
+      readonly attempt: number;
+      readonly phase: InstancePhase;
+      readonly device?: string;
+      readonly address?: string;
+      readonly previousPhaseMs?: number;
+      readonly loadDelayMs?: number;
+    }
+  /** The instance cannot go on (model missing, not ONNX, device lost, out of memory); its process ends by itself. */
+  | { readonly kind: "instanceFailed"; readonly instance: SubtaskName; readonly attempt: number; readonly cause: Cause }
+  | {
+      readonly kind: "checkpointAck";
+      readonly checkpoint: number;
+      readonly task: SubtaskName;
+      readonly attempt: number;
+      readonly handle: StateHandle;
+      readonly alignmentMs: number;
+      /** Source subtasks: records emitted so far. */
+      readonly sourceOffset?: number;
+    }
+  | { readonly kind: "checkpointDeclined"; readonly checkpoint: number; readonly task: SubtaskName; readonly attempt: number; readonly cause: Cause }
+  /** Something for the journal that only the worker sees: metrics, retries, commits, logs. */
+  | { readonly kind: "journal"; readonly at: number; readonly body: JournalEventBody };
+
+export type CoordinatorMessage =
+  | { readonly kind: "welcome"; readonly job: JobSpec; readonly heartbeatIntervalMs: number; readonly metricsIntervalMs: number; readonly serviceToken: string }
+  | { readonly kind: "deploy"; readonly deployments: readonly TaskDeployment[] }
+  | { readonly kind: "cancel"; readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[] }
+  /** To the TaskManagers of source subtasks: emit the barrier. `final`: no data follows it (all sources are at their end, or the job stops). */
+  | { readonly kind: "triggerCheckpoint"; readonly checkpoint: number; readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[]; readonly final: boolean }
+  /** Commit what was prepared for this checkpoint (two-phase sinks). After a `final` one, tasks finish. */
+  | { readonly kind: "checkpointComplete"; readonly checkpoint: number; readonly final: boolean }
+  | { readonly kind: "checkpointAborted"; readonly checkpoint: number }
+  | { readonly kind: "endpoints"; readonly service: string; readonly instances: readonly ServiceEndpoint[] }
+  /** Service instances: stop taking new calls, finish those under way, then exit. */
+  | { readonly kind: "drain" }
+  | { readonly kind: "shutdown" };
+
+/** Calls of people and tools on a run (`inject`, `stop`, …), unary on the same socket. */
+export type RunRequest =
+  | { readonly kind: "status" }
+  | { readonly kind: "inject"; readonly fault: string; readonly target: string; readonly parameters: Readonly<Record<string, unknown>> }
+  | { readonly kind: "heal" }
+  | { readonly kind: "stop"; readonly mode: "drain" | "cancel" }
+  | { readonly kind: "checkpoint"; readonly savepoint?: string }
+  | { readonly kind: "scale"; readonly service: string; readonly parallelism: number };
+
+export type RunReply =
+  | { readonly kind: "ok"; readonly detail?: Readonly<Record<string, unknown>> }
+  | { readonly kind: "error"; readonly cause: Cause };
