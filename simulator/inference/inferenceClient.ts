@@ -3,7 +3,7 @@
  * (`deployment: embedded`). One interface, so that the operator does not know which.
  */
 import type { RpcMetrics, SubtaskName } from "../observe/journalEvent";
-import type { Tensors } from "../operators/functions";
+import type { Tensors } from "../core/tensor";
 
 export interface InferenceCallOptions {
   /** Milliseconds from now until the call fails with FL3009, all retries included. */

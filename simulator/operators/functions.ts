@@ -2,6 +2,9 @@
  * What a person's own functions look like. A job file names them as `path/module.ts#export`.
  * These types ship with the package: `import type { MapFunction } from "faultline"`.
  */
+import type { Tensors } from "../core/tensor";
+
+export type { Tensor, TensorData, Tensors, TensorType } from "../core/tensor";
 
 /** Where a function runs. */
 export interface FunctionContext {
@@ -54,43 +57,6 @@ export interface ProcessContext<Out = unknown> extends FunctionContext {
 
 /** May take its time; the result replaces the record. */
 export type AsyncFunction<In = unknown, Out = unknown> = (value: In, context: FunctionContext) => Promise<Out>;
-
-/** Names of tensor types in the Open Inference Protocol v2. */
-export type TensorType =
-  | "BOOL"
-  | "UINT8"
-  | "UINT16"
-  | "UINT32"
-  | "UINT64"
-  | "INT8"
-  | "INT16"
-  | "INT32"
-  | "INT64"
-  | "FP16"
-  | "FP32"
-  | "FP64"
-  | "BYTES";
-
-export type TensorData =
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Float32Array
-  | Float64Array
-  | readonly string[];
-
-/** One tensor. In `request` and `response` functions it is of one record: without the batch axis. */
-export interface Tensor {
-  readonly type: TensorType;
-  readonly shape: readonly number[];
-  readonly data: TensorData;
-}
-export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** The tensors to send for one record, by input name, without the batch axis. */
 export type RequestFunction<In = unknown> = (value: In) => Tensors;
