@@ -1,0 +1,52 @@
+/**
+ * Starting a run and talking to it: what the command line and the extension stand on.
+ */
+import type { JournalEvent } from "../observe/journalEvent";
+import type { Deployment } from "../graph/jobFile";
+
+/** A fault to inject, now or on a trigger. Names and parameters as in the catalogue of faults. */
+export interface FaultRequest {
+  readonly fault: string;
+  /** `service:langid#1`, `taskmanager:0`, `coordinator`, `task:VERTEX#INDEX`, …; `*` for any. */
+  readonly target: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+export interface StartRunOptions {
+  readonly jobFile: string;
+  /** The run's folder; a new one below {@link stateDirectory} when not given. */
+  readonly directory?: string;
+  /** Overrides `deployment` of every service of the job. */
+  readonly deployment?: Deployment;
+  /** Node to run the processes with; `process.execPath` when not given (in an editor's Electron with ELECTRON_RUN_AS_NODE). */
+  readonly node?: string;
+}
+
+export interface RunSummary {
+  readonly id: string;
+  readonly job: string;
+  readonly state: string;
+  readonly directory: string;
+  readonly jobFile: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+}
+
+/** A run that is going on or is over. Letting go of it (`dispose`) does not end one that somebody else owns. */
+export interface Run {
+  readonly id: string;
+  readonly directory: string;
+  /** True where this process started the run: when this process ends, the run ends. */
+  readonly owned: boolean;
+  /** The journal from its first event on, then live, until the run ends or `signal` aborts. */
+  events(signal?: AbortSignal): AsyncIterable<JournalEvent>;
+  /** Resolves when the fault was injected; rejects with a FaultlineError (FL1030–FL1033) when it cannot act. */
+  inject(request: FaultRequest): Promise<void>;
+  heal(): Promise<void>;
+  /** `drain`: sources stop, everything is flushed and committed; `cancel`: at once, nothing more is committed. */
+  stop(mode: "drain" | "cancel"): Promise<void>;
+  scale(service: string, parallelism: number): Promise<void>;
+  /** Resolves when every process of the run is gone. */
+  readonly ended: Promise<{ readonly state: string; readonly exitCode: number }>;
+  dispose(): Promise<void>;
+}
