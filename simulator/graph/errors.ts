@@ -96,7 +96,13 @@ export class FaultlineError extends Error {
     this.problems = [problem, ...more];
   }
 
-  static of(code: ErrorCode, message: string, hint?: string, location?: ErrorLocation, cause?: unknown): FaultlineError {
+  static of(
+    code: ErrorCode,
+    message: string,
+    hint?: string,
+    location?: ErrorLocation,
+    cause?: unknown,
+  ): FaultlineError {
     return new FaultlineError({ code, message, hint, location }, [], cause);
   }
 }

@@ -3,15 +3,7 @@
  * Source: Flink's `ExecutionState` and `JobStatus`.
  */
 export type ExecutionState =
-  | "CREATED"
-  | "SCHEDULED"
-  | "DEPLOYING"
-  | "INITIALIZING"
-  | "RUNNING"
-  | "FINISHED"
-  | "CANCELING"
-  | "CANCELED"
-  | "FAILED";
+  "CREATED" | "SCHEDULED" | "DEPLOYING" | "INITIALIZING" | "RUNNING" | "FINISHED" | "CANCELING" | "CANCELED" | "FAILED";
 
 export type JobState =
   | "INITIALIZING"

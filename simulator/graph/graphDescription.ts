@@ -2,7 +2,7 @@
  * A job graph as JSON: what `faultline graph --format json` prints, what the journal holds, and what the pictures are drawn from.
  * The field names are a contract; fields may be added.
  */
-import type { DistributionPattern, PartitionType, ShipStrategy } from "./jobFile";
+import type { DistributionPattern, PartitionType } from "./jobFile";
 
 export interface GraphDescription {
   readonly name: string;
@@ -41,7 +41,8 @@ export interface EdgeDescription {
   readonly target: string;
   readonly partitionType: PartitionType | "UNDEFINED";
   readonly pattern: DistributionPattern;
-  readonly shipStrategy: ShipStrategy | string;
+  /** Ship strategy as the plan prints it, `HASH[a, b]` included. */
+  readonly shipStrategy: string;
   /** Partition type or pattern were derived, not read. */
   readonly derived?: boolean;
 }

@@ -6,15 +6,7 @@
  */
 
 /** Flink's `StreamPartitioner`s by the names that its plans print. */
-export type ShipStrategy =
-  | "FORWARD"
-  | "RESCALE"
-  | "REBALANCE"
-  | "SHUFFLE"
-  | "HASH"
-  | "BROADCAST"
-  | "GLOBAL"
-  | "CUSTOM";
+export type ShipStrategy = "FORWARD" | "RESCALE" | "REBALANCE" | "SHUFFLE" | "HASH" | "BROADCAST" | "GLOBAL" | "CUSTOM";
 
 /** Flink's `ResultPartitionType`. */
 export type PartitionType =
@@ -171,7 +163,12 @@ export interface SourceSpec {
 
 export type WindowSpec =
   | { readonly kind: "tumbling"; readonly sizeMs: number; readonly time: "event" | "processing" }
-  | { readonly kind: "sliding"; readonly sizeMs: number; readonly slideMs: number; readonly time: "event" | "processing" }
+  | {
+      readonly kind: "sliding";
+      readonly sizeMs: number;
+      readonly slideMs: number;
+      readonly time: "event" | "processing";
+    }
   | { readonly kind: "session"; readonly gapMs: number; readonly time: "event" | "processing" }
   | { readonly kind: "count"; readonly size: number };
 
@@ -208,7 +205,13 @@ export type OperatorKind =
   | { readonly kind: "flatMap"; readonly function: FunctionRef }
   | { readonly kind: "filter"; readonly function: FunctionRef }
   | { readonly kind: "process"; readonly function: FunctionRef }
-  | { readonly kind: "async"; readonly function: FunctionRef; readonly capacity: number; readonly timeoutMs: number; readonly ordered: boolean }
+  | {
+      readonly kind: "async";
+      readonly function: FunctionRef;
+      readonly capacity: number;
+      readonly timeoutMs: number;
+      readonly ordered: boolean;
+    }
   | { readonly kind: "window"; readonly window: WindowSpec; readonly aggregate: "count" | FunctionRef }
   | { readonly kind: "union" }
   | { readonly kind: "rpc"; readonly rpc: RpcSpec }
@@ -231,7 +234,8 @@ export interface OperatorBase {
 export type OperatorSpec = OperatorBase & OperatorKind;
 
 /** How the key of a HASH edge is read: a field of the record, or a function of it. */
-export type KeySelector = { readonly kind: "field"; readonly field: string } | { readonly kind: "function"; readonly function: FunctionRef };
+export type KeySelector =
+  { readonly kind: "field"; readonly field: string } | { readonly kind: "function"; readonly function: FunctionRef };
 
 export interface EdgeSpec {
   readonly from: string;
