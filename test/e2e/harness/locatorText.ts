@@ -1,0 +1,17 @@
+/** Text as a locator takes it. */
+
+/** Matches this text and nothing else, apart from space around it. */
+export function exactly(text: string): RegExp {
+  return new RegExp(`^\\s*${escape(text)}\\s*$`);
+}
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+export type TextMatch = string | RegExp;
+
+/** A string is looked for as a part, without regard to case, as locators do. */
+export function matches(text: string, wanted: TextMatch): boolean {
+  return typeof wanted === "string" ? text.toLowerCase().includes(wanted.toLowerCase()) : wanted.test(text);
+}
