@@ -1,0 +1,74 @@
+/** The extension's entry: everything that is registered, on one page. What is behind it is loaded when it is needed. */
+import * as vscode from "vscode";
+import { registerCommands } from "./commandRegistry";
+import { JobGraphPanels } from "./graph/jobGraphPanels";
+import { JobFileDiagnostics } from "./jobFile/jobFileDiagnostics";
+import { RUNS_VIEW } from "./manifest/manifest";
+import { RecoveryReports } from "./report/recoveryReport";
+import { FailureInjector } from "./runs/injectFailure";
+import { RunCommands } from "./runs/runCommands";
+import { RunStatusItem } from "./runs/runStatusItem";
+import { RunStore } from "./runs/runStore";
+import { RunTree, isRunTreeNode } from "./runs/runTree";
+import { readSetting } from "./setting";
+
+let runs: RunStore | undefined;
+
+export function activate(context: vscode.ExtensionContext): void {
+  const { extensionUri, workspaceState } = context;
+  const log = vscode.window.createOutputChannel("Faultline", { log: true });
+  const store = (runs = new RunStore(log));
+  const panels = new JobGraphPanels({ extensionUri, runs: store, log }, workspaceState);
+  const injector = new FailureInjector(store, workspaceState, log);
+  const reports = new RecoveryReports(store);
+  const tree = new RunTree(store);
+  const commands = new RunCommands(store, panels);
+
+  context.subscriptions.push(
+    log,
+    store,
+    panels,
+    reports,
+    tree,
+    new RunStatusItem(store),
+    new JobFileDiagnostics(),
+    vscode.window.registerTreeDataProvider(RUNS_VIEW, tree),
+    store.onDidChange((change) => {
+      if (change.kind !== "ended" || !change.session.live || !readSetting("faultline.report.openWhenRunEnds")) return;
+      void vscode.commands.executeCommand("faultline.openReport", change.session.id);
+    }),
+    registerCommands(
+      {
+        "faultline.openJobGraph": (clicked) => commands.openGraph(clicked),
+        "faultline.runJob": (clicked) => commands.run(clicked),
+        "faultline.stopRun": (clicked) => commands.stop(clicked, "drain"),
+        "faultline.cancelRun": (clicked) => commands.stop(clicked, "cancel"),
+        "faultline.injectFailure": (request) =>
+          injector.inject(
+            isRunTreeNode(request)
+              ? { runId: request.runId, target: "target" in request ? request.target : undefined }
+              : (request ?? { runId: panels.active?.runId }),
+          ),
+        "faultline.repeatLastFailure": () => injector.repeatLast(),
+        "faultline.killServiceInstance": () => injector.killServiceInstance(),
+        "faultline.healAll": (clicked) => injector.healAll(typeof clicked === "string" ? clicked : clicked?.runId),
+        "faultline.openReport": async (clicked) => {
+          const runId = await commands.reportRunId(clicked);
+          if (runId !== undefined) await reports.open(runId);
+        },
+        "faultline.openJobFile": (clicked) => commands.openJobFile(clicked),
+        "faultline.openRunFolder": (clicked) => commands.openRunFolder(clicked),
+        "faultline.openRun": () => commands.openRun(),
+        "faultline.refreshRuns": () => tree.refresh(),
+        "faultline.showRunActions": () => commands.showActions(),
+        "faultline.showLog": () => log.show(),
+      },
+      log,
+    ),
+  );
+}
+
+/** Runs end with the window that started them. */
+export async function deactivate(): Promise<void> {
+  await runs?.stopOwned();
+}

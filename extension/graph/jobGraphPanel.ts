@@ -1,0 +1,283 @@
+/**
+ * One graph view: tells it the graph, the problems and the run (see `webview/protocol.ts`), and does what it asks for.
+ *
+ * The view is not kept while it is hidden. It says `ready` when it is there again, and gets the picture of that moment.
+ */
+import * as vscode from "vscode";
+import { formatProblem } from "../../simulator/graph/errors";
+import type { HostMessage, ViewMessage, ViewMessageOf } from "../../webview/protocol";
+import { DisposableList } from "../disposableList";
+import { JOB_GRAPH_VIEW_TYPE } from "../manifest/manifest";
+import { problemOf } from "../personMessage";
+import { FAULT_CHOICES } from "../runs/faultChoices";
+import type { RunSession } from "../runs/runSession";
+import { type RunStore, jobName } from "../runs/runStore";
+import { openElement, openLocation } from "./elementLocation";
+import { saveExport } from "./exportPicture";
+import { graphBundle, jobGraphHtml } from "./jobGraphHtml";
+import { type JobGraphSource, graphOfDocument, openJobDocument, sourceKey } from "./jobGraphSource";
+
+const QUIET_MS = 150;
+
+export interface JobGraphServices {
+  readonly extensionUri: vscode.Uri;
+  readonly runs: RunStore;
+  readonly log: vscode.LogOutputChannel;
+}
+
+export class JobGraphPanel implements vscode.Disposable {
+  private readonly disposables = new DisposableList();
+  private readonly closed = new vscode.EventEmitter<void>();
+  readonly onDidClose = this.closed.event;
+  /** The view listens; false while it is hidden or loading. */
+  private ready = false;
+  private session: RunSession | undefined;
+  private sessionListeners: DisposableList | undefined;
+  private drawTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly panel: vscode.WebviewPanel,
+    readonly source: JobGraphSource,
+    private readonly services: JobGraphServices,
+  ) {
+    const { extensionUri, runs } = services;
+    panel.iconPath = {
+      light: vscode.Uri.joinPath(extensionUri, "extension", "icons", "job-file-light.svg"),
+      dark: vscode.Uri.joinPath(extensionUri, "extension", "icons", "job-file-dark.svg"),
+    };
+    panel.webview.options = { enableScripts: true, localResourceRoots: [graphBundle(extensionUri)] };
+    this.disposables.push(this.closed);
+    this.disposables.push(panel.onDidDispose(() => this.dispose()));
+    this.disposables.push(panel.onDidChangeViewState(() => (this.ready &&= panel.visible)));
+    this.disposables.push(panel.webview.onDidReceiveMessage((message: ViewMessage) => void this.answer(message)));
+    this.disposables.push(vscode.workspace.onDidChangeTextDocument(({ document }) => this.documentChanged(document)));
+    this.disposables.push(vscode.workspace.onDidGrantWorkspaceTrust(() => void this.sendGraph()));
+    this.disposables.push(runs.onDidChange((change) => this.runsChanged(change)));
+    const known = source.kind === "run" ? runs.get(source.runId) : runs.latestOf(source.uri.fsPath);
+    if (known !== undefined) this.attach(known);
+    panel.webview.html = jobGraphHtml(panel.webview, extensionUri, panel.title);
+  }
+
+  static create(source: JobGraphSource, title: string, services: JobGraphServices, preserveFocus: boolean): JobGraphPanel {
+    const panel = vscode.window.createWebviewPanel(
+      JOB_GRAPH_VIEW_TYPE,
+      title,
+      { viewColumn: vscode.ViewColumn.Beside, preserveFocus },
+      { enableScripts: true, localResourceRoots: [graphBundle(services.extensionUri)] },
+    );
+    return new JobGraphPanel(panel, source, services);
+  }
+
+  get key(): string {
+    return sourceKey(this.source);
+  }
+
+  get active(): boolean {
+    return this.panel.active;
+  }
+
+  /** The run that is laid over the graph. */
+  get runId(): string | undefined {
+    return this.session?.id;
+  }
+
+  reveal(preserveFocus: boolean): void {
+    this.panel.reveal(undefined, preserveFocus);
+  }
+
+  dispose(): void {
+    clearTimeout(this.drawTimer);
+    this.sessionListeners?.dispose();
+    this.closed.fire();
+    this.disposables.dispose();
+    this.panel.dispose();
+  }
+
+  private send(message: HostMessage): void {
+    // What is sent to a view that does not listen is lost; it gets the whole picture when it does.
+    if (this.ready) void this.panel.webview.postMessage(message);
+  }
+
+  private async sendPicture(): Promise<void> {
+    await this.sendGraph();
+    this.sendRun();
+    this.send({ kind: "faults", faults: FAULT_CHOICES });
+  }
+
+  private async sendGraph(): Promise<void> {
+    const { session, source } = this;
+    if (session !== undefined && (session.active || source.kind === "run")) {
+      const graph = session.view.graph;
+      if (graph === undefined) return;
+      this.send({ kind: "graph", graph, title: session.job, openable: session.jobFile !== "", runnable: false, editable: false });
+      this.send({ kind: "problems", title: session.job, problems: [] });
+      return;
+    }
+    if (source.kind === "run") return;
+    const title = jobName(source.uri.path);
+    try {
+      const { graph, problems } = await graphOfDocument(await openJobDocument(source.uri));
+      if (graph !== undefined) {
+        const runBlocked = this.runBlocked();
+        const runnable = runBlocked === undefined;
+        this.send({ kind: "graph", graph, title, openable: true, runnable, runBlocked, editable: false });
+      }
+      this.send({ kind: "problems", title, problems });
+    } catch (error) {
+      this.send({ kind: "problems", title, problems: [problemOf(error)] });
+    }
+  }
+
+  private runBlocked(): string | undefined {
+    if (!vscode.workspace.isTrusted) return "Jobs run only in a trusted workspace.";
+    if (this.source.kind === "jobFile" && this.source.uri.scheme !== "file") return "Jobs run only from files on a disk.";
+    return undefined;
+  }
+
+  private sendRun(): void {
+    const { session } = this;
+    if (session === undefined) return;
+    const { id, job, startedAt } = session;
+    this.send({ kind: "runStarted", run: { id, job, startedAt, live: session.live } });
+    this.sendSnapshot();
+    if (session.endedAs !== undefined) this.sendEnd(session);
+  }
+
+  private sendSnapshot(): void {
+    if (this.session !== undefined) this.send({ kind: "snapshot", run: this.session.id, ...this.session.snapshot() });
+  }
+
+  private sendEnd(session: RunSession): void {
+    this.send({ kind: "runEnded", run: session.id, state: session.endedAs ?? "UNKNOWN", report: true });
+  }
+
+  private documentChanged(document: vscode.TextDocument): void {
+    if (this.source.kind !== "jobFile" || document.uri.toString() !== this.source.uri.toString()) return;
+    clearTimeout(this.drawTimer);
+    this.drawTimer = setTimeout(() => void this.sendGraph(), QUIET_MS);
+  }
+
+  private runsChanged(change: Parameters<Parameters<RunStore["onDidChange"]>[0]>[0]): void {
+    switch (change.kind) {
+      case "starting":
+        if (this.shows(change.jobFile)) this.send({ kind: "runStarting" });
+        return;
+      case "startFailed":
+        if (this.shows(change.jobFile)) this.send({ kind: "runFailed", problem: problemOf(change.error) });
+        return;
+      case "opened":
+        if (this.source.kind === "run" ? change.session.id === this.source.runId : this.shows(change.session.jobFile)) {
+          this.attach(change.session);
+          this.sendRun();
+        }
+        return;
+      case "ended":
+        return;
+    }
+  }
+
+  private shows(jobFile: string): boolean {
+    return this.source.kind === "jobFile" && this.source.uri.fsPath === jobFile;
+  }
+
+  private attach(session: RunSession): void {
+    this.sessionListeners?.dispose();
+    this.session = session;
+    const listeners = new DisposableList();
+    this.sessionListeners = listeners;
+    let graph = session.view.graph;
+    listeners.push(
+      session.onDidAddEvents(({ from, events }) => {
+        if (graph === undefined && session.view.graph !== undefined) {
+          graph = session.view.graph;
+          void this.sendGraph();
+        }
+        this.send({ kind: "events", run: session.id, from, events });
+      }),
+    );
+    listeners.push(
+      session.onDidEnd(() => {
+        this.sendEnd(session);
+        void this.sendGraph();
+      }),
+    );
+  }
+
+  private async answer(message: ViewMessage): Promise<void> {
+    try {
+      await this.do(message);
+    } catch (error) {
+      const problem = problemOf(error);
+      this.services.log.error(`${message.kind}: ${formatProblem(problem)}`);
+      this.send({ kind: "notice", severity: "error", text: problem.hint ? `${problem.message} ${problem.hint}` : problem.message });
+    }
+  }
+
+  private async do(message: ViewMessage): Promise<void> {
+    const { session } = this;
+    switch (message.kind) {
+      case "ready":
+        this.ready = true;
+        return this.sendPicture();
+      case "run":
+        if (this.source.kind === "jobFile") await vscode.commands.executeCommand("faultline.runJob", this.source.uri);
+        return;
+      case "stop":
+        return session?.stop(message.mode);
+      case "inject":
+        return this.inject(message);
+      case "heal":
+        return session?.heal();
+      case "scale":
+        return session?.scale(message.service, message.parallelism);
+      case "openElement":
+        return openElement(this.jobFileUri(), message.element);
+      case "openProblem":
+        return openLocation(this.jobFileUri(), message.problem.location);
+      case "openReport":
+        if (session !== undefined) await vscode.commands.executeCommand("faultline.openReport", session.id);
+        return;
+      case "exportSvg":
+        return saveExport(message.name, "svg", Buffer.from(message.data, "utf8"), this.jobFileUri());
+      case "exportPng":
+        return saveExport(message.name, "png", Buffer.from(message.data, "base64"), this.jobFileUri());
+      case "copy":
+        return vscode.env.clipboard.writeText(message.text);
+      case "resync":
+        return this.sendSnapshot();
+      case "listRuns":
+        return this.sendRuns();
+      case "compareWith":
+        return this.sendCompared(message.run);
+      case "viewError":
+        this.services.log.error(`Job graph: ${message.message}`);
+        return;
+      default:
+        return;
+    }
+  }
+
+  private async inject({ target, fault, parameters }: ViewMessageOf<"inject">): Promise<void> {
+    if (this.session === undefined) return;
+    await vscode.commands.executeCommand("faultline.injectFailure", { runId: this.session.id, target, fault, parameters });
+  }
+
+  private jobFileUri(): vscode.Uri | undefined {
+    if (this.source.kind === "jobFile") return this.source.uri;
+    const file = this.session?.jobFile;
+    return file === undefined || file === "" ? undefined : vscode.Uri.file(file);
+  }
+
+  private async sendRuns(): Promise<void> {
+    const file = this.jobFileUri()?.fsPath;
+    const runs = (await this.services.runs.list()).filter(({ id, jobFile }) => jobFile === file && id !== this.session?.id);
+    this.send({ kind: "runs", runs: runs.map(({ id, job, startedAt }) => ({ id, job, startedAt, live: false })) });
+  }
+
+  private async sendCompared(runId: string): Promise<void> {
+    const other = await this.services.runs.open(runId);
+    if (!other.active) await other.ended;
+    const { id, job, startedAt } = other;
+    this.send({ kind: "compared", run: { id, job, startedAt, live: false }, events: other.snapshot().events });
+  }
+}

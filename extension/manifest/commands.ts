@@ -1,0 +1,107 @@
+/**
+ * Every command of the extension, once: what the manifest says of it and what its handler is called with.
+ *
+ * The manifest's `contributes.commands` is written from here (`scripts/writeManifest.ts`), and `registerCommands` takes a
+ * handler for each, so that a command without a handler, or a handler without a command, does not compile.
+ */
+export interface CommandContribution {
+  readonly title: string;
+  /** A codicon, `$(name)`. */
+  readonly icon?: string;
+  /** When it can be used; shown disabled otherwise. */
+  readonly enablement?: string;
+  /** When the palette lists it; absent is always, `false` is never (a command that needs what was clicked). */
+  readonly palette?: string;
+  /** Shorter title where the surroundings say the rest. */
+  readonly shortTitle?: string;
+}
+
+export const JOB_FILE_OPEN = "resourceFilename =~ /\\.faultline\\.json$/";
+const TRUSTED = "isWorkspaceTrusted";
+/** Set while at least one run is going on that can be reached from here. */
+export const RUN_ACTIVE = "faultline.runActive";
+
+export const COMMANDS = {
+  "faultline.openJobGraph": {
+    title: "Open Job Graph",
+    shortTitle: "Graph",
+    icon: "$(type-hierarchy-sub)",
+  },
+  "faultline.runJob": {
+    title: "Run Job",
+    shortTitle: "Run",
+    icon: "$(play)",
+    enablement: TRUSTED,
+  },
+  "faultline.stopRun": {
+    title: "Stop Run",
+    shortTitle: "Stop",
+    icon: "$(debug-stop)",
+    palette: RUN_ACTIVE,
+  },
+  "faultline.cancelRun": {
+    title: "Cancel Run Without Draining",
+    icon: "$(close-all)",
+    palette: RUN_ACTIVE,
+  },
+  "faultline.injectFailure": {
+    title: "Inject Failure…",
+    icon: "$(zap)",
+    enablement: TRUSTED,
+    palette: RUN_ACTIVE,
+  },
+  "faultline.repeatLastFailure": {
+    title: "Repeat Last Failure",
+    icon: "$(debug-restart)",
+    enablement: TRUSTED,
+    palette: RUN_ACTIVE,
+  },
+  "faultline.killServiceInstance": {
+    title: "Kill Service Instance…",
+    enablement: TRUSTED,
+    palette: RUN_ACTIVE,
+  },
+  "faultline.healAll": {
+    title: "Heal All Failures",
+    icon: "$(pulse)",
+    palette: RUN_ACTIVE,
+  },
+  "faultline.openReport": {
+    title: "Open Recovery Report",
+    shortTitle: "Report",
+    icon: "$(graph-line)",
+  },
+  "faultline.openJobFile": {
+    title: "Open Job File",
+    icon: "$(go-to-file)",
+    palette: "false",
+  },
+  "faultline.openRunFolder": {
+    title: "Reveal Run Folder",
+    icon: "$(folder-opened)",
+    palette: "false",
+  },
+  "faultline.openRun": {
+    title: "Open Run…",
+  },
+  "faultline.refreshRuns": {
+    title: "Refresh Runs",
+    icon: "$(refresh)",
+    palette: "false",
+  },
+  "faultline.showRunActions": {
+    title: "Show Run Actions",
+    palette: RUN_ACTIVE,
+  },
+  "faultline.showLog": {
+    title: "Show Log",
+    icon: "$(output)",
+  },
+} as const satisfies Readonly<Record<`faultline.${string}`, CommandContribution>>;
+
+export type CommandId = keyof typeof COMMANDS;
+
+export const COMMAND_IDS = Object.keys(COMMANDS) as readonly CommandId[];
+
+/** Category of all commands, in front of their titles in the palette. */
+export const COMMAND_CATEGORY = "Faultline";

@@ -1,0 +1,84 @@
+/**
+ * The extension's part of package.json, made from the tables beside this file. `scripts/writeManifest.ts` writes it, and a
+ * test holds that what is written is what is here.
+ */
+import { COMMANDS, COMMAND_CATEGORY, type CommandContribution, type CommandId } from "./commands";
+import { MENUS } from "./menus";
+import { SETTINGS } from "./settings";
+
+/** The language of job files: JSON with comments, with a name of its own so that the extension wakes up for nothing else. */
+export const JOB_FILE_LANGUAGE = "faultline-job";
+export const JOB_GRAPH_VIEW_TYPE = "faultline.jobGraph";
+export const REPORT_VIEW_TYPE = "faultline.report";
+export const RUNS_VIEW = "faultline.runs";
+
+export const MANIFEST = {
+  icon: "extension/icon.png",
+  galleryBanner: { color: "#1b1f27", theme: "dark" },
+  categories: ["Visualization", "Debuggers", "Testing", "Data Science", "Machine Learning"],
+  keywords: ["flink", "stream processing", "inference", "fault injection", "chaos"],
+  activationEvents: [`onLanguage:${JOB_FILE_LANGUAGE}`, `onWebviewPanel:${JOB_GRAPH_VIEW_TYPE}`],
+  capabilities: {
+    untrustedWorkspaces: {
+      supported: "limited",
+      description:
+        "Job graphs and the reports of past runs are shown. Jobs are not run, because a job runs the code and the models of its folder.",
+      restrictedConfigurations: ["faultline.run.node"],
+    },
+    virtualWorkspaces: {
+      supported: "limited",
+      description: "Job graphs are shown. Jobs run only from files on a disk.",
+    },
+  },
+  contributes: {
+    languages: [
+      {
+        id: JOB_FILE_LANGUAGE,
+        aliases: ["Faultline Job"],
+        filenamePatterns: ["*.faultline.json"],
+        configuration: "./extension/language-configuration.json",
+        icon: { light: "./extension/icons/job-file-light.svg", dark: "./extension/icons/job-file-dark.svg" },
+      },
+    ],
+    grammars: [
+      {
+        language: JOB_FILE_LANGUAGE,
+        scopeName: "source.json.comments.faultline-job",
+        path: "./extension/faultline-job.tmLanguage.json",
+      },
+    ],
+    jsonLanguageParticipants: [{ languageId: JOB_FILE_LANGUAGE, comments: true }],
+    jsonValidation: [{ fileMatch: "*.faultline.json", url: "./dist/schemas/job-file.schema.json" }],
+    commands: (Object.entries(COMMANDS) as [CommandId, CommandContribution][]).map(
+      ([command, { title, shortTitle, icon, enablement }]) => ({
+        command,
+        title,
+        ...(shortTitle === undefined ? {} : { shortTitle }),
+        category: COMMAND_CATEGORY,
+        ...(icon === undefined ? {} : { icon }),
+        ...(enablement === undefined ? {} : { enablement }),
+      }),
+    ),
+    menus: MENUS,
+    viewsContainers: {
+      activitybar: [{ id: "faultline", title: "Faultline", icon: "extension/icons/activity-bar.svg" }],
+    },
+    views: {
+      faultline: [{ id: RUNS_VIEW, name: "Runs", icon: "extension/icons/activity-bar.svg", contextualTitle: "Faultline" }],
+    },
+    viewsWelcome: [
+      {
+        view: RUNS_VIEW,
+        contents: "No job has been run yet. Open a job file (*.faultline.json) and run it.\n[Run Job](command:faultline.runJob)",
+        when: "isWorkspaceTrusted",
+      },
+      {
+        view: RUNS_VIEW,
+        contents:
+          "Jobs run only in a trusted workspace. Job graphs and past runs are shown.\n[Manage Workspace Trust](command:workbench.trust.manage)",
+        when: "!isWorkspaceTrusted",
+      },
+    ],
+    configuration: { title: "Faultline", properties: SETTINGS },
+  },
+} as const;

@@ -1,0 +1,41 @@
+/** Where the commands appear. Groups follow VS Code's own: `navigation` and `inline` are icons, the others are sections. */
+import { COMMANDS, type CommandContribution, type CommandId, JOB_FILE_OPEN } from "./commands";
+
+export interface MenuItem {
+  readonly command: CommandId;
+  readonly when?: string;
+  readonly group?: string;
+}
+
+const ON_RUNS_VIEW = "view == faultline.runs";
+/** Kinds of tree items, as `contextValue`: `run.live`, `run.past`, `task.live`, `instance.live`, `process.live`, … */
+const item = (pattern: string): string => `${ON_RUNS_VIEW} && viewItem =~ /${pattern}/`;
+
+export const MENUS: Readonly<Record<string, readonly MenuItem[]>> = {
+  commandPalette: (Object.entries(COMMANDS) as [CommandId, CommandContribution][])
+    .filter(([, { palette }]) => palette !== undefined)
+    .map(([command, { palette }]) => ({ command, when: palette })),
+  "editor/title": [
+    { command: "faultline.openJobGraph", when: JOB_FILE_OPEN, group: "navigation@1" },
+    { command: "faultline.openReport", when: `${JOB_FILE_OPEN} && faultline.hasRuns`, group: "faultline@1" },
+  ],
+  "editor/title/run": [{ command: "faultline.runJob", when: `${JOB_FILE_OPEN} && !isInDiffEditor`, group: "navigation@0" }],
+  "explorer/context": [
+    { command: "faultline.openJobGraph", when: JOB_FILE_OPEN, group: "navigation@30" },
+    { command: "faultline.runJob", when: JOB_FILE_OPEN, group: "navigation@31" },
+  ],
+  "view/title": [{ command: "faultline.refreshRuns", when: ON_RUNS_VIEW, group: "navigation@9" }],
+  "view/item/context": [
+    { command: "faultline.injectFailure", when: item("^(run|task|instance|process)\\.live$"), group: "inline@1" },
+    { command: "faultline.stopRun", when: item("^run\\.live$"), group: "inline@2" },
+    { command: "faultline.openReport", when: item("^run\\.past$"), group: "inline@1" },
+    { command: "faultline.openJobGraph", when: item("^run\\."), group: "1_open@1" },
+    { command: "faultline.openReport", when: item("^run\\."), group: "1_open@2" },
+    { command: "faultline.openJobFile", when: item("^run\\."), group: "1_open@3" },
+    { command: "faultline.openRunFolder", when: item("^run\\."), group: "1_open@4" },
+    { command: "faultline.injectFailure", when: item("^(run|task|instance|process)\\.live$"), group: "2_break@1" },
+    { command: "faultline.healAll", when: item("^run\\.live$"), group: "2_break@2" },
+    { command: "faultline.stopRun", when: item("^run\\.live$"), group: "3_end@1" },
+    { command: "faultline.cancelRun", when: item("^run\\.live$"), group: "3_end@2" },
+  ],
+};

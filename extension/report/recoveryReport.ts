@@ -1,0 +1,51 @@
+/** `Open Recovery Report`: the run's report page in an editor tab. The same page that the command line writes. */
+import * as vscode from "vscode";
+import { DisposableList } from "../disposableList";
+import { REPORT_VIEW_TYPE } from "../manifest/manifest";
+import type { RunSession } from "../runs/runSession";
+import type { RunStore } from "../runs/runStore";
+import { newNonce } from "../webviewDocument";
+
+export class RecoveryReports implements vscode.Disposable {
+  private readonly disposables = new DisposableList();
+  private readonly panels = new Map<string, vscode.WebviewPanel>();
+
+  constructor(private readonly runs: RunStore) {
+    this.disposables.push(
+      runs.onDidChange((change) => {
+        // The report of a run that was looked at while it went on is made anew when it is over.
+        if (change.kind === "ended" && this.panels.has(change.session.id)) void this.draw(change.session);
+      }),
+    );
+  }
+
+  async open(runId: string, preserveFocus = false): Promise<void> {
+    const session = await this.runs.open(runId);
+    const known = this.panels.get(session.id);
+    if (known !== undefined) {
+      known.reveal(undefined, preserveFocus);
+    } else {
+      const panel = vscode.window.createWebviewPanel(
+        REPORT_VIEW_TYPE,
+        `Report: ${session.job}`,
+        { viewColumn: vscode.ViewColumn.Active, preserveFocus },
+        { enableScripts: true, localResourceRoots: [], enableFindWidget: true },
+      );
+      this.panels.set(session.id, panel);
+      panel.onDidDispose(() => this.panels.delete(session.id));
+    }
+    await this.draw(session);
+  }
+
+  dispose(): void {
+    this.disposables.dispose();
+    for (const panel of this.panels.values()) panel.dispose();
+  }
+
+  private async draw(session: RunSession): Promise<void> {
+    const { renderRunReport } = await import("./renderRunReport");
+    const html = await renderRunReport(session, newNonce());
+    const panel = this.panels.get(session.id);
+    if (panel !== undefined) panel.webview.html = html;
+  }
+}

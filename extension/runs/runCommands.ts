@@ -1,0 +1,151 @@
+/** What the commands about jobs and runs do. */
+import * as vscode from "vscode";
+import { FaultlineError } from "../../simulator/graph/errors";
+import type { Clicked } from "../commandRegistry";
+import type { JobGraphPanels } from "../graph/jobGraphPanels";
+import type { JobGraphSource } from "../graph/jobGraphSource";
+import { isJobFile, parseJobDocument } from "../jobFile/jobFileParser";
+import { readSetting } from "../setting";
+import type { RunSession } from "./runSession";
+import { type RunStore, isLive, jobName } from "./runStore";
+import { type RunTreeNode, isRunTreeNode } from "./runTree";
+
+export class RunCommands {
+  constructor(
+    private readonly runs: RunStore,
+    private readonly panels: JobGraphPanels,
+  ) {}
+
+  async openGraph(clicked: Clicked): Promise<void> {
+    if (isRunTreeNode(clicked)) {
+      const session = await this.runs.open(clicked.runId);
+      const live = session.active && session.jobFile !== "";
+      const source: JobGraphSource = live
+        ? { kind: "jobFile", uri: vscode.Uri.file(session.jobFile) }
+        : { kind: "run", runId: session.id };
+      this.panels.open(source);
+      return;
+    }
+    const uri = await this.jobFileOf(clicked, "Open the Graph of Which Job?");
+    if (uri !== undefined) this.panels.open({ kind: "jobFile", uri });
+  }
+
+  async run(clicked: Clicked): Promise<void> {
+    const uri = await this.jobFileOf(clicked, "Run Which Job?");
+    if (uri === undefined || !(await this.endRunThatGoesOn(uri))) return;
+    const document = await vscode.workspace.openTextDocument(uri);
+    if (document.isDirty && !(await document.save())) return;
+    const { problems } = await parseJobDocument(document);
+    const error = problems.find(({ severity }) => severity !== "warning");
+    if (error !== undefined) throw new FaultlineError(error);
+    if (readSetting("faultline.graph.openOnRun")) this.panels.open({ kind: "jobFile", uri }, true);
+    await this.runs.start(uri.fsPath);
+  }
+
+  async stop(clicked: RunTreeNode | string | undefined, mode: "drain" | "cancel"): Promise<void> {
+    const session = await this.activeRun(clicked, mode === "drain" ? "Stop Which Run?" : "Cancel Which Run?");
+    await session?.stop(mode);
+  }
+
+  /** The run whose report is wanted: what was clicked, the one of the graph or the file in front, or the newest. */
+  async reportRunId(clicked: Clicked | string): Promise<string | undefined> {
+    if (typeof clicked === "string") return clicked;
+    if (isRunTreeNode(clicked)) return clicked.runId;
+    const file = clicked ?? vscode.window.activeTextEditor?.document.uri;
+    const ofFile = file !== undefined && isJobFile(file) ? this.runs.latestOf(file.fsPath) : undefined;
+    return this.panels.active?.runId ?? ofFile?.id ?? this.runs.all()[0]?.id ?? (await this.pickRun("Report of Which Run?"));
+  }
+
+  async openRun(): Promise<void> {
+    const id = await this.pickRun("Open Which Run?");
+    if (id === undefined) return;
+    const session = await this.runs.open(id);
+    this.panels.open({ kind: "run", runId: session.id });
+  }
+
+  async openJobFile(clicked: RunTreeNode | undefined): Promise<void> {
+    if (clicked === undefined) return;
+    const { jobFile } = clicked.kind === "pastRun" ? clicked.summary : clicked.session;
+    await vscode.window.showTextDocument(vscode.Uri.file(jobFile));
+  }
+
+  async openRunFolder(clicked: RunTreeNode | undefined): Promise<void> {
+    if (clicked === undefined) return;
+    const { directory } = clicked.kind === "pastRun" ? clicked.summary : clicked.session;
+    await vscode.commands.executeCommand("revealFileInOS", vscode.Uri.file(directory));
+  }
+
+  /** Behind the status bar item. */
+  async showActions(): Promise<void> {
+    const session = await this.activeRun(undefined, "Which Run?");
+    if (session === undefined) return;
+    const action = (label: string, command: string, argument: unknown): vscode.QuickPickItem & { run: () => Thenable<unknown> } => ({
+      label,
+      run: () => vscode.commands.executeCommand(command, argument),
+    });
+    const items = [
+      action("$(type-hierarchy-sub) Open Job Graph", "faultline.openJobGraph", vscode.Uri.file(session.jobFile)),
+      action("$(zap) Inject Failure…", "faultline.injectFailure", { runId: session.id }),
+      action("$(pulse) Heal All Failures", "faultline.healAll", session.id),
+      action("$(graph-line) Open Recovery Report", "faultline.openReport", session.id),
+      action("$(debug-stop) Stop Run", "faultline.stopRun", session.id),
+    ];
+    const picked = await vscode.window.showQuickPick(items, { title: `${session.job}, run ${session.id}` });
+    await picked?.run();
+  }
+
+  /** One run of a job at a time: a second one is a decision. */
+  private async endRunThatGoesOn(uri: vscode.Uri): Promise<boolean> {
+    const active = this.runs.active().find(({ jobFile }) => jobFile === uri.fsPath);
+    if (active === undefined) return true;
+    const again = "Stop It and Run Again";
+    const question = `${active.job} is already running.`;
+    const answer = await vscode.window.showWarningMessage(question, { modal: true, detail: `Run ${active.id}` }, again);
+    if (answer !== again) return false;
+    await active.stop("cancel");
+    await active.ended;
+    return true;
+  }
+
+  private async activeRun(clicked: RunTreeNode | string | undefined, title: string): Promise<RunSession | undefined> {
+    const id = typeof clicked === "string" ? clicked : clicked?.runId;
+    if (id !== undefined) return this.runs.open(id);
+    const active = this.runs.active();
+    if (active.length === 0) throw FaultlineError.of("FL1040", "No run is going on.", "Run a job first.");
+    const ofPanel = active.find((session) => session.id === this.panels.active?.runId);
+    if (ofPanel !== undefined || active.length === 1) return ofPanel ?? active[0];
+    const items = active.map((session) => ({ label: session.job, description: session.id, session }));
+    return (await vscode.window.showQuickPick(items, { title }))?.session;
+  }
+
+  private async pickRun(title: string): Promise<string | undefined> {
+    const summaries = await this.runs.list();
+    if (summaries.length === 0) throw FaultlineError.of("FL1040", "No job has been run on this machine yet.", "Run a job first.");
+    const items = summaries.map((summary) => ({
+      label: summary.job,
+      description: isLive(summary) ? "live" : summary.state.toLowerCase(),
+      detail: `${new Date(summary.startedAt).toLocaleString()}, ${summary.id}`,
+      id: summary.id,
+    }));
+    return (await vscode.window.showQuickPick(items, { title, matchOnDetail: true }))?.id;
+  }
+
+  /** The job file that was clicked, that is in front, or that is chosen from those of the workspace. */
+  private async jobFileOf(clicked: Clicked, title: string): Promise<vscode.Uri | undefined> {
+    if (isRunTreeNode(clicked)) {
+      return vscode.Uri.file((clicked.kind === "pastRun" ? clicked.summary : clicked.session).jobFile);
+    }
+    if (clicked !== undefined) return clicked;
+    const inFront = vscode.window.activeTextEditor?.document.uri;
+    if (inFront !== undefined && isJobFile(inFront)) return inFront;
+    const { active } = this.panels;
+    if (active?.source.kind === "jobFile") return active.source.uri;
+    const files = await vscode.workspace.findFiles("**/*.faultline.json", "**/node_modules/**", 200);
+    if (files.length === 0) {
+      throw FaultlineError.of("FL1001", "There is no job file in this workspace.", "A job file is called NAME.faultline.json.");
+    }
+    if (files.length === 1) return files[0];
+    const items = files.map((uri) => ({ label: jobName(uri.path), description: vscode.workspace.asRelativePath(uri), uri }));
+    return (await vscode.window.showQuickPick(items, { title }))?.uri;
+  }
+}

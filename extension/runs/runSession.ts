@@ -1,0 +1,152 @@
+/** One run that this window knows: its journal so far, the fold over it, and the way to act on it. */
+import * as vscode from "vscode";
+import type { FaultRequest, Run } from "../../simulator/client/run";
+import type { JournalEvent } from "../../simulator/observe/journalEvent";
+import { DisposableList } from "../disposableList";
+import { EMPTY_RUN_VIEW, type RunView, foldRunView } from "./runView";
+
+/** Events are handed on together: one message a frame or so is enough for people, and much cheaper than one an event. */
+const BATCH_MS = 40;
+/** Of the metrics, which come for ever, the newest this many are kept; everything else is kept. */
+const METRICS_KEPT = 6_000;
+
+export interface EventBatch {
+  /** `seq` of the first. */
+  readonly from: number;
+  readonly events: readonly JournalEvent[];
+}
+
+export class RunSession implements vscode.Disposable {
+  readonly id: string;
+  readonly directory: string;
+  private readonly added = new vscode.EventEmitter<EventBatch>();
+  private readonly viewChanged = new vscode.EventEmitter<RunView>();
+  private readonly over = new vscode.EventEmitter<void>();
+  /** New events, in order, none twice. */
+  readonly onDidAddEvents = this.added.event;
+  readonly onDidChangeView = this.viewChanged.event;
+  /** Every process of the run is gone, and its last event was handed on. */
+  readonly onDidEnd = this.over.event;
+  private readonly disposables = new DisposableList();
+  private readonly reading = new AbortController();
+  private history: JournalEvent[] = [];
+  private metricsKept = 0;
+  private pending: JournalEvent[] = [];
+  private flushTimer: NodeJS.Timeout | undefined;
+  private currentView: RunView = EMPTY_RUN_VIEW;
+  private outcome: { readonly state: string } | undefined;
+  readonly ended: Promise<void>;
+
+  constructor(
+    private readonly run: Run,
+    readonly jobFile: string,
+    readonly job: string,
+    readonly startedAt: number,
+    /** A run that somebody is running now; a past one is only read. */
+    readonly live: boolean,
+    private readonly log: vscode.LogOutputChannel,
+  ) {
+    this.id = run.id;
+    this.directory = run.directory;
+    for (const emitter of [this.added, this.viewChanged, this.over]) this.disposables.push(emitter);
+    this.ended = this.follow();
+  }
+
+  get view(): RunView {
+    return this.currentView;
+  }
+
+  /** What the run ended as; undefined while it goes on. */
+  get endedAs(): string | undefined {
+    return this.outcome?.state;
+  }
+
+  get active(): boolean {
+    return this.live && this.outcome === undefined;
+  }
+
+  get owned(): boolean {
+    return this.run.owned;
+  }
+
+  /** The journal up to here for a view that begins or was hidden, and the `seq` that comes next. */
+  snapshot(): { readonly events: readonly JournalEvent[]; readonly next: number } {
+    this.flush();
+    return { events: [...this.history], next: (this.history.at(-1)?.seq ?? -1) + 1 };
+  }
+
+  inject(request: FaultRequest): Promise<void> {
+    return this.run.inject(request);
+  }
+
+  heal(): Promise<void> {
+    return this.run.heal();
+  }
+
+  stop(mode: "drain" | "cancel"): Promise<void> {
+    return this.run.stop(mode);
+  }
+
+  scale(service: string, parallelism: number): Promise<void> {
+    return this.run.scale(service, parallelism);
+  }
+
+  dispose(): void {
+    this.reading.abort();
+    clearTimeout(this.flushTimer);
+    this.disposables.dispose();
+    this.run.dispose().catch((error: unknown) => this.log.warn(`Letting go of run ${this.id}: ${String(error)}`));
+  }
+
+  private async follow(): Promise<void> {
+    try {
+      for await (const event of this.run.events(this.reading.signal)) this.add(event);
+      if (this.reading.signal.aborted) return;
+      const { state } = this.live ? await this.run.ended : { state: this.lastState() };
+      this.flush();
+      this.outcome = { state };
+    } catch (error) {
+      if (this.reading.signal.aborted) return;
+      this.log.error(`Reading the journal of run ${this.id}: ${String(error)}`);
+      this.flush();
+      this.outcome = { state: "UNREACHABLE" };
+    }
+    this.over.fire();
+  }
+
+  /** The state that a past run's journal ends with; one that ends in the middle was cut off. */
+  private lastState(): string {
+    const view = foldRunView(this.currentView, this.pending);
+    return view.ended ? (view.jobState ?? "UNKNOWN") : "CRASHED";
+  }
+
+  private add(event: JournalEvent): void {
+    this.pending.push(event);
+    this.flushTimer ??= setTimeout(() => this.flush(), BATCH_MS);
+  }
+
+  private flush(): void {
+    clearTimeout(this.flushTimer);
+    this.flushTimer = undefined;
+    const events = this.pending;
+    const first = events[0];
+    if (first === undefined) return;
+    this.pending = [];
+    this.keep(events);
+    const before = this.currentView;
+    this.currentView = foldRunView(before, events);
+    this.added.fire({ from: first.seq, events });
+    if (this.currentView !== before) this.viewChanged.fire(this.currentView);
+  }
+
+  private keep(events: readonly JournalEvent[]): void {
+    for (const event of events) {
+      this.history.push(event);
+      if (event.kind === "metrics") this.metricsKept += 1;
+    }
+    if (this.metricsKept < 2 * METRICS_KEPT) return;
+    let drop = this.metricsKept - METRICS_KEPT;
+    this.history = this.history.filter((event) => event.kind !== "metrics" || drop-- <= 0);
+    this.metricsKept = METRICS_KEPT;
+  }
+}

@@ -1,0 +1,228 @@
+/** The view `Runs`: runs → regions → tasks and service instances; processes; active faults. */
+import * as vscode from "vscode";
+import type { RunSummary } from "../../simulator/client/run";
+import type { RegionDescription } from "../../simulator/graph/graphDescription";
+import { DisposableList } from "../disposableList";
+import type { RunSession } from "./runSession";
+import type { RunStore } from "./runStore";
+import { stateIcon } from "./stateIcon";
+import { type ActiveFault, type ProcessView, type TaskView, describeTask, tasksOfRegion } from "./runView";
+
+/** `runId` is what commands act on; `target` is what a failure acts on. */
+export type RunTreeNode =
+  | { readonly kind: "run"; readonly runId: string; readonly session: RunSession }
+  | { readonly kind: "pastRun"; readonly runId: string; readonly summary: RunSummary }
+  | { readonly kind: "region"; readonly runId: string; readonly session: RunSession; readonly region: RegionDescription }
+  | { readonly kind: "task"; readonly runId: string; readonly session: RunSession; readonly task: TaskView; readonly target: string }
+  | { readonly kind: "processes"; readonly runId: string; readonly session: RunSession }
+  | {
+      readonly kind: "process";
+      readonly runId: string;
+      readonly session: RunSession;
+      readonly process: ProcessView;
+      readonly target: string;
+    }
+  | { readonly kind: "fault"; readonly runId: string; readonly session: RunSession; readonly fault: ActiveFault };
+
+export function isRunTreeNode(value: unknown): value is RunTreeNode {
+  return typeof value === "object" && value !== null && "kind" in value && "runId" in value;
+}
+
+/** Changes of a run come in bursts (a failover changes every task): one refresh for all of them. */
+const REFRESH_MS = 100;
+
+export class RunTree implements vscode.TreeDataProvider<RunTreeNode>, vscode.Disposable {
+  private readonly disposables = new DisposableList();
+  private readonly changed = this.disposables.push(new vscode.EventEmitter<RunTreeNode | undefined>());
+  readonly onDidChangeTreeData = this.changed.event;
+  private readonly runNodes = new Map<string, RunTreeNode>();
+  private readonly stale = new Set<string>();
+  private refreshTimer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly runs: RunStore) {
+    for (const session of runs.all()) this.watch(session);
+    this.disposables.push(
+      runs.onDidChange((change) => {
+        if (change.kind === "opened") this.watch(change.session);
+        if (change.kind === "opened" || change.kind === "ended") this.refresh();
+      }),
+    );
+  }
+
+  refresh(): void {
+    this.changed.fire(undefined);
+  }
+
+  getTreeItem(node: RunTreeNode): vscode.TreeItem {
+    switch (node.kind) {
+      case "run":
+        return runItem(node.session);
+      case "pastRun":
+        return pastRunItem(node.summary);
+      case "region":
+        return regionItem(node.session, node.region);
+      case "task":
+        return taskItem(node.session, node.task);
+      case "processes":
+        return groupItem(`${node.runId}/processes`, "Processes", "server-process");
+      case "process":
+        return processItem(node.session, node.process);
+      case "fault":
+        return faultItem(node.runId, node.fault);
+    }
+  }
+
+  async getChildren(node?: RunTreeNode): Promise<RunTreeNode[]> {
+    if (node === undefined) return this.roots();
+    if (node.kind === "pastRun") {
+      const session = await this.runs.open(node.runId);
+      return runChildren(session);
+    }
+    if (node.kind === "run") return runChildren(node.session);
+    if (node.kind === "region") {
+      const { session, region, runId } = node;
+      return tasksOfRegion(session.view, region).map((task) => taskNode(runId, session, task));
+    }
+    if (node.kind === "processes") {
+      const { session, runId } = node;
+      return [...session.view.processes.values()].map((process) => ({
+        kind: "process",
+        runId,
+        session,
+        process,
+        target: process.name,
+      }));
+    }
+    return [];
+  }
+
+  dispose(): void {
+    clearTimeout(this.refreshTimer);
+    this.disposables.dispose();
+  }
+
+  private async roots(): Promise<RunTreeNode[]> {
+    const sessions = this.runs.all();
+    const known = new Set(sessions.map(({ id }) => id));
+    const summaries = await this.runs.list();
+    const nodes: readonly RunTreeNode[] = [
+      ...sessions.map((session): RunTreeNode => ({ kind: "run", runId: session.id, session })),
+      ...summaries
+        .filter(({ id }) => !known.has(id))
+        .map((summary): RunTreeNode => ({ kind: "pastRun", runId: summary.id, summary })),
+    ];
+    this.runNodes.clear();
+    for (const node of nodes) this.runNodes.set(node.runId, node);
+    return [...nodes].sort((a, b) => startedAt(b) - startedAt(a));
+  }
+
+  private watch(session: RunSession): void {
+    this.disposables.push(
+      session.onDidChangeView(() => {
+        this.stale.add(session.id);
+        this.refreshTimer ??= setTimeout(() => this.refreshStale(), REFRESH_MS);
+      }),
+    );
+  }
+
+  private refreshStale(): void {
+    this.refreshTimer = undefined;
+    for (const id of this.stale) this.changed.fire(this.runNodes.get(id));
+    this.stale.clear();
+  }
+}
+
+function startedAt(node: RunTreeNode): number {
+  return node.kind === "pastRun" ? node.summary.startedAt : node.kind === "run" ? node.session.startedAt : 0;
+}
+
+function runChildren(session: RunSession): RunTreeNode[] {
+  const { view, id: runId } = session;
+  return [
+    ...[...view.activeFaults.values()].map((fault): RunTreeNode => ({ kind: "fault", runId, session, fault })),
+    ...(view.graph?.regions ?? []).map((region): RunTreeNode => {
+      const only = region.subtasks.length === 1 ? tasksOfRegion(view, region)[0] : undefined;
+      // A region of one subtask is shown as that subtask: a level more would say nothing.
+      return only === undefined ? { kind: "region", runId, session, region } : taskNode(runId, session, only);
+    }),
+    ...(view.processes.size > 0 ? [{ kind: "processes", runId, session } as const] : []),
+  ];
+}
+
+function taskNode(runId: string, session: RunSession, task: TaskView): RunTreeNode {
+  const target = task.vertexKind === "service" ? `service:${task.name}` : `task:${task.name}`;
+  return { kind: "task", runId, session, task, target };
+}
+
+function runItem(session: RunSession): vscode.TreeItem {
+  const item = new vscode.TreeItem(
+    session.job,
+    session.active ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
+  );
+  const state = session.endedAs ?? session.view.jobState ?? "STARTING";
+  item.id = session.id;
+  item.description = `${state.toLowerCase()} · ${session.id}`;
+  item.iconPath = stateIcon(state);
+  item.contextValue = session.active ? "run.live" : "run.past";
+  item.tooltip = `${session.job}, run ${session.id}: ${state}\n${session.directory}`;
+  item.accessibilityInformation = { label: `Run of ${session.job}, ${state.toLowerCase()}` };
+  return item;
+}
+
+function pastRunItem(summary: RunSummary): vscode.TreeItem {
+  const item = new vscode.TreeItem(summary.job, vscode.TreeItemCollapsibleState.Collapsed);
+  item.id = `past/${summary.id}`;
+  item.description = `${summary.state.toLowerCase()} · ${new Date(summary.startedAt).toLocaleString()}`;
+  item.iconPath = stateIcon(summary.state);
+  item.contextValue = "run.past";
+  item.tooltip = `${summary.job}, run ${summary.id}: ${summary.state}\n${summary.directory}`;
+  return item;
+}
+
+function regionItem(session: RunSession, region: RegionDescription): vscode.TreeItem {
+  const item = new vscode.TreeItem(
+    `Region ${region.id}`,
+    session.active ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
+  );
+  const tasks = tasksOfRegion(session.view, region);
+  const running = tasks.filter(({ state }) => state === "RUNNING").length;
+  item.id = `${session.id}/region/${region.id}`;
+  item.description = session.active ? `${running} of ${region.subtasks.length} running` : `${region.subtasks.length} tasks`;
+  item.iconPath = new vscode.ThemeIcon("layers");
+  item.tooltip = `A failure of one of these ${region.subtasks.length} subtasks restarts them all: ${region.vertices.join(", ")}`;
+  return item;
+}
+
+function taskItem(session: RunSession, task: TaskView): vscode.TreeItem {
+  const item = new vscode.TreeItem(task.name);
+  item.id = `${session.id}/task/${task.name}`;
+  item.description = describeTask(task);
+  item.iconPath = stateIcon(task.state);
+  item.contextValue = `${task.vertexKind === "service" ? "instance" : "task"}.${session.active ? "live" : "past"}`;
+  item.tooltip = `${task.vertexKind === "service" ? "Service instance" : "Stream task"} ${task.name}: ${describeTask(task)}`;
+  return item;
+}
+
+function processItem(session: RunSession, process: ProcessView): vscode.TreeItem {
+  const item = new vscode.TreeItem(process.name);
+  item.id = `${session.id}/process/${process.name}`;
+  item.description = process.running && session.active ? `process ${process.pid}` : "gone";
+  item.iconPath = new vscode.ThemeIcon(process.running && session.active ? "vm-running" : "vm-outline");
+  item.contextValue = `process.${session.active && process.running ? "live" : "past"}`;
+  return item;
+}
+
+function faultItem(runId: string, fault: ActiveFault): vscode.TreeItem {
+  const item = new vscode.TreeItem(`${fault.fault} on ${fault.target}`);
+  item.id = `${runId}/fault/${fault.injection}`;
+  item.iconPath = new vscode.ThemeIcon("zap", new vscode.ThemeColor("problemsWarningIcon.foreground"));
+  item.contextValue = "fault.active";
+  return item;
+}
+
+function groupItem(id: string, label: string, icon: string): vscode.TreeItem {
+  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
+  item.id = id;
+  item.iconPath = new vscode.ThemeIcon(icon);
+  return item;
+}
