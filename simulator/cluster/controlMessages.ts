@@ -5,45 +5,9 @@
 import type { JobSpec } from "../graph/jobFile";
 import type { Cause, InstancePhase, JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
 import type { ExecutionState } from "../graph/executionState";
+import type { ServiceEndpoint, StateHandle, TaskDeployment } from "../core/deployment";
 
-/** A file with the state of one subtask at one checkpoint. */
-export interface StateHandle {
-  /** Relative to the run's folder. */
-  readonly path: string;
-  readonly bytes: number;
-  /** Hex. */
-  readonly sha256: string;
-}
-
-/** Where the subtasks that a consumer reads from are. */
-export interface ProducerLocation {
-  readonly task: SubtaskName;
-  readonly attempt: number;
-  /** Name of the TaskManager; its data address is `dataAddress`. */
-  readonly process: ProcessName;
-  readonly dataAddress: string;
-}
-
-/** Flink's `TaskDeploymentDescriptor`. The TaskManager knows the job; this says which subtask, and where its producers are. */
-export interface TaskDeployment {
-  readonly task: SubtaskName;
-  readonly vertex: string;
-  readonly index: number;
-  readonly attempt: number;
-  readonly restore: { readonly checkpoint: number; readonly handle: StateHandle } | undefined;
-  /** For each input edge (index in the job graph), its producers in order of their subtask index. */
-  readonly inputs: readonly { readonly edge: number; readonly producers: readonly ProducerLocation[] }[];
-  /** Endpoints of the services that the task calls, as of now; changes are pushed. */
-  readonly endpoints: Readonly<Record<string, readonly ServiceEndpoint[]>>;
-}
-
-export interface ServiceEndpoint {
-  readonly instance: SubtaskName;
-  readonly attempt: number;
-  /** `127.0.0.1:PORT`. */
-  readonly address: string;
-  readonly token: string | undefined;
-}
+export type { ProducerLocation, ServiceEndpoint, StateHandle, TaskDeployment } from "../core/deployment";
 
 export type WorkerRole = "taskmanager" | "service";
 

@@ -48,6 +48,8 @@ export interface TaskMetrics {
   readonly idleMs: number;
   readonly buffersInUse: number;
   readonly watermarkMs?: number;
+  /** Source subtasks: records emitted so far, by this job and not by this attempt alone. */
+  readonly sourceOffset?: number;
   /** Tasks with an rpc operator. */
   readonly rpc?: RpcMetrics;
 }

@@ -1,0 +1,436 @@
+/**
+ * The coordinator of one run (Flink's JobManager): drives the JobMaster of `core` with what happens in the world, and carries out what it
+ * decides. It owns the journal. Its own death is survivable: a new one takes over from the journal and the checkpoints, and the service
+ * instances keep their loaded models meanwhile.
+ */
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
+import { rmSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { buildExecutionGraph } from "../graph/executionGraph";
+import { buildJobGraph } from "../graph/jobGraph";
+import { describeJobGraph } from "../graph/describeGraph";
+import { FaultlineError } from "../graph/errors";
+import type { JobState } from "../graph/executionState";
+import { createJobMaster, stepJobMaster } from "../core/jobMaster";
+import type { JobMasterCommand, JobMasterInput, JobMasterState } from "../core/jobMasterState";
+import type { Cause, JournalEventBody, ProcessName } from "../observe/journalEvent";
+import { JOURNAL_SCHEMA } from "../observe/journalEvent";
+import { readJournal } from "../observe/journalReader";
+import { journalClock, JournalWriter } from "../observe/journalWriter";
+import type { CoordinatorMessage, RunReply, RunRequest, WorkerMessage } from "./controlMessages";
+import { CONTROL_CHANNEL, CONTROL_SERVICE, hasToken, UNAUTHENTICATED } from "./controlService";
+import { discardCheckpoint, storeCheckpoint } from "./checkpointStore";
+import { FaultInjector } from "./faultInjector";
+import { recoverRun } from "./jobRecovery";
+import type { RecoveredRun } from "./jobRecovery";
+import type { RunConfig } from "./runDirectory";
+import { controlSocket, runPaths } from "./runDirectory";
+import { SourceProgress } from "./sourceProgress";
+import { lastLogLines, WorkerProcesses } from "./workerProcesses";
+
+const METRICS_INTERVAL_MS = 250;
+/** How long workers may take to end when asked to, before they are killed. */
+const SHUTDOWN_GRACE_MS = 3_000;
+
+type WorkerStream = ServerDuplexStream<WorkerMessage, CoordinatorMessage>;
+
+export class Coordinator {
+  private readonly processes: WorkerProcesses;
+  private readonly faults: FaultInjector;
+  private readonly workers = new Map<ProcessName, { readonly stream: WorkerStream; readonly pid: number }>();
+  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly sources = new SourceProgress();
+  /** Checkpoint files are written and deleted one after the other, in the order decided. */
+  private storage: Promise<void> = Promise.resolve();
+  private readonly server = new Server(CONTROL_CHANNEL);
+  private ending: { readonly state: JobState; readonly cause: Cause | undefined } | undefined;
+  private resolveEnded!: (state: JobState) => void;
+  private readonly ended = new Promise<JobState>((resolve) => (this.resolveEnded = resolve));
+
+  private constructor(
+    private readonly config: RunConfig,
+    private readonly token: string,
+    private readonly journal: JournalWriter,
+    private readonly master: JobMasterState,
+    recovered: RecoveredRun | undefined,
+  ) {
+    this.processes = new WorkerProcesses(config, (name, pid, evidence) => {
+      this.faults.onProcessGone(name, pid, evidence.signal === null ? `exited with code ${evidence.exitCode}` : `ended by ${evidence.signal}`);
+      const cause = this.causeOfFailedStart(name, evidence.exitCode);
+      if (cause !== undefined) this.record({ kind: "log", process: name, level: "error", message: cause });
+      this.workers.delete(name);
+      this.step({ kind: "workerLost", process: name, evidence });
+    });
+    this.faults = new FaultInjector(
+      {
+        targets: () => this.targets(),
+        processOf: (target) => this.processOf(target),
+        pidOf: (name) => (name === "coordinator" ? process.pid : this.processes.pidOf(name)),
+        journal: (body) => this.record(body),
+        flushJournal: () => this.journal.flushSync(),
+      },
+      recovered?.nextInjection ?? 1,
+    );
+  }
+
+  /**
+   * Opens the journal and the control socket, and lets the job begin, or go on.
+   * @throws FaultlineError FL2001, FL2002
+   */
+  static async start(config: RunConfig, token: string, recover: boolean): Promise<Coordinator> {
+    const { directory } = config.run;
+    const recovered = recover ? await recoverRun(directory, readJournal(runPaths.journal(directory))) : undefined;
+    const journal = await JournalWriter.open(directory, { recover });
+    const master = createJobMaster(config.job, config.run.seed, recovered?.job);
+    const coordinator = new Coordinator(config, token, journal, master, recovered);
+    void journal.failure.then((error) => coordinator.abort({ code: error.code, message: error.message, hint: error.hint }));
+    if (recovered === undefined) coordinator.recordStart();
+    else coordinator.recordRecovery(recovered);
+    await coordinator.listen();
+    coordinator.record({ kind: "process.connected", process: "coordinator", pid: process.pid });
+    coordinator.step({ kind: "start" });
+    return coordinator;
+  }
+
+  /** Resolves when the job is over and every worker is gone. */
+  get done(): Promise<JobState> {
+    return this.ended;
+  }
+
+  /** The owner of the run is gone: nothing of it may stay. */
+  killEverything(): void {
+    this.processes.killAll();
+    this.journal.flushSync();
+    this.removeSockets();
+  }
+
+  private recordStart(): void {
+    const { config } = this;
+    const jobGraph = buildJobGraph(config.job);
+    this.record({
+      kind: "run.started",
+      schema: JOURNAL_SCHEMA,
+      run: {
+        id: config.run.id,
+        job: config.job.name,
+        jobFile: config.job.file,
+        directory: config.run.directory,
+        engine: "local",
+        deployment: [...new Set(config.job.services.map((service) => service.deployment))].join(",") || "none",
+        failoverStrategy: config.job.runtime.failoverStrategy,
+        scheduler: config.job.runtime.scheduler,
+        machine: { cores: cpus().length, memoryBytes: totalmem(), platform: `${process.platform}-${process.arch}`, node: process.version },
+        seed: config.run.seed,
+      },
+      graph: describeJobGraph(jobGraph, buildExecutionGraph(jobGraph)),
+    });
+    this.record({ kind: "process.started", process: "coordinator", pid: process.pid });
+  }
+
+  private recordRecovery(recovered: RecoveredRun): void {
+    const latest = recovered.job.completed[recovered.job.completed.length - 1];
+    this.record({ kind: "coordinator.recovered", pid: process.pid, fromCheckpoint: latest?.checkpoint });
+    for (const damaged of recovered.damaged) this.record({ kind: "checkpoint.damaged", ...damaged });
+    for (const { injection, target } of recovered.openInjections) {
+      if (target === "coordinator") this.record({ kind: "fault.effective", injection, evidence: "a new coordinator had to take over" });
+    }
+  }
+
+  private async listen(): Promise<void> {
+    this.server.addService(CONTROL_SERVICE, {
+      Connect: (stream: WorkerStream) => this.onConnect(stream),
+      Call: (call: ServerUnaryCall<RunRequest, RunReply>, reply: sendUnaryData<RunReply>) => this.onCall(call, reply),
+    });
+    const socket = controlSocket(this.config.socketDirectory);
+    rmSync(socket, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => {
+        if (error === null) resolve();
+        else reject(FaultlineError.of("FL2002", `The control socket cannot be opened: ${error.message}.`, undefined, { file: socket }));
+      });
+    });
+  }
+
+  private onConnect(stream: WorkerStream): void {
+    if (!hasToken(stream.metadata, this.token)) {
+      stream.emit("error", UNAUTHENTICATED);
+      return;
+    }
+    let worker: (WorkerMessage & { readonly kind: "hello" }) | undefined;
+    stream.on("data", (message: WorkerMessage) => {
+      if (message.kind === "hello") {
+        worker = message;
+        this.onHello(stream, message);
+      } else if (worker !== undefined) this.onMessage(worker.process, message);
+    });
+    let over = false;
+    const closed = (): void => {
+      if (over || worker === undefined) return;
+      over = true;
+      this.onDisconnected(worker.process, worker.pid, stream);
+    };
+    stream.on("end", () => {
+      stream.end();
+      closed();
+    });
+    stream.on("cancelled", closed).on("error", closed).on("close", closed);
+  }
+
+  private onHello(stream: WorkerStream, hello: WorkerMessage & { readonly kind: "hello" }): void {
+    this.processes.adopt(hello.process, hello.pid);
+    this.workers.set(hello.process, { stream, pid: hello.pid });
+    const { runtime } = this.config.job;
+    stream.write({
+      kind: "welcome",
+      job: this.config.job,
+      heartbeatIntervalMs: runtime.heartbeatIntervalMs,
+      metricsIntervalMs: METRICS_INTERVAL_MS,
+      serviceToken: this.token,
+    });
+    this.step({ kind: "workerConnected", process: hello.process, role: hello.role, pid: hello.pid, dataAddress: hello.dataAddress, instance: hello.instance });
+  }
+
+  private onDisconnected(name: ProcessName, pid: number, stream: WorkerStream): void {
+    if (this.workers.get(name)?.stream !== stream) return;
+    this.workers.delete(name);
+    const child = this.processes.isChild(name);
+    if (!child) {
+      this.processes.forget(name, pid);
+      this.faults.onProcessGone(name, pid, "closed its connection");
+    }
+    this.step({ kind: "workerLost", process: name, evidence: { by: "connection" } });
+  }
+
+  private onMessage(from: ProcessName, message: WorkerMessage): void {
+    switch (message.kind) {
+      case "hello":
+        return;
+      case "journal":
+        this.sources.observe(message.body);
+        this.record(message.body, message.at);
+        return;
+      case "heartbeat":
+        this.step({ kind: "heartbeat", process: from });
+        return;
+      default:
+        this.step(message);
+    }
+  }
+
+  private onCall(call: ServerUnaryCall<RunRequest, RunReply>, reply: sendUnaryData<RunReply>): void {
+    if (!hasToken(call.metadata, this.token)) {
+      reply(UNAUTHENTICATED);
+      return;
+    }
+    try {
+      reply(null, this.answer(call.request));
+    } catch (error) {
+      if (!(error instanceof FaultlineError)) throw error;
+      reply(null, { kind: "error", cause: { code: error.code, message: error.message, hint: error.hint } });
+    }
+  }
+
+  private answer(request: RunRequest): RunReply {
+    switch (request.kind) {
+      case "status":
+        return { kind: "ok", detail: { state: this.master.jobState, targets: this.targets() } };
+      case "inject":
+        return { kind: "ok", detail: { injections: this.faults.inject(request.fault, request.target, request.parameters, "command") } };
+      case "heal":
+        this.faults.heal("command");
+        return { kind: "ok" };
+      case "stop":
+        this.step({ kind: "stop", mode: request.mode });
+        return { kind: "ok" };
+      case "checkpoint":
+        this.step({ kind: "triggerCheckpoint" });
+        return { kind: "ok" };
+      case "scale": {
+        const service = this.config.job.services.find((candidate) => candidate.id === request.service);
+        if (service === undefined) throw FaultlineError.of("FL1010", `There is no service "${request.service}" in this job.`);
+        if (service.deployment !== "rpc-service") {
+          throw FaultlineError.of("FL1015", `A service with deployment ${service.deployment} cannot be scaled by itself.`, "Use rpc-service.");
+        }
+        this.step({ kind: "scale", service: request.service, parallelism: request.parallelism, by: "command" });
+        return { kind: "ok" };
+      }
+    }
+  }
+
+  /** One step of the JobMaster: its events go to the journal before its commands go to the world. */
+  private step(input: JobMasterInput): void {
+    const { commands, events } = stepJobMaster(this.master, input, journalClock());
+    for (const event of events) {
+      this.record(event);
+      if (event.kind === "failover") {
+        for (const rewound of this.sources.rewind(this.master, event)) this.record(rewound);
+      }
+      if (event.kind === "checkpoint.completed") this.sources.onCheckpoint(event.sourceOffsets);
+    }
+    if (commands.some((command) => command.kind === "deploy" || command.kind === "startProcess")) this.journal.flushSync();
+    for (const command of commands) this.carryOut(command);
+  }
+
+  private carryOut(command: JobMasterCommand): void {
+    const { directory } = this.config.run;
+    switch (command.kind) {
+      case "startProcess":
+        this.startProcess(command);
+        return;
+      case "endProcess":
+        if (command.how === "kill") {
+          this.processes.signal(command.process, "SIGCONT");
+          this.processes.signal(command.process, "SIGKILL");
+        } else this.send(command.process, { kind: command.how });
+        return;
+      case "deploy":
+        this.send(command.process, { kind: "deploy", deployments: command.deployments });
+        return;
+      case "cancel":
+        this.send(command.process, { kind: "cancel", tasks: command.tasks });
+        return;
+      case "triggerBarriers":
+        this.send(command.process, { kind: "triggerCheckpoint", checkpoint: command.checkpoint, tasks: command.tasks, final: command.final });
+        return;
+      case "notifyCheckpointComplete":
+        this.send(command.process, { kind: "checkpointComplete", checkpoint: command.checkpoint, final: command.final });
+        return;
+      case "notifyCheckpointAborted":
+        this.send(command.process, { kind: "checkpointAborted", checkpoint: command.checkpoint });
+        return;
+      case "pushEndpoints":
+        this.send(command.process, { kind: "endpoints", service: command.service, instances: this.withToken(command.instances) });
+        return;
+      case "storeCheckpoint":
+        this.enqueue(async () => {
+          const { checkpoint } = command.checkpoint;
+          try {
+            this.step({ kind: "checkpointStored", checkpoint, ...(await storeCheckpoint(directory, command.checkpoint)) });
+          } catch (error) {
+            this.step({ kind: "checkpointStoreFailed", checkpoint, cause: { code: "FL2006", message: `Checkpoint ${checkpoint} cannot be written: ${(error as Error).message}.` } });
+          }
+        });
+        return;
+      case "discardCheckpoint":
+        this.enqueue(() => discardCheckpoint(directory, command.checkpoint).catch(() => undefined));
+        return;
+      case "setTimer": {
+        clearTimeout(this.timers.get(command.timer));
+        const delayMs = Math.max(0, command.atMs - journalClock());
+        this.timers.set(command.timer, setTimeout(() => this.step({ kind: "timer", timer: command.timer }), delayMs));
+        return;
+      }
+      case "cancelTimer":
+        clearTimeout(this.timers.get(command.timer));
+        this.timers.delete(command.timer);
+        return;
+      case "endJob":
+        this.ending = { state: command.state, cause: command.cause };
+        void this.end();
+    }
+  }
+
+  private startProcess(command: Extract<JobMasterCommand, { kind: "startProcess" }>): void {
+    const { instance } = command;
+    try {
+      const pid =
+        instance === undefined
+          ? this.processes.start(command.process, "taskManager", [])
+          : this.processes.start(command.process, "serviceInstance", [instance.service, instance.instance, String(instance.attempt)]);
+      this.record({ kind: "process.started", process: command.process, pid });
+    } catch (error) {
+      this.abort({ code: "FL2002", message: `${command.process} could not be started: ${(error as Error).message}.` });
+    }
+  }
+
+  private send(process: ProcessName, message: CoordinatorMessage): void {
+    this.workers.get(process)?.stream.write(message.kind === "deploy" ? { ...message, deployments: message.deployments.map((deployment) => ({ ...deployment, endpoints: this.withTokens(deployment.endpoints) })) } : message);
+  }
+
+  private withTokens<T extends Readonly<Record<string, readonly { readonly token: string | undefined }[]>>>(endpoints: T): T {
+    return Object.fromEntries(Object.entries(endpoints).map(([service, list]) => [service, this.withToken(list)])) as unknown as T;
+  }
+
+  /** Instances of this run are called with the run's token; external ones with their own. */
+  private withToken<T extends { readonly token: string | undefined }>(endpoints: readonly T[]): readonly T[] {
+    return endpoints.map((endpoint) => ({ ...endpoint, token: endpoint.token ?? this.token }));
+  }
+
+  private record(body: JournalEventBody, at?: number): void {
+    this.journal.append(body, at);
+  }
+
+  private enqueue(work: () => Promise<void>): void {
+    this.storage = this.storage.then(work);
+  }
+
+  /** The run cannot go on (its folder cannot be written, a process cannot be started). */
+  private abort(cause: Cause): void {
+    if (this.ending !== undefined) return;
+    this.ending = { state: "FAILED", cause };
+    this.processes.killAll();
+    void this.end();
+  }
+
+  private async end(): Promise<void> {
+    const { state, cause } = this.ending ?? { state: "FAILED" as const, cause: undefined };
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    await this.storage;
+    this.faults.heal("end");
+    const deadline = Date.now() + SHUTDOWN_GRACE_MS;
+    while (this.processes.names.length > 0) {
+      if (Date.now() > deadline) this.processes.killAll();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    this.record({ kind: "run.ended", state, cause });
+    await this.journal.close().catch(() => undefined);
+    this.server.forceShutdown();
+    this.removeSockets();
+    this.resolveEnded(state);
+  }
+
+  private removeSockets(): void {
+    if (process.platform !== "win32") rmSync(this.config.socketDirectory, { recursive: true, force: true });
+  }
+
+  private targets(): readonly string[] {
+    const tasks = [...this.master.tasks.values()];
+    const taskManagers = [...this.master.processes.values()].filter((process) => process.role === "taskmanager");
+    return [
+      ...tasks.filter((task) => task.vertexKind === "service").map((task) => `service:${task.name}`),
+      ...this.embeddedCopies(),
+      ...taskManagers.map((process) => process.name),
+      "coordinator",
+      ...tasks.filter((task) => task.vertexKind === "stream").map((task) => `task:${task.name}`),
+    ];
+  }
+
+  /** Under `embedded`, `service:langid#0` names the task that carries that copy of the model. */
+  private embeddedCopies(): readonly string[] {
+    return this.config.job.services
+      .filter((service) => service.deployment === "embedded")
+      .flatMap((service) => this.carriersOf(service.id).map((_, index) => `service:${service.id}#${index}`));
+  }
+
+  private carriersOf(service: string): readonly { readonly process: ProcessName | undefined }[] {
+    return [...this.master.tasks.values()].filter(
+      (task) => task.vertexKind === "stream" && this.master.topology.servicesCalledBy(task.vertex).includes(service),
+    );
+  }
+
+  private processOf(target: string): ProcessName | undefined {
+    if (target === "coordinator" || target.startsWith("taskmanager:")) return target;
+    const task = this.master.tasks.get(target.slice(target.indexOf(":") + 1));
+    if (task !== undefined) return task.process;
+    const [, service, index] = /^service:(.+)#(\d+)$/.exec(target) ?? [];
+    return service === undefined ? undefined : this.carriersOf(service)[Number(index)]?.process;
+  }
+
+  /** What a worker wrote when it could not even start, for the journal. */
+  private causeOfFailedStart(name: ProcessName, exitCode: number | null): string | undefined {
+    const started = this.master.processes.get(name);
+    if (started === undefined || started.state !== "STARTING" || exitCode === null || exitCode === 0) return undefined;
+    return `${name} ended with code ${exitCode} before it was ready: ${lastLogLines(this.config.run.directory, name)}`;
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The folder of one run and what lies where in it.
+ *
+ * `run.json`, `token` and `config.json` (0600), `journal.ndjson`, `control.sock`, `data/*.sock`, `functions/`, `checkpoints/chk-N/`,
+ * `output/`, `logs/PROCESS.log`, `report.json`, `report.html`.
+ */
+import { join } from "node:path";
+import type { JobSpec } from "../graph/jobFile";
+import type { ProcessName } from "../observe/journalEvent";
+
+/** What the coordinator needs to start or to take over; written before it is started. */
+export interface RunConfig {
+  readonly run: { readonly id: string; readonly directory: string; readonly startedAt: number; readonly seed: number };
+  readonly job: JobSpec;
+  /** Absolute path of a function module → its compiled CommonJS file. */
+  readonly functionModules: Readonly<Record<string, string>>;
+  /** Node to run the workers with. */
+  readonly node: string;
+  /** Folder of the run's sockets: the run's own, or a short one where that path is too long for a socket. */
+  readonly socketDirectory: string;
+}
+
+/** `run.json`: for `ps` and for finding a run again. */
+export interface RunRecord {
+  readonly id: string;
+  readonly job: string;
+  readonly jobFile: string;
+  readonly directory: string;
+  readonly startedAt: number;
+  readonly socketDirectory: string;
+  /** Process that owns the run: when it ends, the run ends. */
+  readonly ownerPid: number;
+}
+
+export const runPaths = {
+  record: (directory: string) => join(directory, "run.json"),
+  config: (directory: string) => join(directory, "config.json"),
+  token: (directory: string) => join(directory, "token"),
+  journal: (directory: string) => join(directory, "journal.ndjson"),
+  functions: (directory: string) => join(directory, "functions"),
+  checkpoints: (directory: string) => join(directory, "checkpoints"),
+  output: (directory: string) => join(directory, "output"),
+  log: (directory: string, process: ProcessName) => join(directory, "logs", `${fileNameOf(process)}.log`),
+  reportJson: (directory: string) => join(directory, "report.json"),
+  reportHtml: (directory: string) => join(directory, "report.html"),
+} as const;
+
+/** Sockets of a run. On Windows these are named pipes. */
+export function controlSocket(socketDirectory: string): string {
+  return socketPath(socketDirectory, "control");
+}
+
+export function dataSocket(socketDirectory: string, process: ProcessName, pid: number): string {
+  return socketPath(socketDirectory, `${fileNameOf(process)}-${pid}`);
+}
+
+/** `service:langid#1` → `service-langid-1`. */
+export function fileNameOf(process: ProcessName): string {
+  return process.replace(/[^A-Za-z0-9_.-]+/g, "-");
+}
+
+function socketPath(directory: string, name: string): string {
+  if (process.platform !== "win32") return join(directory, `${name}.sock`);
+  return `\\\\.\\pipe\\faultline-${directory.replace(/[^A-Za-z0-9]+/g, "-")}-${name}`;
+}

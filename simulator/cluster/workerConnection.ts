@@ -1,0 +1,106 @@
+/** A worker's one connection to the coordinator: kept up, and made again when a new coordinator takes over. */
+import { Client, credentials } from "@grpc/grpc-js";
+import type { ClientDuplexStream } from "@grpc/grpc-js";
+import type { CoordinatorMessage, WorkerMessage } from "./controlMessages";
+import { CONTROL_CHANNEL, connectMethod, tokenMetadata } from "./controlService";
+
+/** How long a worker waits for a coordinator to come back before it gives up and ends. */
+const GIVE_UP_MS = 30_000;
+const RETRY_MS = 50;
+
+export interface WorkerConnectionOptions {
+  readonly socket: string;
+  readonly token: string;
+  /** Made anew for every connection. */
+  hello(): WorkerMessage & { readonly kind: "hello" };
+  onMessage(message: CoordinatorMessage): void;
+  /** The coordinator is gone; the connection is being made again. */
+  onDisconnected(): void;
+  /** No coordinator came back. */
+  onGivenUp(): void;
+}
+
+export class WorkerConnection {
+  private stream: ClientDuplexStream<WorkerMessage, CoordinatorMessage> | undefined;
+  private client: Client | undefined;
+  private heartbeat: NodeJS.Timeout | undefined;
+  private disconnectedAtMs: number | undefined;
+  private closed = false;
+  private waiting: WorkerMessage[] = [];
+
+  private constructor(private readonly options: WorkerConnectionOptions) {}
+
+  static open(options: WorkerConnectionOptions): WorkerConnection {
+    const connection = new WorkerConnection(options);
+    connection.connect();
+    return connection;
+  }
+
+  /** Sends now, or as soon as a coordinator welcomes this worker; the latter only for what still means something then. */
+  send(message: WorkerMessage): void {
+    if (this.stream !== undefined && this.heartbeat !== undefined) this.stream.write(message);
+    else if (message.kind === "journal" || message.kind === "instancePhase" || message.kind === "instanceFailed") this.waiting.push(message);
+  }
+
+  /** Waits until what was sent has left this process. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearInterval(this.heartbeat);
+    const { stream, client } = this;
+    if (stream !== undefined) {
+      await new Promise<void>((resolve) => {
+        stream.once("close", resolve).once("error", () => resolve());
+        stream.end(() => setTimeout(resolve, 200).unref());
+      });
+    }
+    client?.close();
+  }
+
+  private connect(): void {
+    if (this.closed) return;
+    this.client?.close();
+    this.client = new Client(`unix:${this.options.socket}`, credentials.createInsecure(), CONTROL_CHANNEL);
+    const stream = this.client.makeBidiStreamRequest<WorkerMessage, CoordinatorMessage>(
+      connectMethod.path,
+      connectMethod.requestSerialize,
+      connectMethod.responseDeserialize,
+      tokenMetadata(this.options.token),
+    );
+    this.stream = stream;
+    stream.on("data", (message: CoordinatorMessage) => {
+      if (message.kind === "welcome") this.onWelcome(message.heartbeatIntervalMs);
+      this.options.onMessage(message);
+    });
+    let over = false;
+    const ended = (): void => {
+      if (over) return;
+      over = true;
+      this.onStreamEnded();
+    };
+    stream.on("error", ended).on("end", ended).on("close", ended);
+    stream.write(this.options.hello());
+  }
+
+  private onWelcome(heartbeatIntervalMs: number): void {
+    this.disconnectedAtMs = undefined;
+    clearInterval(this.heartbeat);
+    this.heartbeat = setInterval(() => this.stream?.write({ kind: "heartbeat" }), heartbeatIntervalMs);
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const message of waiting) this.stream?.write(message);
+  }
+
+  private onStreamEnded(): void {
+    if (this.closed) return;
+    const wasConnected = this.heartbeat !== undefined;
+    clearInterval(this.heartbeat);
+    this.heartbeat = undefined;
+    this.stream = undefined;
+    this.disconnectedAtMs ??= Date.now();
+    if (wasConnected) this.options.onDisconnected();
+    if (Date.now() - this.disconnectedAtMs > GIVE_UP_MS) {
+      this.closed = true;
+      this.options.onGivenUp();
+    } else setTimeout(() => this.connect(), RETRY_MS);
+  }
+}

@@ -1,0 +1,122 @@
+/** The operating-system processes of a run's workers: started, signalled, and seen to end. */
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { LossEvidence, ProcessName } from "../observe/journalEvent";
+import { LIFELINE_FD } from "./lifeline";
+import type { RunConfig } from "./runDirectory";
+import { runPaths } from "./runDirectory";
+
+interface WorkerProcess {
+  readonly name: ProcessName;
+  readonly pid: number;
+  /** Started by this coordinator; others were started by its predecessor and are known from their hello. */
+  readonly child: boolean;
+}
+
+export type ProcessEnd = Extract<LossEvidence, { by: "exit" }>;
+
+export class WorkerProcesses {
+  private readonly live = new Map<ProcessName, WorkerProcess>();
+
+  constructor(
+    private readonly config: RunConfig,
+    private readonly onEnd: (name: ProcessName, pid: number, evidence: ProcessEnd) => void,
+  ) {}
+
+  /** @throws an Error of the operating system when the process cannot be started. */
+  start(name: ProcessName, entry: "taskManager" | "serviceInstance", args: readonly string[]): number {
+    const { directory } = this.config.run;
+    const logFile = runPaths.log(directory, name);
+    mkdirSync(dirname(logFile), { recursive: true });
+    const log = openSync(logFile, "a");
+    try {
+      const child = spawn(this.config.node, [...nodeArguments(), entryFile(entry), directory, name, ...args], {
+        stdio: ["ignore", log, log, LIFELINE_FD],
+        cwd: directory,
+        env: workerEnvironment(),
+      });
+      const { pid } = child;
+      if (pid === undefined) throw new Error(`${this.config.node} could not be started`);
+      this.live.set(name, { name, pid, child: true });
+      child.once("exit", (exitCode, signal) => {
+        if (this.live.get(name)?.pid === pid) this.live.delete(name);
+        this.onEnd(name, pid, { by: "exit", exitCode, signal });
+      });
+      child.once("error", () => undefined);
+      return pid;
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  /** A process that the coordinator before this one had started. */
+  adopt(name: ProcessName, pid: number): void {
+    if (this.live.get(name)?.pid !== pid) this.live.set(name, { name, pid, child: false });
+  }
+
+  /** An adopted process whose connection closed: it has no exit to be seen. */
+  forget(name: ProcessName, pid: number): void {
+    const process = this.live.get(name);
+    if (process?.pid === pid && !process.child) this.live.delete(name);
+  }
+
+  pidOf(name: ProcessName): number | undefined {
+    return this.live.get(name)?.pid;
+  }
+
+  isChild(name: ProcessName): boolean {
+    return this.live.get(name)?.child ?? false;
+  }
+
+  get names(): readonly ProcessName[] {
+    return [...this.live.keys()];
+  }
+
+  /** @returns false when there is no such process any more. */
+  signal(name: ProcessName, signal: NodeJS.Signals): boolean {
+    const pid = this.pidOf(name);
+    if (pid === undefined) return false;
+    try {
+      process.kill(pid, signal);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  killAll(): void {
+    for (const name of this.live.keys()) {
+      this.signal(name, "SIGCONT");
+      this.signal(name, "SIGKILL");
+    }
+  }
+}
+
+/** The last lines that a process wrote, for the cause of a failure to start. */
+export function lastLogLines(directory: string, name: ProcessName, lines = 5): string {
+  try {
+    return readFileSync(runPaths.log(directory, name), "utf8").trimEnd().split("\n").slice(-lines).join("\n");
+  } catch {
+    return "";
+  }
+}
+
+/** Built: `dist/NAME.js` beside this bundle. From source: `cluster/NAMEMain.ts`, through the loader that this process runs with. */
+export function entryFile(entry: "coordinator" | "taskManager" | "serviceInstance"): string {
+  return __filename.endsWith(".ts") ? join(__dirname, `${entry}Main.ts`) : join(__dirname, `${entry}.js`);
+}
+
+export function nodeArguments(): readonly string[] {
+  return __filename.endsWith(".ts") ? ["--require", require.resolve("tsx/cjs")] : [];
+}
+
+/** Without what an editor, a debugger or another Node left in the environment. */
+export function workerEnvironment(): NodeJS.ProcessEnv {
+  const environment: NodeJS.ProcessEnv = {};
+  for (const [key, value] of Object.entries(process.env)) {
+    if (/^(NODE_OPTIONS|NODE_INSPECT|VSCODE_|ELECTRON_(?!RUN_AS_NODE))/.test(key)) continue;
+    environment[key] = value;
+  }
+  return environment;
+}

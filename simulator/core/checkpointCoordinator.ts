@@ -1,0 +1,251 @@
+/**
+ * When checkpoints are triggered, and when they are complete. Source: Flink's `CheckpointCoordinator` and `CheckpointFailureManager`.
+ *
+ * A checkpoint is complete when every stream task has acknowledged it and its metadata is on disk; only then are tasks notified.
+ * Services have no part in it. A `final` checkpoint is the last: no data follows its barriers, and tasks finish once it is complete.
+ */
+import { isTerminal } from "../graph/executionState";
+import type { Cause, SubtaskName } from "../observe/journalEvent";
+import type { StateHandle } from "./deployment";
+import type { CompletedCheckpoint, JobMasterInput, TaskRecord, Transition } from "./jobMasterState";
+
+export type CheckpointReason = "periodic" | "final" | "savepoint" | "manual";
+
+export interface PendingCheckpoint {
+  readonly checkpoint: number;
+  readonly reason: CheckpointReason;
+  readonly final: boolean;
+  readonly triggeredAtMs: number;
+  /** Tasks that have not acknowledged, with the attempt that is asked. */
+  readonly waitingFor: Map<SubtaskName, number>;
+  readonly handles: Map<SubtaskName, StateHandle>;
+  readonly sourceOffsets: Map<SubtaskName, number>;
+  alignmentMs: number;
+  /** All have acknowledged; the metadata is being written. */
+  storing: boolean;
+}
+
+export interface CheckpointCoordinatorState {
+  nextCheckpoint: number;
+  /** In order of their number. */
+  readonly pending: PendingCheckpoint[];
+  /** Newest last; as many as are retained. */
+  readonly completed: CompletedCheckpoint[];
+  lastEndedAtMs: number;
+  consecutiveFailures: number;
+}
+
+const PERIODIC = "checkpoint";
+const timeoutTimer = (checkpoint: number): string => `checkpoint-timeout:${checkpoint}`;
+
+export function newCheckpointCoordinator(completed: readonly CompletedCheckpoint[], nextCheckpoint: number): CheckpointCoordinatorState {
+  return { nextCheckpoint, pending: [], completed: [...completed], lastEndedAtMs: -Infinity, consecutiveFailures: 0 };
+}
+
+export function latestCompleted(state: CheckpointCoordinatorState): CompletedCheckpoint | undefined {
+  return state.completed[state.completed.length - 1];
+}
+
+/** To be called when the job has just become RUNNING, wholly. */
+export function startPeriodicCheckpoints(t: Transition): void {
+  const config = t.state.job.runtime.checkpointing;
+  if (config !== undefined) t.commands.push({ kind: "setTimer", timer: PERIODIC, atMs: t.nowMs + config.intervalMs });
+}
+
+/** The periodic timer: triggers if it may, and sets itself again. */
+export function onPeriodicTimer(t: Transition): void {
+  const config = t.state.job.runtime.checkpointing;
+  const { checkpoints } = t.state;
+  if (config === undefined || t.state.stopping !== undefined) return;
+  const earliestMs = checkpoints.lastEndedAtMs + config.minPauseMs;
+  if (t.nowMs < earliestMs) {
+    t.commands.push({ kind: "setTimer", timer: PERIODIC, atMs: earliestMs });
+    return;
+  }
+  t.commands.push({ kind: "setTimer", timer: PERIODIC, atMs: t.nowMs + config.intervalMs });
+  const finalPending = checkpoints.pending.some((pending) => pending.final);
+  if (!finalPending && checkpoints.pending.length < config.maxConcurrent) triggerCheckpoint(t, "periodic");
+}
+
+/**
+ * Sends barriers to the sources. Needs every stream task RUNNING.
+ * @returns whether it was triggered.
+ */
+export function triggerCheckpoint(t: Transition, reason: CheckpointReason): boolean {
+  const { state } = t;
+  const tasks = streamTasks(t).filter((task) => task.state !== "FINISHED");
+  if (tasks.length === 0 || tasks.some((task) => task.state !== "RUNNING")) return false;
+  const checkpoint = state.checkpoints.nextCheckpoint++;
+  const final = reason === "final";
+  state.checkpoints.pending.push({
+    checkpoint,
+    reason,
+    final,
+    triggeredAtMs: t.nowMs,
+    waitingFor: new Map(tasks.map((task) => [task.name, task.attempt])),
+    handles: new Map(),
+    sourceOffsets: new Map(),
+    alignmentMs: 0,
+    storing: false,
+  });
+  t.events.push({ kind: "checkpoint.triggered", checkpoint, tasks: tasks.length, reason });
+  const sources = tasks.filter((task) => state.topology.isSource(task.vertex));
+  for (const [process, group] of byProcess(sources)) {
+    t.commands.push({
+      kind: "triggerBarriers",
+      process,
+      checkpoint,
+      tasks: group.map((task) => ({ task: task.name, attempt: task.attempt })),
+      final,
+    });
+  }
+  const timeoutMs = state.job.runtime.checkpointing?.timeoutMs ?? 600_000;
+  t.commands.push({ kind: "setTimer", timer: timeoutTimer(checkpoint), atMs: t.nowMs + timeoutMs });
+  return true;
+}
+
+/** All sources are at their end, or a drain was asked for: the last checkpoint, as soon as none other is pending. */
+export function triggerFinalWhenDue(t: Transition): void {
+  const { state } = t;
+  if (state.jobState !== "RUNNING" || state.checkpoints.pending.length > 0) return;
+  const sources = streamTasks(t).filter((task) => state.topology.isSource(task.vertex) && task.state !== "FINISHED");
+  if (sources.length === 0) return;
+  const draining = state.stopping === "drain";
+  const atEnd = state.job.runtime.checkpointing !== undefined && sources.every((task) => task.atEnd);
+  if (draining || atEnd) triggerCheckpoint(t, "final");
+}
+
+export function onAcknowledge(t: Transition, ack: Extract<JobMasterInput, { kind: "checkpointAck" }>): void {
+  const pending = findPending(t, ack.checkpoint);
+  if (pending === undefined || pending.waitingFor.get(ack.task) !== ack.attempt) return;
+  pending.waitingFor.delete(ack.task);
+  pending.handles.set(ack.task, ack.handle);
+  if (ack.sourceOffset !== undefined) pending.sourceOffsets.set(ack.task, ack.sourceOffset);
+  pending.alignmentMs = Math.max(pending.alignmentMs, ack.alignmentMs);
+  if (pending.waitingFor.size > 0) return;
+  pending.storing = true;
+  t.commands.push({
+    kind: "storeCheckpoint",
+    checkpoint: { checkpoint: pending.checkpoint, handles: pending.handles, sourceOffsets: pending.sourceOffsets, final: pending.final },
+  });
+}
+
+/** The metadata is on disk. Older pending checkpoints are subsumed, tasks are told, old checkpoints are let go. */
+export function onStored(t: Transition, stored: Extract<JobMasterInput, { kind: "checkpointStored" }>): void {
+  const { checkpoints } = t.state;
+  const pending = findPending(t, stored.checkpoint);
+  if (pending === undefined) return;
+  for (const older of [...checkpoints.pending]) {
+    if (older.checkpoint < pending.checkpoint) removePending(t, older, { abort: true });
+  }
+  removePending(t, pending, { abort: false });
+  checkpoints.consecutiveFailures = 0;
+  checkpoints.completed.push({
+    checkpoint: pending.checkpoint,
+    handles: pending.handles,
+    sourceOffsets: pending.sourceOffsets,
+    final: pending.final,
+  });
+  t.events.push({
+    kind: "checkpoint.completed",
+    checkpoint: pending.checkpoint,
+    durationMs: t.nowMs - pending.triggeredAtMs,
+    bytes: stored.bytes,
+    path: stored.path,
+    alignmentMs: pending.alignmentMs,
+    sourceOffsets: Object.fromEntries(pending.sourceOffsets),
+  });
+  for (const process of taskManagersOf(t)) {
+    t.commands.push({ kind: "notifyCheckpointComplete", process, checkpoint: pending.checkpoint, final: pending.final });
+  }
+  const retained = t.state.job.runtime.checkpointing?.retained ?? 1;
+  while (checkpoints.completed.length > retained) {
+    const oldest = checkpoints.completed.shift();
+    if (oldest !== undefined) t.commands.push({ kind: "discardCheckpoint", checkpoint: oldest.checkpoint });
+  }
+  triggerFinalWhenDue(t);
+}
+
+/**
+ * A checkpoint failed (declined, timed out, or its metadata could not be written).
+ * @returns the cause, when more checkpoints failed in a row than are tolerated, so that the job has to fail over.
+ */
+export function onCheckpointFailed(t: Transition, checkpoint: number, cause: Cause): Cause | undefined {
+  const { checkpoints } = t.state;
+  const pending = findPending(t, checkpoint);
+  if (pending === undefined) return undefined;
+  removePending(t, pending, { abort: true });
+  t.commands.push({ kind: "discardCheckpoint", checkpoint });
+  t.events.push({ kind: "checkpoint.failed", checkpoint, cause });
+  checkpoints.consecutiveFailures++;
+  const tolerable = t.state.job.runtime.checkpointing?.tolerableFailed ?? 0;
+  if (checkpoints.consecutiveFailures > tolerable) {
+    checkpoints.consecutiveFailures = 0;
+    return { code: "FL2006", message: `${tolerable + 1} checkpoints in a row failed, more than execution.checkpointing.tolerable-failed allows: ${cause.message}` };
+  }
+  triggerFinalWhenDue(t);
+  return undefined;
+}
+
+/** A checkpoint is being written: it will be the latest in a moment, and a restart has to wait for that. */
+export function isStoring(state: CheckpointCoordinatorState): boolean {
+  return state.pending.some((pending) => pending.storing);
+}
+
+export function checkpointOfTimeout(timer: string): number | undefined {
+  return timer.startsWith("checkpoint-timeout:") ? Number(timer.slice("checkpoint-timeout:".length)) : undefined;
+}
+
+export function isPeriodicTimer(timer: string): boolean {
+  return timer === PERIODIC;
+}
+
+/**
+ * A stream task left RUNNING: what is pending cannot complete. Does not count as a failed checkpoint (as in Flink). One that all tasks
+ * have acknowledged is left to complete: were it dropped here and yet found on disk by a recovering coordinator, a restore could go
+ * back to files that sinks had taken for leftovers. Restarts wait for it (see `isStoring`).
+ */
+export function abortPending(t: Transition, reason: string): void {
+  for (const pending of [...t.state.checkpoints.pending]) {
+    if (pending.storing) continue;
+    removePending(t, pending, { abort: true });
+    t.commands.push({ kind: "discardCheckpoint", checkpoint: pending.checkpoint });
+    t.events.push({ kind: "checkpoint.failed", checkpoint: pending.checkpoint, cause: { code: "FL2006", message: reason } });
+  }
+}
+
+function findPending(t: Transition, checkpoint: number): PendingCheckpoint | undefined {
+  return t.state.checkpoints.pending.find((pending) => pending.checkpoint === checkpoint);
+}
+
+function removePending(t: Transition, pending: PendingCheckpoint, { abort }: { abort: boolean }): void {
+  const { checkpoints } = t.state;
+  checkpoints.pending.splice(checkpoints.pending.indexOf(pending), 1);
+  checkpoints.lastEndedAtMs = t.nowMs;
+  t.commands.push({ kind: "cancelTimer", timer: timeoutTimer(pending.checkpoint) });
+  if (!abort) return;
+  for (const process of taskManagersOf(t)) t.commands.push({ kind: "notifyCheckpointAborted", process, checkpoint: pending.checkpoint });
+}
+
+function streamTasks(t: Transition): TaskRecord[] {
+  return [...t.state.tasks.values()].filter((task) => task.vertexKind === "stream");
+}
+
+function taskManagersOf(t: Transition): string[] {
+  const names = new Set<string>();
+  for (const task of t.state.tasks.values()) {
+    if (task.vertexKind === "stream" && task.process !== undefined && !isTerminal(task.state)) names.add(task.process);
+  }
+  return [...names].filter((name) => t.state.processes.get(name)?.state === "CONNECTED");
+}
+
+export function byProcess(tasks: readonly TaskRecord[]): Map<string, TaskRecord[]> {
+  const groups = new Map<string, TaskRecord[]>();
+  for (const task of tasks) {
+    if (task.process === undefined) continue;
+    const group = groups.get(task.process);
+    if (group === undefined) groups.set(task.process, [task]);
+    else group.push(task);
+  }
+  return groups;
+}

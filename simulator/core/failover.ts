@@ -1,0 +1,192 @@
+/**
+ * What a failure restarts, and how. Source: Flink's `ExecutionFailureHandler`, `RestartPipelinedRegionFailoverStrategy` and
+ * `DefaultScheduler.restartTasksWithDelay`:
+ * ask the restart strategy; compute the scope; cancel those tasks while the delay runs; when both are done drop tasks that a later
+ * failure superseded, reset the others, and schedule them from the latest completed checkpoint. Other regions are not touched.
+ *
+ * The job's state stays RUNNING while only service instances restart: the data plane runs on.
+ */
+import { isTerminal } from "../graph/executionState";
+import type { Cause, ProcessName, SubtaskName } from "../observe/journalEvent";
+import { abortPending, byProcess, isStoring, latestCompleted } from "./checkpointCoordinator";
+import type { Failover, TaskRecord, Transition } from "./jobMasterState";
+import { setJobState } from "./jobState";
+import { endProcess } from "./processes";
+import type { RestartStrategyState } from "./restartStrategy";
+import { decideRestart, newRestartStrategyState } from "./restartStrategy";
+import { scheduleStreamTasks } from "./scheduler";
+import { deployInstance } from "./serviceManager";
+import { resetForNewAttempt, setTaskState } from "./taskState";
+
+/** Causes that come again at every attempt: restarting would only hide them. Of an instance that once worked they are worth another try. */
+const NOT_RECOVERABLE: ReadonlySet<Cause["code"]> = new Set(["FL1020", "FL1021", "FL1022", "FL3001", "FL3002", "FL3003", "FL3004"]);
+
+const failoverTimer = (id: number): string => `failover:${id}`;
+
+/** A task or instance failed. `process` is named where it was lost. */
+export function onTaskFailed(t: Transition, task: TaskRecord, cause: Cause, process?: ProcessName): void {
+  const { state } = t;
+  if (task.state === "CANCELING") {
+    setTaskState(t, task, "CANCELED");
+    continueFailovers(t);
+    return;
+  }
+  if (isTerminal(task.state)) return;
+  const id = ++state.failureCount;
+  t.events.push({ kind: "failure", id, task: task.name, attempt: task.attempt, process, cause });
+  setTaskState(t, task, "FAILED", cause);
+  if (state.stopping === "cancel" || state.failure !== undefined) return;
+  if (NOT_RECOVERABLE.has(cause.code) && (task.vertexKind === "stream" || task.attempt === 0)) {
+    failJob(t, cause);
+    return;
+  }
+  const scope = scopeOf(t, task);
+  const decision = decideRestart(restartConfig(t, task), restartState(t, task), t.nowMs, state.random);
+  if (!decision.restart) {
+    failJob(t, { code: "FL2012", message: `${cause.message} No restart: ${decision.reason}.`, hint: cause.hint, detail: cause.detail });
+    return;
+  }
+  startFailover(t, id, scope, decision.delayMs);
+}
+
+/** A failure of the whole job (Flink's global failure): every stream task restarts. */
+export function onGlobalFailure(t: Transition, cause: Cause): void {
+  const first = [...t.state.tasks.values()].find((task) => task.vertexKind === "stream" && !isTerminal(task.state));
+  if (first === undefined || t.state.failure !== undefined) return;
+  const id = ++t.state.failureCount;
+  t.events.push({ kind: "failure", id, task: first.name, attempt: first.attempt, cause });
+  const decision = decideRestart(t.state.job.runtime.restartStrategy, t.state.jobRestarts, t.nowMs, t.state.random);
+  if (!decision.restart) {
+    failJob(t, { code: "FL2012", message: `${cause.message} No restart: ${decision.reason}.`, hint: cause.hint });
+    return;
+  }
+  startFailover(t, id, [...t.state.tasks.values()].filter((task) => task.vertexKind === "stream"), decision.delayMs);
+}
+
+/** The job is over for good: everything is cancelled, then the job is FAILED. */
+export function failJob(t: Transition, cause: Cause): void {
+  const { state } = t;
+  if (state.failure !== undefined) return;
+  state.failure = cause;
+  abortPending(t, "The job is failing.");
+  setJobState(t, "FAILING", cause);
+  cancelAll(t);
+}
+
+/** Cancels every task and instance that lives. */
+export function cancelAll(t: Transition): void {
+  t.state.failovers.length = 0;
+  for (const task of t.state.tasks.values()) task.version++;
+  cancelTasks(t, [...t.state.tasks.values()]);
+}
+
+/** Goes on with every failover whose tasks are all down and whose delay is over. */
+export function continueFailovers(t: Transition): void {
+  const { state } = t;
+  for (const failover of [...state.failovers]) {
+    const members = membersOf(t, failover);
+    if (members.length === 0) {
+      state.failovers.splice(state.failovers.indexOf(failover), 1);
+      continue;
+    }
+    if (failover.phase === "CANCELLING") {
+      if (t.nowMs < failover.dueAtMs || isStoring(state.checkpoints)) continue;
+      if (members.some((task) => !isTerminal(task.state))) continue;
+      failover.phase = "RESTARTING";
+      restart(t, members);
+    }
+    if (failover.phase === "RESTARTING" && members.every((task) => task.state === "RUNNING" || task.state === "FINISHED")) {
+      state.failovers.splice(state.failovers.indexOf(failover), 1);
+      t.events.push({ kind: "failover.finished", id: failover.id });
+    }
+  }
+}
+
+export function isFailoverTimer(timer: string): boolean {
+  return timer.startsWith("failover:");
+}
+
+function startFailover(t: Transition, failure: number, scope: readonly TaskRecord[], delayMs: number): void {
+  const { state } = t;
+  const stream = scope.filter((task) => task.vertexKind === "stream");
+  const instances = scope.filter((task) => task.vertexKind === "service");
+  const failover: Failover = { id: ++state.failoverCount, members: new Map(), dueAtMs: t.nowMs + delayMs, phase: "CANCELLING" };
+  for (const task of scope) failover.members.set(task.name, ++task.version);
+  state.failovers.push(failover);
+  const live = [...state.tasks.values()].filter((task) => !isTerminal(task.state) || failover.members.has(task.name));
+  t.events.push({
+    kind: "failover",
+    id: failover.id,
+    failures: [failure],
+    strategy: state.job.runtime.failoverStrategy,
+    regions: [...new Set(scope.map((task) => state.topology.regionOf(task.name)))],
+    tasks: stream.map((task) => task.name),
+    instances: instances.map((task) => task.name),
+    untouched: live.length - scope.length,
+    delayMs,
+    restoredCheckpoint: stream.length > 0 ? latestCompleted(state.checkpoints)?.checkpoint : undefined,
+  });
+  if (stream.length > 0) {
+    abortPending(t, `${stream[0]?.name ?? "A task"} is restarting.`);
+    if (state.jobState === "RUNNING") setJobState(t, "RESTARTING");
+  }
+  cancelTasks(t, scope);
+  if (delayMs > 0) t.commands.push({ kind: "setTimer", timer: failoverTimer(failover.id), atMs: failover.dueAtMs });
+  continueFailovers(t);
+}
+
+function restart(t: Transition, members: readonly TaskRecord[]): void {
+  for (const task of members) resetForNewAttempt(t, task);
+  scheduleStreamTasks(t, members.filter((task) => task.vertexKind === "stream"));
+  for (const task of members) if (task.vertexKind === "service") deployInstance(t, task);
+}
+
+/** Tasks that this failover still owns: not taken by a later one. */
+function membersOf(t: Transition, failover: Failover): TaskRecord[] {
+  const members: TaskRecord[] = [];
+  for (const [name, version] of failover.members) {
+    const task = t.state.tasks.get(name);
+    if (task !== undefined && task.version === version) members.push(task);
+  }
+  return members;
+}
+
+function cancelTasks(t: Transition, tasks: readonly TaskRecord[]): void {
+  const toTell: TaskRecord[] = [];
+  for (const task of tasks) {
+    if (isTerminal(task.state) || task.state === "CANCELING") continue;
+    if (task.state === "CREATED" || task.state === "SCHEDULED") {
+      setTaskState(t, task, "CANCELED");
+      continue;
+    }
+    setTaskState(t, task, "CANCELING");
+    const process = task.process === undefined ? undefined : t.state.processes.get(task.process);
+    if (process === undefined || process.state === "LOST") setTaskState(t, task, "CANCELED");
+    else if (task.vertexKind === "service") endProcess(t, process.name, "kill");
+    else toTell.push(task);
+  }
+  for (const [process, group] of byProcess(toTell)) {
+    t.commands.push({ kind: "cancel", process, tasks: group.map((task) => ({ task: task.name, attempt: task.attempt })) });
+  }
+}
+
+/** The adaptive scheduler rebuilds everything, services included; `full` restarts every task; `region` what Flink's strategy says. */
+function scopeOf(t: Transition, task: TaskRecord): TaskRecord[] {
+  const { state } = t;
+  const all = [...state.tasks.values()].filter((candidate) => !candidate.draining);
+  if (state.job.runtime.scheduler === "adaptive" || state.job.runtime.failoverStrategy === "full") return all;
+  const names = new Set<SubtaskName>(state.topology.failoverScope(task.name));
+  return all.filter((candidate) => names.has(candidate.name) && (candidate === task || candidate.state !== "CREATED"));
+}
+
+function restartConfig(t: Transition, task: TaskRecord): Parameters<typeof decideRestart>[0] {
+  const service = task.vertexKind === "service" ? t.state.job.services.find((candidate) => candidate.id === task.vertex) : undefined;
+  return service?.restartStrategy ?? t.state.job.runtime.restartStrategy;
+}
+
+function restartState(t: Transition, task: TaskRecord): RestartStrategyState {
+  if (task.vertexKind === "stream") return t.state.jobRestarts;
+  let known = t.state.serviceRestarts.get(task.vertex);
+  if (known === undefined) t.state.serviceRestarts.set(task.vertex, (known = newRestartStrategyState()));
+  return known;
+}

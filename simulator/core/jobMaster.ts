@@ -1,0 +1,383 @@
+/**
+ * The JobMaster of one job: (state, input, time) → (commands, events). It decides; `cluster` and `virtual` obey.
+ * Source: Flink's `JobMaster` and `DefaultScheduler`, with the RpcOperator service of FLIP-582.
+ *
+ * The state belongs to the machine and is changed in place (copying ten thousand subtasks at each step would be the cost of a run);
+ * the same state and inputs always give the same commands and events.
+ */
+import { isJobTerminal, isTerminal } from "../graph/executionState";
+import type { JobSpec } from "../graph/jobFile";
+import type { Cause, JournalEventBody, SubtaskName } from "../observe/journalEvent";
+import {
+  checkpointOfTimeout,
+  isPeriodicTimer,
+  newCheckpointCoordinator,
+  onAcknowledge,
+  onCheckpointFailed,
+  onPeriodicTimer,
+  onStored,
+  startPeriodicCheckpoints,
+  triggerCheckpoint,
+  triggerFinalWhenDue,
+} from "./checkpointCoordinator";
+import { cancelAll, continueFailovers, isFailoverTimer, onGlobalFailure, onTaskFailed } from "./failover";
+import type { JobMasterCommand, JobMasterInput, JobMasterState, RecoveredJob, TaskRecord, Transition } from "./jobMasterState";
+import { setJobState } from "./jobState";
+import { endProcess, isHeartbeatTimer, onConnected, onLost, silentProcesses, startHeartbeatChecks, startProcess } from "./processes";
+import { newRestartStrategyState } from "./restartStrategy";
+import { deployScheduled, scheduleStreamTasks } from "./scheduler";
+import { deployInstance, hasInstances, instanceCount, instanceProcess, newInstance, onInstancePhase, publishEndpoints, scaleService } from "./serviceManager";
+import { addTaskManager, newSlotPool, removeTaskManager } from "./slotPool";
+import { setTaskState } from "./taskState";
+import { buildTopology } from "./topology";
+
+/** How long a recovering JobMaster waits for the processes of its predecessor before it starts new ones. */
+const RECONNECT_MS = 2_000;
+const RECONNECT = "reconnect";
+
+export interface StepResult {
+  readonly commands: readonly JobMasterCommand[];
+  readonly events: readonly JournalEventBody[];
+}
+
+/** @param seed for the jitter of restart delays. */
+export function createJobMaster(job: JobSpec, seed: number, recovered?: RecoveredJob): JobMasterState {
+  const topology = buildTopology(job);
+  const tasks = new Map<SubtaskName, TaskRecord>();
+  const tasksByVertex = new Map<string, TaskRecord[]>();
+  const add = (task: TaskRecord): void => {
+    tasks.set(task.name, task);
+    const siblings = tasksByVertex.get(task.vertex);
+    if (siblings === undefined) tasksByVertex.set(task.vertex, [task]);
+    else siblings.push(task);
+  };
+  for (const vertex of topology.streamVertices) {
+    for (let index = 0; index < vertex.parallelism; index++) {
+      add({ ...newInstance(vertex.id, index), vertexKind: "stream", attempt: attemptAfter(recovered, `${vertex.id}#${index}`) });
+    }
+  }
+  for (const service of job.services.filter(hasInstances)) {
+    const known = (recovered?.instances ?? []).filter((name) => name.startsWith(`${service.id}#`)).length;
+    const count = Math.max(known, instanceCount(service, job.runtime.taskManagers));
+    for (let index = 0; index < count; index++) add(newInstance(service.id, index));
+  }
+  return {
+    job,
+    topology,
+    jobState: "INITIALIZING",
+    failure: undefined,
+    tasks,
+    tasksByVertex,
+    processes: new Map(),
+    slots: newSlotPool(),
+    jobRestarts: newRestartStrategyState(),
+    serviceRestarts: new Map(),
+    failovers: [],
+    failoverCount: recovered?.failoverCount ?? 0,
+    failureCount: recovered?.failureCount ?? 0,
+    checkpoints: newCheckpointCoordinator(recovered?.completed ?? [], recovered?.nextCheckpoint ?? 1),
+    random: { seed },
+    stopping: undefined,
+    ended: false,
+    recovering: recovered,
+  };
+}
+
+/** One step. Inputs about attempts and processes that are gone change nothing. */
+export function stepJobMaster(state: JobMasterState, input: JobMasterInput, nowMs: number): StepResult {
+  const t: Transition = { state, nowMs, commands: [], events: [] };
+  if (!state.ended) {
+    apply(t, input);
+    if (input.kind === "stop" || t.events.some((event) => event.kind === "task.state")) finishIfOver(t);
+  }
+  return { commands: t.commands, events: t.events };
+}
+
+function apply(t: Transition, input: JobMasterInput): void {
+  const { state } = t;
+  switch (input.kind) {
+    case "start":
+      start(t);
+      return;
+    case "workerConnected":
+      onWorkerConnected(t, input);
+      return;
+    case "workerLost":
+      onWorkerLost(t, input);
+      return;
+    case "heartbeat": {
+      const process = state.processes.get(input.process);
+      if (process !== undefined) process.lastHeartbeatMs = t.nowMs;
+      return;
+    }
+    case "taskState":
+      onTaskState(t, input);
+      return;
+    case "endOfData": {
+      const task = state.tasks.get(input.task);
+      if (task === undefined || task.attempt !== input.attempt) return;
+      task.atEnd = true;
+      triggerFinalWhenDue(t);
+      return;
+    }
+    case "instancePhase":
+      onInstancePhase(t, input);
+      if (input.phase === "READY") {
+        continueFailovers(t);
+        deployScheduled(t);
+        checkAllRunning(t);
+      }
+      return;
+    case "instanceFailed": {
+      const task = state.tasks.get(input.instance);
+      if (task === undefined || task.attempt !== input.attempt) return;
+      withdraw(t, task);
+      if (task.process !== undefined) endProcess(t, task.process, "kill");
+      onTaskFailed(t, task, input.cause);
+      return;
+    }
+    case "checkpointAck":
+      onAcknowledge(t, input);
+      return;
+    case "checkpointDeclined":
+      failedCheckpoint(t, input.checkpoint, input.cause);
+      return;
+    case "checkpointStored":
+      onStored(t, input);
+      continueFailovers(t);
+      return;
+    case "checkpointStoreFailed":
+      failedCheckpoint(t, input.checkpoint, input.cause);
+      continueFailovers(t);
+      return;
+    case "timer":
+      onTimer(t, input.timer);
+      return;
+    case "stop":
+      onStop(t, input.mode);
+      return;
+    case "scale":
+      scaleService(t, input);
+      return;
+    case "triggerCheckpoint":
+      if (state.jobState === "RUNNING") triggerCheckpoint(t, "manual");
+      return;
+  }
+}
+
+function start(t: Transition): void {
+  const { state } = t;
+  setJobState(t, "CREATED");
+  startHeartbeatChecks(t);
+  if (state.recovering !== undefined) {
+    t.commands.push({ kind: "setTimer", timer: RECONNECT, atMs: t.nowMs + RECONNECT_MS });
+    return;
+  }
+  startMissingWorkers(t);
+  scheduleAll(t);
+}
+
+function startMissingWorkers(t: Transition): void {
+  const { state } = t;
+  for (let index = 0; index < state.job.runtime.taskManagers; index++) {
+    const name = `taskmanager:${index}`;
+    if (!state.processes.has(name)) startProcess(t, name, "taskmanager");
+  }
+  for (const task of state.tasks.values()) {
+    if (task.vertexKind !== "service" || task.state !== "CREATED") continue;
+    task.attempt = Math.max(task.attempt, attemptAfter(state.recovering, task.name));
+    deployInstance(t, task);
+  }
+}
+
+function scheduleAll(t: Transition): void {
+  scheduleStreamTasks(t, [...t.state.tasks.values()].filter((task) => task.vertexKind === "stream"));
+}
+
+function onWorkerConnected(t: Transition, input: Extract<JobMasterInput, { kind: "workerConnected" }>): void {
+  const { state } = t;
+  onConnected(t, input);
+  if (input.role === "taskmanager") {
+    addTaskManager(state.slots, input.process, state.job.runtime.slots);
+  } else if (input.instance !== undefined && state.recovering !== undefined) {
+    adoptInstance(t, input.instance, input.process);
+  }
+  if (state.recovering !== undefined) endRecoveryWhenComplete(t);
+  deployScheduled(t);
+}
+
+/** An instance of a run whose coordinator died: it goes on, with its loaded model. */
+function adoptInstance(t: Transition, instance: NonNullable<Extract<JobMasterInput, { kind: "workerConnected" }>["instance"]>, process: string): void {
+  const task = t.state.tasks.get(instance.instance);
+  if (task === undefined || task.state !== "CREATED") return;
+  task.attempt = instance.attempt;
+  task.process = process;
+  task.phase = instance.phase;
+  task.address = instance.address;
+  task.device = instance.device;
+  setTaskState(t, task, "INITIALIZING");
+  if (instance.phase === "READY" || instance.phase === "SERVING") setTaskState(t, task, "RUNNING");
+}
+
+function endRecoveryWhenComplete(t: Transition): void {
+  const { state } = t;
+  const known = state.recovering?.instances ?? [];
+  const taskManagers = Array.from({ length: state.job.runtime.taskManagers }, (_, index) => `taskmanager:${index}`);
+  const there = (name: string): boolean => state.processes.get(name)?.state === "CONNECTED";
+  if (known.map(instanceProcess).every(there) && taskManagers.every(there)) endRecovery(t);
+}
+
+function endRecovery(t: Transition): void {
+  const { state } = t;
+  if (state.recovering === undefined) return;
+  startMissingWorkers(t);
+  state.recovering = undefined;
+  t.commands.push({ kind: "cancelTimer", timer: RECONNECT });
+  for (const service of state.job.services.filter(hasInstances)) publishEndpoints(t, service.id);
+  scheduleAll(t);
+}
+
+function onWorkerLost(t: Transition, input: Extract<JobMasterInput, { kind: "workerLost" }>): void {
+  const { state } = t;
+  const before = onLost(t, input.process, input.evidence);
+  if (before === undefined) return;
+  const how =
+    input.evidence.by === "exit"
+      ? `exited with ${input.evidence.signal ?? `code ${input.evidence.exitCode ?? "?"}`}`
+      : input.evidence.by === "connection"
+        ? "closed its connection"
+        : `has been silent for ${Math.round(input.evidence.silentMs)} ms`;
+  const cause: Cause = { code: "FL2005", message: `${input.process} ${how}.` };
+  if (before.role === "taskmanager") {
+    removeTaskManager(state.slots, input.process);
+    const ending = before.stopping || isJobTerminal(state.jobState) || state.failure !== undefined || state.stopping === "cancel";
+    if (!ending) startProcess(t, input.process, "taskmanager");
+    for (const task of state.tasks.values()) {
+      if (task.vertexKind !== "stream" || task.process !== input.process || isTerminal(task.state) || task.state === "CREATED" || task.state === "SCHEDULED") continue;
+      onTaskFailed(t, task, cause, input.process);
+    }
+    const index = Number(input.process.split(":")[1]);
+    for (const service of state.job.services) {
+      const sidecar = service.deployment === "sidecar" ? state.tasks.get(`${service.id}#${index}`) : undefined;
+      if (sidecar?.process !== undefined && !isTerminal(sidecar.state)) t.commands.push({ kind: "endProcess", process: sidecar.process, how: "kill" });
+    }
+    continueFailovers(t);
+    return;
+  }
+  for (const task of state.tasks.values()) {
+    if (task.process !== input.process || isTerminal(task.state)) continue;
+    if (task.draining) {
+      setTaskState(t, task, "CANCELING");
+      setTaskState(t, task, "CANCELED");
+      continue;
+    }
+    const served = task.state === "RUNNING";
+    onTaskFailed(t, task, cause, input.process);
+    if (served) publishEndpoints(t, task.vertex);
+  }
+  continueFailovers(t);
+}
+
+function onTaskState(t: Transition, input: Extract<JobMasterInput, { kind: "taskState" }>): void {
+  const task = t.state.tasks.get(input.task);
+  if (task === undefined || task.attempt !== input.attempt) return;
+  if (input.state === "FAILED") {
+    onTaskFailed(t, task, input.cause ?? { code: "FL2003", message: `${task.name} failed.` });
+    return;
+  }
+  if (!setTaskState(t, task, input.state)) return;
+  if (input.state === "RUNNING") checkAllRunning(t);
+  if (input.state === "FINISHED") deployScheduled(t);
+  continueFailovers(t);
+}
+
+/** The job is RUNNING once every stream task is. */
+function checkAllRunning(t: Transition): void {
+  const { state } = t;
+  if (state.jobState !== "CREATED" && state.jobState !== "RESTARTING") return;
+  const stream = [...state.tasks.values()].filter((task) => task.vertexKind === "stream");
+  if (stream.some((task) => task.state !== "RUNNING" && task.state !== "FINISHED")) return;
+  setJobState(t, "RUNNING");
+  startPeriodicCheckpoints(t);
+  triggerFinalWhenDue(t);
+}
+
+function onTimer(t: Transition, timer: string): void {
+  if (isPeriodicTimer(timer)) onPeriodicTimer(t);
+  else if (isFailoverTimer(timer)) continueFailovers(t);
+  else if (isHeartbeatTimer(timer)) {
+    for (const process of silentProcesses(t)) {
+      t.commands.push({ kind: "endProcess", process: process.name, how: "kill" });
+      onWorkerLost(t, { kind: "workerLost", process: process.name, evidence: { by: "heartbeat", silentMs: t.nowMs - process.lastHeartbeatMs } });
+    }
+    startHeartbeatChecks(t);
+  } else if (timer === RECONNECT) endRecovery(t);
+  else {
+    const checkpoint = checkpointOfTimeout(timer);
+    const pending = t.state.checkpoints.pending.find((candidate) => candidate.checkpoint === checkpoint);
+    if (checkpoint === undefined || pending === undefined || pending.storing) return;
+    const late = [...pending.waitingFor.keys()].slice(0, 5).join(", ");
+    failedCheckpoint(t, checkpoint, { code: "FL2006", message: `Checkpoint ${checkpoint} took too long; not acknowledged by ${late}.` });
+  }
+}
+
+function failedCheckpoint(t: Transition, checkpoint: number, cause: Cause): void {
+  const fatal = onCheckpointFailed(t, checkpoint, cause);
+  if (fatal !== undefined) onGlobalFailure(t, fatal);
+}
+
+function onStop(t: Transition, mode: "drain" | "cancel"): void {
+  const { state } = t;
+  if (isJobTerminal(state.jobState) || state.stopping === "cancel" || state.stopping === mode) return;
+  state.stopping = mode;
+  if (mode === "drain") {
+    triggerFinalWhenDue(t);
+    return;
+  }
+  setJobState(t, "CANCELLING");
+  cancelAll(t);
+}
+
+/** Takes an instance that failed out of the endpoints at once. */
+function withdraw(t: Transition, task: TaskRecord): void {
+  if (task.state !== "RUNNING") return;
+  task.address = undefined;
+  publishEndpoints(t, task.vertex);
+}
+
+/** Ends the job once everything that has to be over is over. */
+function finishIfOver(t: Transition): void {
+  const { state } = t;
+  const tasks = [...state.tasks.values()];
+  const stream = tasks.filter((task) => task.vertexKind === "stream");
+  if (state.failure !== undefined) {
+    if (tasks.every((task) => isTerminal(task.state))) end(t, "FAILED", state.failure);
+    return;
+  }
+  if (state.stopping === "cancel") {
+    if (tasks.every((task) => isTerminal(task.state))) end(t, "CANCELED");
+    return;
+  }
+  if (stream.length > 0 && stream.every((task) => task.state === "FINISHED")) end(t, "FINISHED");
+}
+
+function end(t: Transition, to: "FAILED" | "CANCELED" | "FINISHED", cause?: Cause): void {
+  const { state } = t;
+  state.ended = true;
+  setJobState(t, to, cause);
+  for (const task of state.tasks.values()) {
+    if (task.vertexKind === "service" && !isTerminal(task.state)) {
+      setTaskState(t, task, "CANCELING");
+      setTaskState(t, task, "CANCELED");
+    }
+  }
+  for (const process of state.processes.values()) {
+    if (process.state !== "LOST") endProcess(t, process.name, "shutdown");
+  }
+  t.commands.push({ kind: "endJob", state: to, cause });
+}
+
+function attemptAfter(recovered: RecoveredJob | undefined, task: SubtaskName): number {
+  const last = recovered?.attempts.get(task);
+  return last === undefined ? 0 : last + 1;
+}

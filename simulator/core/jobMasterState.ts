@@ -1,0 +1,177 @@
+/** The JobMaster's state, what comes in, and what goes out. All of it is data; the rules are in the files beside this one. */
+import type { ExecutionState, JobState } from "../graph/executionState";
+import type { JobSpec } from "../graph/jobFile";
+import type { Cause, InstancePhase, JournalEventBody, LossEvidence, ProcessName, SubtaskName } from "../observe/journalEvent";
+import type { CheckpointCoordinatorState } from "./checkpointCoordinator";
+import type { ServiceEndpoint, StateHandle, TaskDeployment } from "./deployment";
+import type { RestartStrategyState } from "./restartStrategy";
+import type { SeededRandom } from "./seededRandom";
+import type { SlotPoolState } from "./slotPool";
+import type { Topology } from "./topology";
+
+/** One subtask: a stream task, or a service instance. A restart is a new attempt of the same record. */
+export interface TaskRecord {
+  readonly name: SubtaskName;
+  readonly vertex: string;
+  readonly index: number;
+  readonly vertexKind: "stream" | "service";
+  /** Counts from 0. */
+  attempt: number;
+  state: ExecutionState;
+  /** TaskManager, or the instance's own process. */
+  process: ProcessName | undefined;
+  /** Raised by each failover that takes the task; a restart that finds it raised has been superseded. Flink's `ExecutionVertexVersion`. */
+  version: number;
+  /** A source subtask that has no more records. */
+  atEnd: boolean;
+  /** Service instances. */
+  phase: InstancePhase | undefined;
+  address: string | undefined;
+  device: string | undefined;
+  /** Being scaled in: out of the endpoints, finishing what it has. */
+  draining: boolean;
+}
+
+export type ProcessState = "STARTING" | "CONNECTED" | "LOST";
+
+export interface ProcessRecord {
+  readonly name: ProcessName;
+  readonly role: "taskmanager" | "service";
+  state: ProcessState;
+  pid: number | undefined;
+  dataAddress: string | undefined;
+  lastHeartbeatMs: number;
+  /** Told to end: its loss is not a failure. */
+  stopping: boolean;
+}
+
+/** A restart under way: cancelling and waiting for its delay, then until every task runs again. */
+export interface Failover {
+  readonly id: number;
+  /** Task → version it had when this failover took it. */
+  readonly members: Map<SubtaskName, number>;
+  readonly dueAtMs: number;
+  phase: "CANCELLING" | "RESTARTING";
+}
+
+export interface JobMasterState {
+  readonly job: JobSpec;
+  topology: Topology;
+  jobState: JobState;
+  /** Why the job is failing, once it is. */
+  failure: Cause | undefined;
+  readonly tasks: Map<SubtaskName, TaskRecord>;
+  /** The same records by vertex, in order of their index. */
+  readonly tasksByVertex: Map<string, TaskRecord[]>;
+  readonly processes: Map<ProcessName, ProcessRecord>;
+  readonly slots: SlotPoolState;
+  readonly jobRestarts: RestartStrategyState;
+  readonly serviceRestarts: Map<string, RestartStrategyState>;
+  readonly failovers: Failover[];
+  failoverCount: number;
+  failureCount: number;
+  readonly checkpoints: CheckpointCoordinatorState;
+  readonly random: SeededRandom;
+  /** Set once a stop was asked for. */
+  stopping: "drain" | "cancel" | undefined;
+  /** While a new coordinator waits for its predecessor's processes. */
+  recovering: RecoveredJob | undefined;
+  /** All that was told to end has ended, or the job is over: no more commands but `endJob`. */
+  ended: boolean;
+}
+
+/** What a coordinator that takes over from a dead one knows: from the journal, and from the checkpoints on disk. */
+export interface RecoveredJob {
+  /** Task → its last attempt. */
+  readonly attempts: ReadonlyMap<SubtaskName, number>;
+  /** Instances that were there; those that connect again keep their loaded model. */
+  readonly instances: readonly SubtaskName[];
+  readonly completed: readonly CompletedCheckpoint[];
+  readonly nextCheckpoint: number;
+  readonly failureCount: number;
+  readonly failoverCount: number;
+}
+
+export interface CompletedCheckpoint {
+  readonly checkpoint: number;
+  readonly handles: ReadonlyMap<SubtaskName, StateHandle>;
+  readonly sourceOffsets: ReadonlyMap<SubtaskName, number>;
+  readonly final: boolean;
+}
+
+export type TimerName = string;
+
+export type JobMasterInput =
+  | { readonly kind: "start" }
+  | {
+      readonly kind: "workerConnected";
+      readonly process: ProcessName;
+      readonly role: "taskmanager" | "service";
+      readonly pid: number;
+      readonly dataAddress?: string;
+      readonly instance?: { readonly instance: SubtaskName; readonly attempt: number; readonly phase: InstancePhase; readonly address?: string; readonly device?: string };
+    }
+  | { readonly kind: "workerLost"; readonly process: ProcessName; readonly evidence: LossEvidence }
+  | { readonly kind: "heartbeat"; readonly process: ProcessName }
+  | { readonly kind: "taskState"; readonly task: SubtaskName; readonly attempt: number; readonly state: ExecutionState; readonly cause?: Cause; readonly producer?: SubtaskName }
+  | { readonly kind: "endOfData"; readonly task: SubtaskName; readonly attempt: number }
+  | {
+      readonly kind: "instancePhase";
+      readonly instance: SubtaskName;
+      readonly attempt: number;
+      readonly phase: InstancePhase;
+      readonly device?: string;
+      readonly address?: string;
+      readonly previousPhaseMs?: number;
+      readonly loadDelayMs?: number;
+    }
+  | { readonly kind: "instanceFailed"; readonly instance: SubtaskName; readonly attempt: number; readonly cause: Cause }
+  | {
+      readonly kind: "checkpointAck";
+      readonly checkpoint: number;
+      readonly task: SubtaskName;
+      readonly attempt: number;
+      readonly handle: StateHandle;
+      readonly alignmentMs: number;
+      readonly sourceOffset?: number;
+    }
+  | { readonly kind: "checkpointDeclined"; readonly checkpoint: number; readonly task: SubtaskName; readonly attempt: number; readonly cause: Cause }
+  /** The checkpoint's metadata is on disk: it is complete. */
+  | { readonly kind: "checkpointStored"; readonly checkpoint: number; readonly bytes: number; readonly path: string }
+  | { readonly kind: "checkpointStoreFailed"; readonly checkpoint: number; readonly cause: Cause }
+  | { readonly kind: "timer"; readonly timer: TimerName }
+  | { readonly kind: "stop"; readonly mode: "drain" | "cancel" }
+  | { readonly kind: "scale"; readonly service: string; readonly parallelism: number; readonly by: "command" | "autoscaler" }
+  | { readonly kind: "triggerCheckpoint" };
+
+export type JobMasterCommand =
+  | { readonly kind: "startProcess"; readonly process: ProcessName; readonly role: "taskmanager" | "service"; readonly instance?: { readonly instance: SubtaskName; readonly attempt: number; readonly service: string } }
+  /** `kill`: SIGKILL; `drain`: finish what is under way, then end. */
+  | { readonly kind: "endProcess"; readonly process: ProcessName; readonly how: "kill" | "drain" | "shutdown" }
+  | { readonly kind: "deploy"; readonly process: ProcessName; readonly deployments: readonly TaskDeployment[] }
+  | { readonly kind: "cancel"; readonly process: ProcessName; readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[] }
+  | {
+      readonly kind: "triggerBarriers";
+      readonly process: ProcessName;
+      readonly checkpoint: number;
+      readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[];
+      readonly final: boolean;
+    }
+  | { readonly kind: "storeCheckpoint"; readonly checkpoint: CompletedCheckpoint }
+  | { readonly kind: "notifyCheckpointComplete"; readonly process: ProcessName; readonly checkpoint: number; readonly final: boolean }
+  | { readonly kind: "notifyCheckpointAborted"; readonly process: ProcessName; readonly checkpoint: number }
+  /** Delete the files of a checkpoint that is not needed any more. */
+  | { readonly kind: "discardCheckpoint"; readonly checkpoint: number }
+  | { readonly kind: "pushEndpoints"; readonly process: ProcessName; readonly service: string; readonly instances: readonly ServiceEndpoint[] }
+  /** Sets the timer, in place of one of the same name. */
+  | { readonly kind: "setTimer"; readonly timer: TimerName; readonly atMs: number }
+  | { readonly kind: "cancelTimer"; readonly timer: TimerName }
+  | { readonly kind: "endJob"; readonly state: JobState; readonly cause?: Cause };
+
+/** One step: the state at hand, the time it happens, and what it brings about. */
+export interface Transition {
+  readonly state: JobMasterState;
+  readonly nowMs: number;
+  readonly commands: JobMasterCommand[];
+  readonly events: JournalEventBody[];
+}

@@ -1,0 +1,135 @@
+/**
+ * Life of the service instances: their processes, phases, endpoints and number. Source: FLIP-582 (RpcOperator Service): an instance
+ * joins the balancer only after its model is loaded and warm, endpoint changes are pushed to the clients, scale-in drains first.
+ */
+import type { SubtaskName } from "../observe/journalEvent";
+import { isTerminal } from "../graph/executionState";
+import type { ServiceSpec } from "../graph/jobFile";
+import type { ServiceEndpoint } from "./deployment";
+import type { JobMasterInput, TaskRecord, Transition } from "./jobMasterState";
+import { endProcess, startProcess } from "./processes";
+import { resetForNewAttempt, setTaskState } from "./taskState";
+
+/** Services whose instances are processes of this run. */
+export function hasInstances(service: ServiceSpec): boolean {
+  return service.deployment === "rpc-service" || service.deployment === "sidecar";
+}
+
+/** Instances that a job starts with: `parallelism`, or one beside each TaskManager. */
+export function instanceCount(service: ServiceSpec, taskManagers: number): number {
+  return service.deployment === "sidecar" ? taskManagers : service.parallelism;
+}
+
+export function instanceProcess(instance: SubtaskName): string {
+  return `service:${instance}`;
+}
+
+/** Starts a process for the instance's present attempt. */
+export function deployInstance(t: Transition, task: TaskRecord): void {
+  task.process = instanceProcess(task.name);
+  task.phase = undefined;
+  task.address = undefined;
+  task.device = undefined;
+  setTaskState(t, task, "SCHEDULED");
+  setTaskState(t, task, "DEPLOYING");
+  startProcess(t, task.process, "service", { instance: task.name, attempt: task.attempt, service: task.vertex });
+}
+
+export function onInstancePhase(t: Transition, input: Extract<JobMasterInput, { kind: "instancePhase" }>): void {
+  const task = t.state.tasks.get(input.instance);
+  if (task === undefined || task.attempt !== input.attempt) return;
+  const { kind: _, ...phase } = input;
+  t.events.push({ kind: "instance.phase", ...phase, pid: t.state.processes.get(task.process ?? "")?.pid });
+  task.phase = input.phase;
+  task.address = input.address ?? task.address;
+  task.device = input.device ?? task.device;
+  if (task.state === "DEPLOYING") setTaskState(t, task, "INITIALIZING");
+  if (input.phase === "READY" && task.state === "INITIALIZING") {
+    setTaskState(t, task, "RUNNING");
+    publishEndpoints(t, task.vertex);
+  }
+}
+
+/** Instances of the service that take calls, as clients in the given process see them. */
+export function endpointsOf(t: Transition, service: ServiceSpec, clientProcess?: string): readonly ServiceEndpoint[] {
+  if (service.deployment === "external") {
+    return service.addresses.map((address, index) => ({ instance: `${service.id}#${index}`, attempt: 0, address, token: service.token }));
+  }
+  const endpoints: ServiceEndpoint[] = [];
+  for (const task of t.state.tasksByVertex.get(service.id) ?? []) {
+    if (task.state !== "RUNNING" || task.draining || task.address === undefined) continue;
+    if (service.deployment === "sidecar" && clientProcess !== undefined && clientProcess !== `taskmanager:${task.index}`) continue;
+    endpoints.push({ instance: task.name, attempt: task.attempt, address: task.address, token: undefined });
+  }
+  return endpoints;
+}
+
+/** Tells every TaskManager who can be called, and the journal. */
+export function publishEndpoints(t: Transition, serviceId: string): void {
+  const service = t.state.job.services.find((candidate) => candidate.id === serviceId);
+  if (service === undefined) return;
+  const instances = endpointsOf(t, service).map(({ instance, attempt, address }) => ({ instance, attempt, address }));
+  t.events.push({ kind: "service.endpoints", service: serviceId, instances });
+  for (const process of t.state.processes.values()) {
+    if (process.role !== "taskmanager" || process.state !== "CONNECTED") continue;
+    t.commands.push({ kind: "pushEndpoints", process: process.name, service: serviceId, instances: endpointsOf(t, service, process.name) });
+  }
+}
+
+/** True when each of the services has an instance that takes calls, so that tasks which call them may be deployed. */
+export function canCall(t: Transition, services: readonly string[]): boolean {
+  return t.state.job.services
+    .filter((service) => services.includes(service.id) && service.deployment !== "embedded")
+    .every((service) => endpointsOf(t, service).length > 0);
+}
+
+/** Changes the number of instances: new ones are started; those too many leave the endpoints, drain, and end. */
+export function scaleService(t: Transition, input: Extract<JobMasterInput, { kind: "scale" }>): void {
+  const { state } = t;
+  const service = state.job.services.find((candidate) => candidate.id === input.service);
+  if (service === undefined || service.deployment !== "rpc-service") return;
+  const all = state.tasksByVertex.get(service.id) ?? [];
+  const live = all.filter((task) => !task.draining);
+  if (live.length === input.parallelism) return;
+  t.events.push({ kind: "service.scaled", service: service.id, from: live.length, to: input.parallelism, by: input.by });
+  const surplus = live.slice(input.parallelism);
+  for (const task of surplus) {
+    task.draining = true;
+    task.version++;
+    if (task.process !== undefined) endProcess(t, task.process, "drain");
+  }
+  if (surplus.length > 0) publishEndpoints(t, service.id);
+  const reusable = all.filter((task) => task.draining && isTerminal(task.state));
+  for (let missing = input.parallelism - live.length; missing > 0; missing--) {
+    const task = reusable.shift();
+    if (task === undefined) {
+      const added = newInstance(service.id, all.length);
+      all.push(added);
+      state.tasks.set(added.name, added);
+      deployInstance(t, added);
+    } else {
+      task.draining = false;
+      resetForNewAttempt(t, task);
+      deployInstance(t, task);
+    }
+  }
+  state.topology = state.topology.withServiceParallelism(service.id, all.length);
+}
+
+export function newInstance(service: string, index: number): TaskRecord {
+  return {
+    name: `${service}#${index}`,
+    vertex: service,
+    index,
+    vertexKind: "service",
+    attempt: 0,
+    state: "CREATED",
+    process: undefined,
+    version: 0,
+    atEnd: false,
+    phase: undefined,
+    address: undefined,
+    device: undefined,
+    draining: false,
+  };
+}

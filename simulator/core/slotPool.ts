@@ -1,0 +1,60 @@
+/**
+ * Slots of the TaskManagers and who shares them. Subtask i of every vertex of one slot sharing group sits in slot i of that group
+ * (Flink's slot sharing, with parallelism levelled out); slots are spread over the TaskManagers evenly.
+ * A slot stays where it is until its TaskManager is lost.
+ */
+import type { ProcessName } from "../observe/journalEvent";
+
+/** `GROUP/INDEX`. */
+export type SlotKey = string;
+
+export interface SlotPoolState {
+  /** TaskManagers that are there, with their number of slots. */
+  readonly offers: Map<ProcessName, number>;
+  readonly assigned: Map<SlotKey, ProcessName>;
+}
+
+export function newSlotPool(): SlotPoolState {
+  return { offers: new Map(), assigned: new Map() };
+}
+
+export function slotKey(group: string, index: number): SlotKey {
+  return `${group}/${index}`;
+}
+
+export function addTaskManager(pool: SlotPoolState, process: ProcessName, slots: number): void {
+  pool.offers.set(process, slots);
+}
+
+/** Forgets the TaskManager and every slot on it. */
+export function removeTaskManager(pool: SlotPoolState, process: ProcessName): void {
+  pool.offers.delete(process);
+  for (const [key, holder] of pool.assigned) if (holder === process) pool.assigned.delete(key);
+}
+
+/**
+ * Finds a TaskManager for every slot, all or none: those with most free slots first, in name order among equals.
+ * @returns the TaskManager of each slot, or undefined when there are not enough.
+ */
+export function assignSlots(pool: SlotPoolState, keys: readonly SlotKey[]): ReadonlyMap<SlotKey, ProcessName> | undefined {
+  const free = new Map(pool.offers);
+  for (const holder of pool.assigned.values()) free.set(holder, (free.get(holder) ?? 0) - 1);
+  const chosen = new Map<SlotKey, ProcessName>();
+  for (const key of keys) {
+    if (chosen.has(key)) continue;
+    const held = pool.assigned.get(key);
+    if (held !== undefined) {
+      chosen.set(key, held);
+      continue;
+    }
+    let best: ProcessName | undefined;
+    for (const [process, count] of free) {
+      if (count > 0 && (best === undefined || count > (free.get(best) ?? 0) || (count === free.get(best) && process < best))) best = process;
+    }
+    if (best === undefined) return undefined;
+    free.set(best, (free.get(best) ?? 0) - 1);
+    chosen.set(key, best);
+  }
+  for (const [key, process] of chosen) pool.assigned.set(key, process);
+  return chosen;
+}
