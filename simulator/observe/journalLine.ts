@@ -61,7 +61,8 @@ export class JournalOrder {
 }
 
 function checkSchema(event: JournalEvent, file: string): void {
-  if (event.kind !== "run.started") throw damaged(file, 1, `the first event is "${String(event.kind)}" and not "run.started"`);
+  if (event.kind !== "run.started")
+    throw damaged(file, 1, `the first event is "${String(event.kind)}" and not "run.started"`);
   if (event.schema > JOURNAL_SCHEMA) {
     throw FaultlineError.of(
       "FL1003",

@@ -50,7 +50,10 @@ export interface FollowOptions {
  * over cuts it off and goes on.
  * @throws FaultlineError as {@link readJournal}
  */
-export async function* followJournal(file: string, options: FollowOptions = {}): AsyncGenerator<JournalEvent, void, undefined> {
+export async function* followJournal(
+  file: string,
+  options: FollowOptions = {},
+): AsyncGenerator<JournalEvent, void, undefined> {
   for await (const batch of followJournalBatches(file, options)) yield* batch;
 }
 
@@ -108,7 +111,8 @@ class JournalTail {
   async open(): Promise<void> {
     try {
       this.#handle = await open(this.#file, "r");
-      if ((await this.#handle.stat()).isDirectory()) throw Object.assign(new Error("it is a folder"), { code: "EISDIR" });
+      if ((await this.#handle.stat()).isDirectory())
+        throw Object.assign(new Error("it is a folder"), { code: "EISDIR" });
     } catch (error) {
       throw unreadable(this.#file, error);
     }
@@ -157,7 +161,12 @@ class JournalTail {
     let filled = 0;
     try {
       while (filled < length) {
-        const { bytesRead } = await (this.#handle as FileHandle).read(buffer, filled, length - filled, this.#consumed + filled);
+        const { bytesRead } = await (this.#handle as FileHandle).read(
+          buffer,
+          filled,
+          length - filled,
+          this.#consumed + filled,
+        );
         if (bytesRead === 0) break;
         filled += bytesRead;
       }
@@ -171,11 +180,12 @@ class JournalTail {
   #parse(lines: Buffer, atEnd: boolean): { events: readonly JournalEvent[]; bytes: number } {
     const text = lines.toString("utf8");
     const events: JournalEvent[] = [];
-    for (let from = 0; from < text.length; ) {
+    for (let from = 0; from < text.length;) {
       const to = text.indexOf("\n", from);
       const event = parseJournalLine(text.slice(from, to));
       if (event === undefined) {
-        if (to + 1 < text.length || !atEnd || this.#rest.length > 0) throw damaged(this.#file, this.#line + 1, "it is not an event");
+        if (to + 1 < text.length || !atEnd || this.#rest.length > 0)
+          throw damaged(this.#file, this.#line + 1, "it is not an event");
         return { events, bytes: lines.lastIndexOf(LINE_FEED, lines.length - 2) + 1 };
       }
       this.#line += 1;
@@ -191,7 +201,12 @@ async function requireFolder(file: string): Promise<void> {
   const folder = dirname(file);
   const found = await stat(folder).catch(() => undefined);
   if (found?.isDirectory() !== true) {
-    throw FaultlineError.of("FL1001", `There is no folder ${folder}.`, "Name the folder of a run; `faultline ps` lists runs.", { file: folder });
+    throw FaultlineError.of(
+      "FL1001",
+      `There is no folder ${folder}.`,
+      "Name the folder of a run; `faultline ps` lists runs.",
+      { file: folder },
+    );
   }
 }
 
@@ -214,5 +229,11 @@ function unreadable(file: string, error: unknown): FaultlineError {
         : code === "EISDIR"
           ? "it is a folder"
           : (error as Error).message;
-  return FaultlineError.of("FL1001", `The journal cannot be read: ${why}.`, "Name the folder of a run; `faultline ps` lists runs.", { file }, error);
+  return FaultlineError.of(
+    "FL1001",
+    `The journal cannot be read: ${why}.`,
+    "Name the folder of a run; `faultline ps` lists runs.",
+    { file },
+    error,
+  );
 }

@@ -60,7 +60,13 @@ export class JournalWriter {
   #closed: Promise<void> | undefined;
   #reportFailure!: (error: FaultlineError) => void;
 
-  private constructor(file: string, fd: number, position: number, recovered: JournalRecovery, options: JournalWriterOptions) {
+  private constructor(
+    file: string,
+    fd: number,
+    position: number,
+    recovered: JournalRecovery,
+    options: JournalWriterOptions,
+  ) {
     this.file = file;
     this.#fd = fd;
     this.#position = position;
@@ -111,7 +117,10 @@ export class JournalWriter {
     const time = Math.round((at ?? this.#clock()) * 1000) / 1000;
     const event: JournalEvent = { seq: this.#nextSeq, at: time, ...body };
     const line = formatJournalLine(event) + "\n";
-    if (line.length > MAX_LINE_BYTES || (line.length > MAX_LINE_BYTES / 3 && Buffer.byteLength(line) > MAX_LINE_BYTES)) {
+    if (
+      line.length > MAX_LINE_BYTES ||
+      (line.length > MAX_LINE_BYTES / 3 && Buffer.byteLength(line) > MAX_LINE_BYTES)
+    ) {
       throw FaultlineError.of(
         "FL1004",
         `An event of kind "${body.kind}" is longer than a line of the journal may be (${MAX_LINE_BYTES} bytes).`,
@@ -252,7 +261,8 @@ async function findTail(file: string): Promise<Tail> {
       bytes = Buffer.concat([more, bytes]);
       start = from;
       const found = lastGoodLine(bytes, start === 0);
-      if (found !== undefined) return { size, end: start + found.end, lastSeq: found.seq, needsLineFeed: found.needsLineFeed };
+      if (found !== undefined)
+        return { size, end: start + found.end, lastSeq: found.seq, needsLineFeed: found.needsLineFeed };
     }
     if (start > 0 || bytes.includes(0x0a)) {
       throw FaultlineError.of(
@@ -269,7 +279,10 @@ async function findTail(file: string): Promise<Tail> {
 }
 
 /** `fromStart`: the bytes begin at a line's begin; otherwise the first line in them is not whole. */
-function lastGoodLine(bytes: Buffer, fromStart: boolean): { end: number; seq: number; needsLineFeed: boolean } | undefined {
+function lastGoodLine(
+  bytes: Buffer,
+  fromStart: boolean,
+): { end: number; seq: number; needsLineFeed: boolean } | undefined {
   let end = bytes.length;
   while (end > 0) {
     const lineFeed = bytes.lastIndexOf(0x0a, end - 1);
@@ -284,7 +297,7 @@ function lastGoodLine(bytes: Buffer, fromStart: boolean): { end: number; seq: nu
 }
 
 async function writeFully(fd: number, bytes: Buffer, position: number): Promise<void> {
-  for (let written = 0; written < bytes.length; ) {
+  for (let written = 0; written < bytes.length;) {
     written += await new Promise<number>((resolve, reject) =>
       fs.write(fd, bytes, written, bytes.length - written, position + written, (error, count) =>
         error === null ? resolve(count) : reject(error),
@@ -294,7 +307,7 @@ async function writeFully(fd: number, bytes: Buffer, position: number): Promise<
 }
 
 function writeFullySync(fd: number, bytes: Buffer, position: number): void {
-  for (let written = 0; written < bytes.length; ) {
+  for (let written = 0; written < bytes.length;) {
     written += fs.writeSync(fd, bytes, written, bytes.length - written, position + written);
   }
 }
@@ -314,6 +327,9 @@ function diskError(file: string, error: unknown): FaultlineError {
           ? ["another journal is there already", "Choose a new folder for the run."]
           : code === "ENOENT"
             ? ["its folder does not exist", "Make the folder, or choose another one."]
-            : [code === "EIO" ? "the disk reports an error" : String((error as Error).message), "Check the disk and the folder."];
+            : [
+                code === "EIO" ? "the disk reports an error" : String((error as Error).message),
+                "Check the disk and the folder.",
+              ];
   return FaultlineError.of("FL2001", `The journal cannot be written: ${why}.`, hint, { file }, error);
 }

@@ -41,7 +41,12 @@ export interface RunSummary {
   readonly streamTasks: number;
   readonly serviceInstances: number;
   /** Why the job failed. */
-  readonly cause?: { readonly code: string; readonly message: string; readonly hint?: string; readonly detail?: string };
+  readonly cause?: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string;
+    readonly detail?: string;
+  };
   /** Extra delay added to each load of a model, where one was. */
   readonly loadDelayMs?: number;
 }
@@ -139,7 +144,11 @@ export interface FailureReport {
   /** What happened and when, in order; ms from the injection. */
   readonly phases: readonly PhaseMark[];
   readonly instances: readonly InstanceRecovery[];
-  readonly tasks: readonly { readonly task: string; readonly attempt: number; readonly runningAfterMs: number | null }[];
+  readonly tasks: readonly {
+    readonly task: string;
+    readonly attempt: number;
+    readonly runningAfterMs: number | null;
+  }[];
   /** The slowest of the restarted instances until its first answer, from the injection. */
   readonly servedAgainAfterMs: number | null;
   /** Attempts to restart it took. */
@@ -175,7 +184,7 @@ export type RecoveryPhase =
   | "process up"
   | "redeployed"
   | "model loading"
-  | "warm"
+  | "warming up"
   | "ready"
   | "registered"
   | "first answer"

@@ -1,0 +1,324 @@
+/**
+ * What a journal says, sorted by what it is about: attempts of tasks and instances, lives of processes, faults, failures, failovers. The
+ * report, its page and the trace are drawn from it. A pure fold; it tolerates events of kinds that it does not know and metrics left out.
+ *
+ * Memory grows with what happened (states, failures, checkpoints), not with metrics: those go into bins.
+ */
+import type { ExecutionState, JobState } from "../graph/executionState";
+import type { GraphDescription } from "../graph/graphDescription";
+import type {
+  Cause,
+  InstancePhase,
+  JournalEvent,
+  JournalEventOf,
+  LossEvidence,
+  ProcessName,
+  SubtaskName,
+} from "./journalEvent";
+import { LatencyHistogram } from "./latencyHistogram";
+import { ThroughputSeries } from "./throughputSeries";
+
+export interface TimedState {
+  readonly state: ExecutionState;
+  readonly at: number;
+}
+
+/** One attempt of a stream task or of a service instance's task. */
+export interface TaskAttempt {
+  readonly task: SubtaskName;
+  readonly vertexKind: "stream" | "service";
+  readonly attempt: number;
+  readonly startedAt: number;
+  process: ProcessName | undefined;
+  readonly states: TimedState[];
+  cause: Cause | undefined;
+  restoredAt: number | undefined;
+}
+
+/** One attempt of a service instance, by its phases. */
+export interface InstanceAttempt {
+  readonly instance: SubtaskName;
+  readonly attempt: number;
+  readonly phases: { readonly phase: InstancePhase; readonly at: number }[];
+  pid: number | undefined;
+  device: string | undefined;
+  loadDelayMs: number;
+}
+
+/** One life of a process. */
+export interface ProcessLife {
+  readonly process: ProcessName;
+  readonly pid: number;
+  readonly startedAt: number;
+  connectedAt: number | undefined;
+  lost: { readonly at: number; readonly evidence: LossEvidence; readonly expected: boolean } | undefined;
+}
+
+export interface Injection {
+  readonly injection: number;
+  readonly fault: string;
+  readonly target: string;
+  readonly at: number;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  effective: { readonly at: number; readonly evidence: string } | undefined;
+  failed: Cause | undefined;
+  healed: { readonly at: number; readonly by: "command" | "duration" | "end" } | undefined;
+}
+
+export type FailoverFact = JournalEventOf<"failover"> & { finishedAt?: number };
+
+export interface RetryFact {
+  readonly at: number;
+  readonly instance: SubtaskName;
+  requests: number;
+}
+
+/** Retries of one instance within this time are one fact. */
+const RETRY_BIN_MS = 50;
+
+export class RunFacts {
+  started: JournalEventOf<"run.started"> | undefined;
+  ended: JournalEventOf<"run.ended"> | undefined;
+  lastAt = 0;
+  readonly jobStates: { readonly state: JobState; readonly at: number; readonly cause?: Cause }[] = [];
+  readonly tasks = new Map<SubtaskName, TaskAttempt[]>();
+  readonly instances = new Map<SubtaskName, InstanceAttempt[]>();
+  readonly processes = new Map<ProcessName, ProcessLife[]>();
+  readonly injections = new Map<number, Injection>();
+  readonly failures: JournalEventOf<"failure">[] = [];
+  readonly failovers: FailoverFact[] = [];
+  readonly recoveries: { readonly at: number; readonly pid: number }[] = [];
+  readonly endpoints: JournalEventOf<"service.endpoints">[] = [];
+  readonly rewound: JournalEventOf<"source.rewound">[] = [];
+  readonly ejected: { readonly at: number; readonly instance: SubtaskName }[] = [];
+  readonly checkpoints: { readonly checkpoint: number; readonly at: number; readonly ok: boolean }[] = [];
+  readonly checkpointDurations = new LatencyHistogram();
+  longestCheckpointMs: number | null = null;
+  lastCheckpoint: JournalEventOf<"checkpoint.completed"> | undefined;
+  firstRecordAt: number | undefined;
+  committedRecords = 0;
+  commits = 0;
+  readonly rpc = { requests: 0, succeeded: 0, retried: 0, failed: 0, wastedMs: 0 };
+  readonly latency = new LatencyHistogram();
+  throughput: ThroughputSeries | undefined;
+  readonly #retries = new Map<string, RetryFact>();
+
+  static of(events: Iterable<JournalEvent>): RunFacts {
+    const facts = new RunFacts();
+    for (const event of events) facts.add(event);
+    return facts;
+  }
+
+  get startAt(): number {
+    return this.started?.at ?? 0;
+  }
+  get endAt(): number {
+    return this.ended?.at ?? this.lastAt;
+  }
+  get graph(): GraphDescription | undefined {
+    return this.started?.graph;
+  }
+  /** In the order of time. */
+  get retries(): readonly RetryFact[] {
+    return [...this.#retries.values()];
+  }
+
+  add(event: JournalEvent): void {
+    if (event.at > this.lastAt) this.lastAt = event.at;
+    switch (event.kind) {
+      case "run.started":
+        this.started = event;
+        this.throughput = new ThroughputSeries(event.at, event.graph);
+        break;
+      case "run.ended":
+        this.ended = event;
+        break;
+      case "job.state":
+        this.jobStates.push({ state: event.to, at: event.at, cause: event.cause });
+        break;
+      case "coordinator.recovered":
+        this.recoveries.push({ at: event.at, pid: event.pid });
+        break;
+      case "process.started":
+        this.#lives(event.process).push(life(event.process, event.pid, event.at));
+        break;
+      case "process.connected": {
+        const known = this.#lives(event.process).findLast((one) => one.pid === event.pid && one.lost === undefined);
+        if (known !== undefined) known.connectedAt ??= event.at;
+        else this.#lives(event.process).push({ ...life(event.process, event.pid, event.at), connectedAt: event.at });
+        break;
+      }
+      case "process.lost": {
+        let known = this.#lives(event.process).findLast((one) => one.pid === event.pid && one.lost === undefined);
+        if (known === undefined) this.#lives(event.process).push((known = life(event.process, event.pid, event.at)));
+        known.lost = { at: event.at, evidence: event.evidence, expected: event.expected };
+        break;
+      }
+      case "task.state":
+        this.#taskState(event);
+        break;
+      case "instance.phase":
+        this.#instancePhase(event);
+        break;
+      case "task.restored": {
+        const attempt = this.tasks.get(event.task)?.findLast((one) => one.attempt === event.attempt);
+        if (attempt !== undefined) attempt.restoredAt = event.at;
+        break;
+      }
+      case "service.endpoints":
+        this.endpoints.push(event);
+        break;
+      case "failure":
+        this.failures.push(event);
+        break;
+      case "failover":
+        this.failovers.push({ ...event });
+        break;
+      case "failover.finished": {
+        const failover = this.failovers.findLast((one) => one.id === event.id);
+        if (failover !== undefined) failover.finishedAt = event.at;
+        break;
+      }
+      case "checkpoint.completed":
+        this.lastCheckpoint = event;
+        this.checkpoints.push({ checkpoint: event.checkpoint, at: event.at, ok: true });
+        this.checkpointDurations.record(event.durationMs);
+        this.longestCheckpointMs = Math.max(this.longestCheckpointMs ?? 0, event.durationMs);
+        break;
+      case "checkpoint.failed":
+        this.checkpoints.push({ checkpoint: event.checkpoint, at: event.at, ok: false });
+        break;
+      case "source.rewound":
+        this.rewound.push(event);
+        break;
+      case "sink.first-record":
+        this.firstRecordAt = Math.min(this.firstRecordAt ?? event.at, event.at);
+        break;
+      case "sink.committed":
+        this.committedRecords += event.records;
+        this.commits += 1;
+        break;
+      case "fault.injected":
+        this.injections.set(event.injection, {
+          injection: event.injection,
+          fault: event.fault,
+          target: event.target,
+          at: event.at,
+          parameters: event.parameters,
+          effective: undefined,
+          failed: undefined,
+          healed: undefined,
+        });
+        break;
+      case "fault.effective": {
+        const injection = this.injections.get(event.injection);
+        if (injection !== undefined) injection.effective ??= { at: event.at, evidence: event.evidence };
+        break;
+      }
+      case "fault.failed": {
+        const injection = this.injections.get(event.injection);
+        if (injection !== undefined) injection.failed = event.cause;
+        break;
+      }
+      case "fault.healed": {
+        const injection = this.injections.get(event.injection);
+        if (injection !== undefined) injection.healed ??= { at: event.at, by: event.by };
+        break;
+      }
+      case "client.retry": {
+        const key = `${event.instance} ${Math.floor(event.at / RETRY_BIN_MS)}`;
+        const known = this.#retries.get(key);
+        if (known !== undefined) known.requests += event.requests;
+        else this.#retries.set(key, { at: event.at, instance: event.instance, requests: event.requests });
+        break;
+      }
+      case "client.ejected":
+        this.ejected.push({ at: event.at, instance: event.instance });
+        break;
+      case "metrics":
+        this.throughput?.add(event);
+        this.#rpc(event);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #lives(process: ProcessName): ProcessLife[] {
+    return entry(this.processes, process);
+  }
+
+  #taskState(event: JournalEventOf<"task.state">): void {
+    const attempts = entry(this.tasks, event.task);
+    let attempt = attempts.findLast((one) => one.attempt === event.attempt);
+    if (attempt === undefined) {
+      attempt = {
+        task: event.task,
+        vertexKind: event.vertexKind,
+        attempt: event.attempt,
+        startedAt: event.at,
+        process: event.process,
+        states: [],
+        cause: undefined,
+        restoredAt: undefined,
+      };
+      attempts.push(attempt);
+    }
+    attempt.states.push({ state: event.to, at: event.at });
+    attempt.process = event.process ?? attempt.process;
+    attempt.cause = event.cause ?? attempt.cause;
+  }
+
+  #instancePhase(event: JournalEventOf<"instance.phase">): void {
+    const attempts = entry(this.instances, event.instance);
+    let attempt = attempts.findLast((one) => one.attempt === event.attempt);
+    if (attempt === undefined) {
+      attempt = {
+        instance: event.instance,
+        attempt: event.attempt,
+        phases: [],
+        pid: undefined,
+        device: undefined,
+        loadDelayMs: 0,
+      };
+      attempts.push(attempt);
+    }
+    attempt.phases.push({ phase: event.phase, at: event.at });
+    attempt.pid = event.pid ?? attempt.pid;
+    attempt.device = event.device ?? attempt.device;
+    attempt.loadDelayMs = event.loadDelayMs ?? attempt.loadDelayMs;
+  }
+
+  #rpc(event: JournalEventOf<"metrics">): void {
+    for (const task in event.tasks) {
+      const rpc = event.tasks[task]?.rpc;
+      if (rpc === undefined) continue;
+      this.rpc.requests += rpc.requests;
+      this.rpc.succeeded += rpc.succeeded;
+      this.rpc.retried += rpc.retried;
+      this.rpc.failed += rpc.failed;
+      this.latency.merge(rpc.latencyMs);
+    }
+    for (const instance in event.instances) this.rpc.wastedMs += event.instances[instance]?.wastedMs ?? 0;
+  }
+}
+
+/** When the attempt first entered one of these states. */
+export function enteredAt(attempt: TaskAttempt, ...states: readonly ExecutionState[]): number | undefined {
+  return attempt.states.find((one) => states.includes(one.state))?.at;
+}
+
+/** When the instance's attempt first reached the phase. */
+export function reachedAt(attempt: InstanceAttempt, phase: InstancePhase): number | undefined {
+  return attempt.phases.find((one) => one.phase === phase)?.at;
+}
+
+function life(process: ProcessName, pid: number, startedAt: number): ProcessLife {
+  return { process, pid, startedAt, connectedAt: undefined, lost: undefined };
+}
+
+function entry<K, V>(map: Map<K, V[]>, key: K): V[] {
+  let list = map.get(key);
+  if (list === undefined) map.set(key, (list = []));
+  return list;
+}

@@ -1,0 +1,150 @@
+/**
+ * Throughput and latency of a run over time, from its metrics: what the dip of a failure is read from and the charts are drawn from.
+ *
+ * Metrics come from each process at its own moments and hold what happened since the ones before. Counts are spread evenly over their
+ * interval into bins, latencies go whole into the bin of the interval's middle.
+ */
+import type { GraphDescription } from "../graph/graphDescription";
+import type { JournalEventOf } from "./journalEvent";
+import { LatencyHistogram } from "./latencyHistogram";
+
+/** Width of a bin, ms. */
+export const BIN_MS = 100;
+const LATENCY_BIN_MS = 500;
+/** Three days of bins; later metrics are left out of the series. */
+const MAX_BINS = 3 * 24 * 3600 * (1000 / BIN_MS);
+
+export class ThroughputSeries {
+  readonly #startAt: number;
+  /** Vertices that throughput is measured at. */
+  readonly measuredAt: readonly string[];
+  /** Records into sinks, or out of sources where no sink can be measured. */
+  readonly measure: "sinks" | "sources";
+  readonly #measured: ReadonlySet<string>;
+  readonly #records: number[] = [];
+  readonly #latency: (LatencyHistogram | undefined)[] = [];
+  readonly #wasted: number[] = [];
+  #intervalMs = 0;
+  #from = Number.POSITIVE_INFINITY;
+  #until = 0;
+
+  /** `startAt`: the run's start, ms since the epoch. Times of all other functions count from it. */
+  constructor(startAt: number, graph: GraphDescription) {
+    this.#startAt = startAt;
+    const sinks = measurableSinks(graph);
+    this.measure = sinks.length > 0 ? "sinks" : "sources";
+    this.measuredAt = sinks.length > 0 ? sinks : verticesWithout(graph, "target");
+    this.#measured = new Set(this.measuredAt);
+  }
+
+  /** Longest interval between the metrics of a process, ms; 0 when there were none. */
+  get intervalMs(): number {
+    return this.#intervalMs;
+  }
+
+  /** The time that metrics cover, ms from the run's start. */
+  get from(): number {
+    return Math.min(this.#from, this.#until);
+  }
+  get until(): number {
+    return this.#until;
+  }
+
+  add(event: JournalEventOf<"metrics">): void {
+    const to = event.at - this.#startAt;
+    const from = Math.max(0, to - event.intervalMs);
+    if (!(to > 0) || to / BIN_MS > MAX_BINS) return;
+    this.#intervalMs = Math.max(this.#intervalMs, Math.min(event.intervalMs, 60_000));
+    let records = 0;
+    for (const task in event.tasks) {
+      const metrics = event.tasks[task];
+      if (metrics === undefined) continue;
+      if (this.#measured.has(task.slice(0, task.lastIndexOf("#")))) {
+        records += this.measure === "sources" || metrics.recordsIn === 0 ? metrics.recordsOut : metrics.recordsIn;
+      }
+      if (metrics.rpc !== undefined && metrics.rpc.succeeded > 0) {
+        const bin = Math.floor((from + to) / 2 / LATENCY_BIN_MS);
+        (this.#latency[bin] ??= new LatencyHistogram()).merge(metrics.rpc.latencyMs);
+      }
+    }
+    for (const instance in event.instances) {
+      const wasted = event.instances[instance]?.wastedMs ?? 0;
+      if (wasted > 0) spread(this.#wasted, from, to, wasted);
+    }
+    if (event.tasks !== undefined) {
+      this.#from = Math.min(this.#from, from);
+      this.#until = Math.max(this.#until, to);
+      if (records > 0) spread(this.#records, from, to, records);
+    }
+  }
+
+  /** Records a second, mean over [from, to). */
+  rate(from: number, to: number): number {
+    return to > from ? (sumOver(this.#records, from, to) / (to - from)) * 1000 : 0;
+  }
+
+  /** Device time wasted in [from, to), ms. */
+  wasted(from: number, to: number): number {
+    return sumOver(this.#wasted, from, to);
+  }
+
+  /** Latency of calls at quantile `q` among metrics that lie in or touch [from, to); `null` where there were none. */
+  latency(from: number, to: number, q: number): number | null {
+    const merged = new LatencyHistogram();
+    const last = Math.min(this.#latency.length, Math.ceil(to / LATENCY_BIN_MS));
+    for (let bin = Math.max(0, Math.floor(from / LATENCY_BIN_MS)); bin < last; bin++) {
+      const histogram = this.#latency[bin];
+      if (histogram !== undefined) merged.merge(histogram.counts());
+    }
+    return merged.quantile(q);
+  }
+}
+
+/** Vertices that end in a sink. Those behind a window of another vertex are left out: their records come in bursts and say nothing of the pace. */
+function measurableSinks(graph: GraphDescription): readonly string[] {
+  const streams = graph.vertices.filter((vertex) => vertex.kind === "stream");
+  const known = streams.some((vertex) => vertex.operators.some((operator) => operator.kind === "sink"));
+  const sinks = known
+    ? streams
+        .filter((vertex) => vertex.operators.some((operator) => operator.kind === "sink"))
+        .map((vertex) => vertex.id)
+    : verticesWithout(graph, "source");
+  const behindWindow = new Set<string>();
+  const reach = (vertex: string): void => {
+    for (const edge of graph.edges) {
+      if (edge.source !== vertex || behindWindow.has(edge.target)) continue;
+      behindWindow.add(edge.target);
+      reach(edge.target);
+    }
+  };
+  for (const vertex of streams) if (vertex.operators.some((operator) => operator.kind === "window")) reach(vertex.id);
+  const sources = new Set(verticesWithout(graph, "target"));
+  // A vertex that is source and sink in one has no input to count.
+  return sinks.filter((vertex) => !behindWindow.has(vertex) && !sources.has(vertex));
+}
+
+/** Stream vertices that are no edge's target (sources), or no edge's source (ends). */
+export function verticesWithout(graph: GraphDescription, end: "source" | "target"): readonly string[] {
+  const taken = new Set(graph.edges.map((edge) => edge[end]));
+  return graph.vertices
+    .filter((vertex) => vertex.kind === "stream" && !taken.has(vertex.id))
+    .map((vertex) => vertex.id);
+}
+
+function spread(bins: number[], from: number, to: number, amount: number): void {
+  const perMs = amount / (to - from);
+  for (let bin = Math.floor(from / BIN_MS); bin * BIN_MS < to; bin++) {
+    const share = Math.min(to, (bin + 1) * BIN_MS) - Math.max(from, bin * BIN_MS);
+    bins[bin] = (bins[bin] ?? 0) + share * perMs;
+  }
+}
+
+function sumOver(bins: readonly (number | undefined)[], from: number, to: number): number {
+  let sum = 0;
+  const last = Math.min(bins.length, Math.ceil(to / BIN_MS));
+  for (let bin = Math.max(0, Math.floor(from / BIN_MS)); bin < last; bin++) {
+    const share = Math.min(to, (bin + 1) * BIN_MS) - Math.max(from, bin * BIN_MS);
+    sum += ((bins[bin] ?? 0) * share) / BIN_MS;
+  }
+  return sum;
+}
