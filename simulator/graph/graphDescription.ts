@@ -45,6 +45,9 @@ export interface EdgeDescription {
   readonly shipStrategy: string;
   /** Partition type or pattern were derived, not read. */
   readonly derived?: boolean;
+  /** Ids of the operators at the two ends, where they are known. */
+  readonly sourceOperator?: string;
+  readonly targetOperator?: string;
 }
 
 export interface CallDescription {

@@ -240,13 +240,13 @@ export type KeySelector =
 export interface EdgeSpec {
   readonly from: string;
   readonly to: string;
-  /** FORWARD between equal parallelism and REBALANCE otherwise, when the file does not say. */
+  /** When the file does not say: HASH with a key, CUSTOM with a partitioner, else FORWARD between equal parallelism and REBALANCE otherwise. */
   readonly ship: ShipStrategy;
   /** Set for HASH. */
   readonly key: KeySelector | undefined;
   /** Set for CUSTOM: (key or value, number of channels) → channel. */
   readonly partitioner: FunctionRef | undefined;
-  /** PIPELINED_BOUNDED in streaming; in batch BLOCKING, but PIPELINED_BOUNDED for FORWARD. */
+  /** PIPELINED_BOUNDED in streaming; in batch BLOCKING, but PIPELINED_BOUNDED where the two operators are chained. */
   readonly partitionType: PartitionType;
   /** Name of the side output that this edge carries; `undefined` is the main output. */
   readonly sideOutput: string | undefined;
