@@ -7,9 +7,7 @@ import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import { rmSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
-import { buildExecutionGraph } from "../graph/executionGraph";
-import { buildJobGraph } from "../graph/jobGraph";
-import { describeJobGraph } from "../graph/describeGraph";
+import { analyzeJob, describeAnalyzed } from "../graph/describeGraph";
 import { FaultlineError } from "../graph/errors";
 import type { JobState } from "../graph/executionState";
 import { createJobMaster, stepJobMaster } from "../core/jobMaster";
@@ -107,7 +105,6 @@ export class Coordinator {
 
   private recordStart(): void {
     const { config } = this;
-    const jobGraph = buildJobGraph(config.job);
     this.record({
       kind: "run.started",
       schema: JOURNAL_SCHEMA,
@@ -123,7 +120,7 @@ export class Coordinator {
         machine: { cores: cpus().length, memoryBytes: totalmem(), platform: `${process.platform}-${process.arch}`, node: process.version },
         seed: config.run.seed,
       },
-      graph: describeJobGraph(jobGraph, buildExecutionGraph(jobGraph)),
+      graph: describeAnalyzed(analyzeJob(config.job)),
     });
     this.record({ kind: "process.started", process: "coordinator", pid: process.pid });
   }

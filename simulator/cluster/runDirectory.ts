@@ -45,6 +45,15 @@ export const runPaths = {
   reportHtml: (directory: string) => join(directory, "report.html"),
 } as const;
 
+/** JSON has no Infinity; the job file's `infinite` is carried as a sign. */
+export function encodeRunConfig(config: RunConfig): string {
+  return JSON.stringify(config, (_key, value: unknown) => (value === Infinity ? "\u221e" : value), 2);
+}
+
+export function decodeRunConfig(text: string): RunConfig {
+  return JSON.parse(text, (_key, value: unknown) => (value === "\u221e" ? Infinity : value)) as RunConfig;
+}
+
 /** Sockets of a run. On Windows these are named pipes. */
 export function controlSocket(socketDirectory: string): string {
   return socketPath(socketDirectory, "control");

@@ -50,7 +50,8 @@ export class WorkerConnection {
     if (stream !== undefined) {
       await new Promise<void>((resolve) => {
         stream.once("close", resolve).once("error", () => resolve());
-        stream.end(() => setTimeout(resolve, 200).unref());
+        setTimeout(resolve, 500).unref();
+        stream.end();
       });
     }
     client?.close();

@@ -175,8 +175,9 @@ function scopeOf(t: Transition, task: TaskRecord): TaskRecord[] {
   const { state } = t;
   const all = [...state.tasks.values()].filter((candidate) => !candidate.draining);
   if (state.job.runtime.scheduler === "adaptive" || state.job.runtime.failoverStrategy === "full") return all;
-  const names = new Set<SubtaskName>(state.topology.failoverScope(task.name));
-  return all.filter((candidate) => names.has(candidate.name) && (candidate === task || candidate.state !== "CREATED"));
+  const isCreated = (name: SubtaskName): boolean => state.tasks.get(name)?.state === "CREATED";
+  const names = new Set(state.topology.failoverScope(task.name, isCreated));
+  return all.filter((candidate) => names.has(candidate.name));
 }
 
 function restartConfig(t: Transition, task: TaskRecord): Parameters<typeof decideRestart>[0] {

@@ -29,7 +29,7 @@ import { deployScheduled, scheduleStreamTasks } from "./scheduler";
 import { deployInstance, hasInstances, instanceCount, instanceProcess, newInstance, onInstancePhase, publishEndpoints, scaleService } from "./serviceManager";
 import { addTaskManager, newSlotPool, removeTaskManager } from "./slotPool";
 import { setTaskState } from "./taskState";
-import { buildTopology } from "./topology";
+import { Topology } from "./topology";
 
 /** How long a recovering JobMaster waits for the processes of its predecessor before it starts new ones. */
 const RECONNECT_MS = 2_000;
@@ -42,7 +42,7 @@ export interface StepResult {
 
 /** @param seed for the jitter of restart delays. */
 export function createJobMaster(job: JobSpec, seed: number, recovered?: RecoveredJob): JobMasterState {
-  const topology = buildTopology(job);
+  const topology = Topology.of(job);
   const tasks = new Map<SubtaskName, TaskRecord>();
   const tasksByVertex = new Map<string, TaskRecord[]>();
   const add = (task: TaskRecord): void => {

@@ -1,13 +1,98 @@
 /**
- * The job as the JobMaster needs it: subtasks by name, who feeds whom, and what a failure restarts. A thin view over `graph`,
- * built once a job and again when a service is scaled.
+ * The job as the JobMaster needs it: subtasks by name, who feeds whom, and what a failure restarts. A view over `graph`, built once a job
+ * and again when a service is scaled.
  */
-import { buildExecutionGraph, consumersOf, producersOf, subtaskIdAt } from "../graph/executionGraph";
-import type { ExecutionGraph } from "../graph/executionGraph";
+import type { ExecutionGraph, JobTopology } from "../graph/executionGraph";
+import { buildExecutionGraph, producersOf, subtaskId, subtaskIdAt } from "../graph/executionGraph";
 import { failoverScope } from "../graph/failoverScope";
-import { buildJobGraph } from "../graph/jobGraph";
 import type { JobGraph, JobVertex } from "../graph/jobGraph";
-import type { JobSpec, ServiceSpec } from "../graph/jobFile";
-import { computeRegions } from "../graph/pipelinedRegion";
+import { buildJobGraph } from "../graph/jobGraph";
+import type { JobSpec } from "../graph/jobFile";
 import type { PipelinedRegions } from "../graph/pipelinedRegion";
+import { computeRegions, regionId } from "../graph/pipelinedRegion";
 import type { SubtaskName } from "../observe/journalEvent";
+
+export class Topology {
+  readonly streamVertices: readonly JobVertex[];
+  private readonly vertices: ReadonlyMap<string, JobVertex>;
+  private readonly called: ReadonlyMap<string, readonly string[]>;
+  private readonly graph: ExecutionGraph;
+  private readonly regions: PipelinedRegions;
+
+  private constructor(
+    private readonly jobGraph: JobGraph,
+    private readonly serviceParallelism: ReadonlyMap<string, number>,
+  ) {
+    this.streamVertices = jobGraph.vertices.filter((vertex) => vertex.kind === "stream");
+    this.vertices = new Map(jobGraph.vertices.map((vertex) => [vertex.id, vertex]));
+    this.called = new Map(this.streamVertices.map((vertex) => [vertex.id, servicesOf(vertex)]));
+    const topology: JobTopology = {
+      vertices: jobGraph.vertices.map((vertex) => ({ ...vertex, parallelism: serviceParallelism.get(vertex.id) ?? vertex.parallelism })),
+      edges: jobGraph.edges,
+    };
+    this.graph = buildExecutionGraph(topology);
+    this.regions = computeRegions(this.graph);
+  }
+
+  static of(job: JobSpec): Topology {
+    return new Topology(buildJobGraph(job), new Map());
+  }
+
+  /** The same job with another number of instances of one service. */
+  withServiceParallelism(service: string, parallelism: number): Topology {
+    if (!this.vertices.has(service)) return this;
+    return new Topology(this.jobGraph, new Map([...this.serviceParallelism, [service, parallelism]]));
+  }
+
+  isSource(vertex: string): boolean {
+    return this.vertices.get(vertex)?.operators[0]?.kind === "source";
+  }
+
+  slotSharingGroupOf(vertex: string): string {
+    return this.vertices.get(vertex)?.slotSharingGroup ?? "default";
+  }
+
+  /** Services that operators of the vertex call. */
+  servicesCalledBy(vertex: string): readonly string[] {
+    return this.called.get(vertex) ?? [];
+  }
+
+  /** Name of the task's pipelined region; a sidecar, which is no part of the job graph, has one of its own. */
+  regionOf(task: SubtaskName): string {
+    const subtask = this.subtaskOf(task);
+    return subtask === undefined ? `sidecar-${task}` : regionId(this.regions.regionOf[subtask]);
+  }
+
+  /** For each input edge of a subtask: the edge's position in the job graph, and the subtasks it reads from. */
+  inputsOf(vertex: string, index: number): readonly { readonly edge: number; readonly producers: readonly SubtaskName[] }[] {
+    const position = this.graph.vertexIndex.get(vertex);
+    if (position === undefined) return [];
+    return this.graph.inputs[position].map((edge) => {
+      const [from, to] = producersOf(edge, index);
+      const source = this.graph.topology.vertices[edge.source].id;
+      return { edge: edge.index, producers: Array.from({ length: to - from }, (_, offset) => subtaskId(source, from + offset)) };
+    });
+  }
+
+  /** Flink's region failover scope: everything that restarts when the task fails, itself included. */
+  failoverScope(task: SubtaskName, isCreated: (task: SubtaskName) => boolean): readonly SubtaskName[] {
+    const subtask = this.subtaskOf(task);
+    if (subtask === undefined) return [task];
+    const scope = failoverScope(this.graph, this.regions, subtask, {
+      isCreated: (candidate) => isCreated(subtaskIdAt(this.graph, candidate)),
+    });
+    return Array.from(scope.subtasks, (candidate) => subtaskIdAt(this.graph, candidate));
+  }
+
+  private subtaskOf(task: SubtaskName): number | undefined {
+    const hash = task.lastIndexOf("#");
+    const vertex = this.graph.vertexIndex.get(task.slice(0, hash));
+    const index = Number(task.slice(hash + 1));
+    if (vertex === undefined || index >= this.graph.topology.vertices[vertex].parallelism) return undefined;
+    return this.graph.offsets[vertex] + index;
+  }
+}
+
+function servicesOf(vertex: JobVertex): readonly string[] {
+  return [...new Set(vertex.operators.flatMap(({ spec }) => (spec.kind === "rpc" ? [spec.rpc.service] : [])))];
+}

@@ -1,0 +1,89 @@
+/**
+ * `npm test`: type check, lint, walls and cycles, unit and process tests, and the end-to-end tests in a real VS Code. Sets up what it needs.
+ * Nothing is skipped: what cannot be set up is named in one sentence, and the command fails. The last line is `N passed, N failed`.
+ */
+import { spawn } from "node:child_process";
+import { readFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { ensureChromium } from "./setupChromium";
+import { ensureVscode } from "./setupVscode";
+
+const ROOT = join(__dirname, "..");
+const OUTPUT = join(ROOT, ".test-output");
+
+interface Stage {
+  readonly name: string;
+  readonly command: readonly string[];
+  /** Counts its own tests with mocha; others count as one. */
+  readonly mocha?: boolean;
+}
+
+const mocha = (name: string, ...patterns: string[]): Stage => ({
+  name,
+  mocha: true,
+  command: [
+    "node_modules/mocha/bin/mocha.js",
+    ...["--require", "tsx/cjs", "--exit", "--forbid-only", "--forbid-pending"],
+    ...["--reporter", join(ROOT, "test/mochaReporter.cjs"), "--reporter-option", `output=${join(OUTPUT, `${name}.json`)}`],
+    ...patterns,
+  ],
+});
+
+const STAGES: readonly Stage[] = [
+  { name: "types", command: ["node_modules/typescript/bin/tsc", "-b"] },
+  { name: "lint", command: ["node_modules/eslint/bin/eslint.js", ".", "--max-warnings", "0"] },
+  {
+    name: "walls",
+    command: ["node_modules/dependency-cruiser/bin/dependency-cruise.mjs", "--config", ".dependency-cruiser.cjs", "simulator", "extension", "webview"],
+  },
+  { name: "build", command: ["node_modules/tsx/dist/cli.mjs", "scripts/build.ts"] },
+  mocha("unit", "test/unit/**/*.test.ts", "test/property/**/*.test.ts", "test/conformance/**/*.test.ts"),
+  mocha("process", "test/process/**/*.test.ts"),
+  mocha("e2e", "test/e2e/**/*.e2e.test.ts", "test/e2e/*.test.ts"),
+];
+
+async function main(): Promise<void> {
+  mkdirSync(OUTPUT, { recursive: true });
+  const only = process.argv.slice(2);
+  const stages = STAGES.filter((stage) => only.length === 0 || only.includes(stage.name));
+  let passed = 0;
+  let failed = 0;
+  if (stages.some((stage) => stage.name === "e2e")) {
+    await ensureChromium();
+    await ensureVscode();
+  }
+  for (const stage of stages) {
+    const startedAt = Date.now();
+    process.stdout.write(`\n== ${stage.name}\n`);
+    const code = await run(stage.command);
+    const counts = stage.mocha === true ? mochaCounts(stage.name) : undefined;
+    passed += counts?.passed ?? (code === 0 ? 1 : 0);
+    // A runner that died says nothing of its tests: that is a failure too.
+    failed += counts === undefined ? (code === 0 ? 0 : 1) : Math.max(counts.failed, code === 0 ? 0 : 1);
+    process.stdout.write(`-- ${stage.name}: ${code === 0 ? "ok" : "FAILED"} in ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`);
+  }
+  process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+}
+
+function run(command: readonly string[]): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [...command], { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
+    child.once("exit", (code) => resolve(code ?? 1));
+    child.once("error", () => resolve(1));
+  });
+}
+
+function mochaCounts(name: string): { readonly passed: number; readonly failed: number } | undefined {
+  try {
+    return JSON.parse(readFileSync(join(OUTPUT, `${name}.json`), "utf8")) as { passed: number; failed: number };
+  } catch {
+    return undefined;
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stdout.write("\n0 passed, 1 failed\n");
+  process.exitCode = 1;
+});

@@ -1,0 +1,22 @@
+/** The world as a command sees it: where it writes, and what the person asked for. */
+export type OutputFormat = "text" | "json";
+
+export interface CommandIo {
+  /** Standard output: the answer. With `--format json` exactly one document. */
+  out(text: string): void;
+  /** Standard error: progress and problems. */
+  err(text: string): void;
+  /** Whether a person looks at standard error. */
+  readonly isTerminal: boolean;
+  readonly columns: number;
+  /** Colours are wanted on standard output. */
+  readonly colors: boolean;
+}
+
+export const processIo: CommandIo = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  isTerminal: process.stderr.isTTY,
+  columns: process.stdout.columns || 100,
+  colors: process.stdout.isTTY && process.env.NO_COLOR === undefined,
+};

@@ -1,0 +1,31 @@
+/** A run as its folder and its socket show it, whoever started it. */
+import type { RunRecord } from "../cluster/runDirectory";
+import { runPaths } from "../cluster/runDirectory";
+import { followJournal } from "../observe/journalReader";
+import type { Run } from "./run";
+import { callRun } from "./runCall";
+
+export function attachRun(record: RunRecord): Run {
+  return {
+    id: record.id,
+    directory: record.directory,
+    owned: false,
+    events: (signal) => followJournal(runPaths.journal(record.directory), { signal }),
+    inject: async ({ fault, target, parameters }) => void (await callRun(record, { kind: "inject", fault, target, parameters: parameters ?? {} })),
+    heal: async () => void (await callRun(record, { kind: "heal" })),
+    stop: async (mode) => void (await callRun(record, { kind: "stop", mode })),
+    scale: async (service, parallelism) => void (await callRun(record, { kind: "scale", service, parallelism })),
+    get ended() {
+      return waitForEnd(record);
+    },
+    dispose: () => Promise.resolve(),
+  };
+}
+
+async function waitForEnd(record: RunRecord): Promise<{ readonly state: string; readonly exitCode: number }> {
+  let state = "UNKNOWN";
+  for await (const event of followJournal(runPaths.journal(record.directory), {})) {
+    if (event.kind === "run.ended") state = event.state;
+  }
+  return { state, exitCode: state === "FAILED" ? 1 : 0 };
+}

@@ -1,0 +1,169 @@
+/** Starts a run: checks the job, makes the run's folder, starts the coordinator, and owns it until it ends. */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { COORDINATOR_CANNOT_START, COORDINATOR_DONE } from "../cluster/coordinatorExit";
+import type { RunConfig, RunRecord } from "../cluster/runDirectory";
+import { encodeRunConfig, runPaths } from "../cluster/runDirectory";
+import { entryFile, lastLogLines, nodeArguments, workerEnvironment } from "../cluster/workerProcesses";
+import { FaultlineError } from "../graph/errors";
+import { attachRun } from "./attachedRun";
+import { loadJobFile, prepareJob } from "./jobFileLoading";
+import type { Run, StartRunOptions } from "./run";
+import { runsDirectory } from "./stateDirectory";
+
+/** A Unix-domain socket's path may have about 107 bytes; the longest name in the folder takes 40. */
+const MAX_SOCKET_FOLDER = 64;
+/** A coordinator that dies this often within {@link CRASH_WINDOW_MS} is not started again. */
+const MAX_CRASHES = 8;
+const CRASH_WINDOW_MS = 10_000;
+
+/**
+ * Starts the job. The run belongs to this process: when this process ends, however it ends, every process of the run ends.
+ * @throws FaultlineError FL1xxx and FL3xxx for bad input (nothing was started then), FL2001 when the folder cannot be written, FL2002.
+ */
+export async function startRun(options: StartRunOptions): Promise<Run> {
+  const job = await loadJobFile(options.jobFile, options.deployment);
+  const startedAt = Date.now();
+  const id = newRunId(startedAt);
+  const directory = options.directory === undefined ? join(runsDirectory(), id) : resolve(options.directory);
+  const { config, record } = await makeRunDirectory(id, directory, startedAt, async () => {
+    const functionModules = await prepareJob(job, runPaths.functions(directory));
+    return { job, functionModules, node: options.node ?? process.execPath };
+  });
+  const coordinator = new OwnedCoordinator(config);
+  await coordinator.ready;
+  const attached = attachRun(record);
+  return {
+    ...attached,
+    owned: true,
+    ended: coordinator.ended,
+    dispose: async () => {
+      coordinator.kill();
+      await coordinator.ended;
+    },
+  };
+}
+
+/** The coordinator's process, and the lifeline that this process holds for the whole run. */
+class OwnedCoordinator {
+  readonly ready: Promise<void>;
+  readonly ended: Promise<{ readonly state: string; readonly exitCode: number }>;
+  private child: ChildProcess;
+  private readonly crashes: number[] = [];
+  private killed = false;
+  private resolveEnded!: (end: { readonly state: string; readonly exitCode: number }) => void;
+  /** Ends of the lifelines: of this coordinator and of those before it, whose workers still hold theirs. */
+  private readonly lifelines: unknown[] = [];
+
+  constructor(private readonly config: RunConfig) {
+    this.ended = new Promise((done) => (this.resolveEnded = done));
+    this.child = this.spawn([]);
+    this.ready = new Promise((resolve, reject) => {
+      this.child.once("spawn", resolve);
+      this.child.once("error", (error) => reject(FaultlineError.of("FL2002", `The coordinator could not be started: ${error.message}.`)));
+    });
+  }
+
+  kill(): void {
+    this.killed = true;
+    for (const lifeline of this.lifelines) (lifeline as { destroy(): void }).destroy();
+  }
+
+  private spawn(flags: readonly string[]): ChildProcess {
+    const { directory } = this.config.run;
+    const log = openSync(runPaths.log(directory, "coordinator"), "a");
+    const child = spawn(this.config.node, [...nodeArguments(), entryFile("coordinator"), directory, ...flags], {
+      stdio: ["ignore", log, log, "pipe"],
+      cwd: directory,
+      env: workerEnvironment(),
+    });
+    closeSync(log);
+    const lifeline = child.stdio[3];
+    lifeline?.on("error", () => undefined);
+    this.lifelines.push(lifeline);
+    child.once("exit", (code) => this.onExit(code));
+    return child;
+  }
+
+  private onExit(code: number | null): void {
+    if (code === COORDINATOR_DONE || this.killed) {
+      this.finish(code ?? 1);
+      return;
+    }
+    const now = Date.now();
+    this.crashes.push(now);
+    const recent = this.crashes.filter((at) => now - at < CRASH_WINDOW_MS).length;
+    if (code === COORDINATOR_CANNOT_START || recent >= MAX_CRASHES) {
+      process.stderr.write(`${lastLogLines(this.config.run.directory, "coordinator", 3)}\n`);
+      this.finish(1);
+    } else this.child = this.spawn(["--recover"]);
+  }
+
+  private finish(exitCode: number): void {
+    this.kill();
+    this.resolveEnded({ state: exitCode === COORDINATOR_DONE ? "ended" : "crashed", exitCode });
+  }
+}
+
+async function makeRunDirectory(
+  id: string,
+  directory: string,
+  startedAt: number,
+  prepare: () => Promise<Pick<RunConfig, "job" | "functionModules" | "node">>,
+): Promise<{ config: RunConfig; record: RunRecord }> {
+  let socketDirectory = join(directory, "s");
+  try {
+    if ((await readdir(directory).catch(() => [])).length > 0) {
+      throw FaultlineError.of("FL2001", "The run's folder is not empty.", "Name a new folder.", { file: directory });
+    }
+    await mkdir(join(directory, "logs"), { recursive: true, mode: 0o700 });
+    await mkdir(runPaths.output(directory), { recursive: true });
+    await mkdir(runPaths.checkpoints(directory), { recursive: true });
+    if (Buffer.byteLength(socketDirectory) > MAX_SOCKET_FOLDER) socketDirectory = await mkdtemp(join(tmpdir(), "fl-"));
+    else await mkdir(socketDirectory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw error instanceof FaultlineError ? error : cannotWrite(directory, error);
+  }
+  try {
+    const prepared = await prepare();
+    const config: RunConfig = {
+      run: { id, directory, startedAt, seed: randomBytes(4).readInt32LE() },
+      socketDirectory,
+      ...prepared,
+    };
+    const record: RunRecord = {
+      id,
+      job: prepared.job.name,
+      jobFile: prepared.job.file,
+      directory,
+      startedAt,
+      socketDirectory,
+      ownerPid: process.pid,
+    };
+    await writeFile(runPaths.token(directory), randomBytes(24).toString("base64url"), { mode: 0o600 });
+    await writeFile(runPaths.config(directory), encodeRunConfig(config), { mode: 0o600 });
+    await writeFile(runPaths.record(directory), `${JSON.stringify(record, undefined, 2)}\n`);
+    return { config, record };
+  } catch (error) {
+    await rm(socketDirectory, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
+    throw error instanceof FaultlineError ? error : cannotWrite(directory, error);
+  }
+}
+
+function cannotWrite(directory: string, error: unknown): FaultlineError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const why = code === "ENOSPC" ? "the disk is full" : code === "EACCES" ? "writing there is not permitted" : message;
+  return FaultlineError.of("FL2001", `The run's folder cannot be written: ${why}.`, "Choose another folder with --directory, or make room.", { file: directory }, error);
+}
+
+/** Ordered by time, unique on this machine: `20261122-163015-k3f9`. */
+function newRunId(at: number): string {
+  const stamp = new Date(at).toISOString().replace(/[-:]/g, "").replace("T", "-").slice(0, 15);
+  return `${stamp}-${randomBytes(2).toString("hex")}`;
+}

@@ -1,0 +1,51 @@
+/** Entry of a TaskManager process: `taskManager RUN_DIRECTORY taskmanager:N`. */
+import type { CoordinatorMessage } from "./controlMessages";
+import { controlSocket, dataSocket } from "./runDirectory";
+import { TaskExecutor } from "./taskExecutor";
+import { WorkerConnection } from "./workerConnection";
+import { startWorker } from "./workerMain";
+
+const worker = startWorker();
+const dataAddress = dataSocket(worker.config.socketDirectory, worker.process, process.pid);
+let ending = false;
+
+// The data socket is opened while the control connection is being made.
+const executor = TaskExecutor.start({
+  process: worker.process,
+  runDirectory: worker.directory,
+  job: worker.config.job,
+  dataAddress,
+  functionModules: worker.config.functionModules,
+  serviceToken: worker.token,
+  metricsIntervalMs: 250,
+  send: (message) => connection.send(message),
+});
+const connection = WorkerConnection.open({
+  socket: controlSocket(worker.config.socketDirectory),
+  token: worker.token,
+  hello: () => ({ kind: "hello", role: "taskmanager", process: worker.process, pid: process.pid, dataAddress }),
+  onMessage: (message) => void onMessage(message),
+  // As in Flink, tasks do not outlive their JobManager: a new one deploys them from the latest checkpoint.
+  onDisconnected: () => void executor.then((running) => running.cancelAll()),
+  onGivenUp: () => process.exit(1),
+});
+executor.catch((error: unknown) => {
+  process.stderr.write(`FL2002: The data socket cannot be opened: ${String(error)}\n`);
+  process.exit(1);
+});
+
+async function onMessage(message: CoordinatorMessage): Promise<void> {
+  const running = await executor;
+  if (message.kind === "shutdown" || message.kind === "drain") await end(0);
+  else running.handle(message);
+}
+
+async function end(code: number): Promise<void> {
+  if (ending) return;
+  ending = true;
+  await (await executor).close();
+  await connection.close();
+  process.exit(code);
+}
+
+process.on("SIGTERM", () => process.exit(143));
