@@ -18,6 +18,7 @@ export interface CommandArguments {
   "faultline.killServiceInstance": [];
   "faultline.healAll": [clicked?: RunTreeNode | string];
   "faultline.openReport": [clicked?: Clicked | string];
+  "faultline.revealInGraph": [place?: { readonly uri: vscode.Uri; readonly vertex: string }];
   "faultline.openJobFile": [clicked?: RunTreeNode];
   "faultline.openRunFolder": [clicked?: RunTreeNode];
   "faultline.openRun": [];

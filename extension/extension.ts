@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { registerCommands } from "./commandRegistry";
 import { JobGraphPanels } from "./graph/jobGraphPanels";
 import { JobFileDiagnostics } from "./jobFile/jobFileDiagnostics";
+import { registerJobFileLanguage } from "./jobFile/registerJobFileLanguage";
 import { RUNS_VIEW } from "./manifest/manifest";
 import { RecoveryReports } from "./report/recoveryReport";
 import { FailureInjector } from "./runs/injectFailure";
@@ -32,6 +33,7 @@ export function activate(context: vscode.ExtensionContext): void {
     tree,
     new RunStatusItem(store),
     new JobFileDiagnostics(),
+    registerJobFileLanguage(store),
     vscode.window.registerTreeDataProvider(RUNS_VIEW, tree),
     store.onDidChange((change) => {
       if (change.kind !== "ended" || !change.session.live || !readSetting("faultline.report.openWhenRunEnds")) return;
@@ -55,6 +57,9 @@ export function activate(context: vscode.ExtensionContext): void {
         "faultline.openReport": async (clicked) => {
           const runId = await commands.reportRunId(clicked);
           if (runId !== undefined) await reports.open(runId);
+        },
+        "faultline.revealInGraph": (place) => {
+          if (place !== undefined) panels.open({ kind: "jobFile", uri: place.uri }).show({ kind: "vertex", vertex: place.vertex });
         },
         "faultline.openJobFile": (clicked) => commands.openJobFile(clicked),
         "faultline.openRunFolder": (clicked) => commands.openRunFolder(clicked),

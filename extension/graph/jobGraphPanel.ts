@@ -5,7 +5,7 @@
  */
 import * as vscode from "vscode";
 import { formatProblem } from "../../simulator/graph/errors";
-import type { HostMessage, ViewMessage, ViewMessageOf } from "../../webview/protocol";
+import type { HostMessage, PictureElement, ViewMessage, ViewMessageOf } from "../../webview/protocol";
 import { DisposableList } from "../disposableList";
 import { JOB_GRAPH_VIEW_TYPE } from "../manifest/manifest";
 import { problemOf } from "../personMessage";
@@ -33,6 +33,8 @@ export class JobGraphPanel implements vscode.Disposable {
   private ready = false;
   private session: RunSession | undefined;
   private sessionListeners: DisposableList | undefined;
+  /** To be shown when the view is ready. */
+  private wanted: PictureElement | undefined;
   private drawTimer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -85,6 +87,12 @@ export class JobGraphPanel implements vscode.Disposable {
     this.panel.reveal(undefined, preserveFocus);
   }
 
+  /** Selects the element; as soon as the view is there, where it is still loading. */
+  show(element: PictureElement): void {
+    if (this.ready) this.send({ kind: "reveal", element });
+    else this.wanted = element;
+  }
+
   dispose(): void {
     clearTimeout(this.drawTimer);
     this.sessionListeners?.dispose();
@@ -102,6 +110,8 @@ export class JobGraphPanel implements vscode.Disposable {
     await this.sendGraph();
     this.sendRun();
     this.send({ kind: "faults", faults: FAULT_CHOICES });
+    if (this.wanted !== undefined) this.send({ kind: "reveal", element: this.wanted });
+    this.wanted = undefined;
   }
 
   private async sendGraph(): Promise<void> {

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import type { Problem } from "../../simulator/graph/errors";
 import type { GraphDescription } from "../../simulator/graph/graphDescription";
 import { parseJobDocument } from "../jobFile/jobFileParser";
+import { problemOf } from "../personMessage";
 
 export type JobGraphSource =
   /** A job file, with its newest run laid over it. */
@@ -20,13 +21,18 @@ export interface JobFileGraph {
   readonly problems: readonly Problem[];
 }
 
-/** The job graph of the document's text as it is now, saved or not. */
+/** The job graph of the document's text as it is now, saved or not. Never throws: what is wrong is among the problems. */
 export async function graphOfDocument(document: vscode.TextDocument): Promise<JobFileGraph> {
-  const [{ job, problems }, { describeJob }] = await Promise.all([
+  const [{ job, problems }, { analyzeJob, describeAnalyzed }] = await Promise.all([
     parseJobDocument(document),
-    import("../../simulator/graph/describeJob"),
+    import("../../simulator/graph/describeGraph"),
   ]);
-  return { graph: job === undefined ? undefined : describeJob(job), problems };
+  if (job === undefined) return { graph: undefined, problems };
+  try {
+    return { graph: describeAnalyzed(analyzeJob(job)), problems };
+  } catch (error) {
+    return { graph: undefined, problems: [...problems, problemOf(error)] };
+  }
 }
 
 /** @throws vscode.FileSystemError when the file is gone */

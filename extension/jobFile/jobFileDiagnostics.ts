@@ -6,8 +6,6 @@ import { isJobFile, parseJobDocument } from "./jobFileParser";
 
 /** Typing goes on within this time; then the file is read. */
 const QUIET_MS = 200;
-/** The JSON language service reports the same places for text that is not JSON at all. */
-const NOT_JSON = "FL1002";
 
 export class JobFileDiagnostics implements vscode.Disposable {
   private readonly disposables = new DisposableList();
@@ -45,10 +43,9 @@ export class JobFileDiagnostics implements vscode.Disposable {
     const { problems } = await parseJobDocument(document);
     // It was changed or closed while the parser was loaded: another look is on its way, or none is wanted.
     if (document.isClosed || document.version !== version) return;
-    const shown = problems.filter((problem) => problem.code !== NOT_JSON || !jsonServiceIsActive());
     this.collection.set(
       document.uri,
-      shown.map((problem) => diagnosticOf(problem, document)),
+      problems.map((problem) => diagnosticOf(problem, document)),
     );
   }
 
@@ -58,10 +55,6 @@ export class JobFileDiagnostics implements vscode.Disposable {
     this.timers.delete(key);
     this.collection.delete(document.uri);
   }
-}
-
-function jsonServiceIsActive(): boolean {
-  return vscode.extensions.getExtension("vscode.json-language-features")?.isActive === true;
 }
 
 /** Code, sentence and hint, at the place that the parser found. */

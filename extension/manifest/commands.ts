@@ -71,6 +71,10 @@ export const COMMANDS = {
     shortTitle: "Report",
     icon: "$(graph-line)",
   },
+  "faultline.revealInGraph": {
+    title: "Show in Job Graph",
+    palette: "false",
+  },
   "faultline.openJobFile": {
     title: "Open Job File",
     icon: "$(go-to-file)",

@@ -47,7 +47,6 @@ export const MANIFEST = {
         path: "./extension/faultline-job.tmLanguage.json",
       },
     ],
-    jsonLanguageParticipants: [{ languageId: JOB_FILE_LANGUAGE, comments: true }],
     jsonValidation: [{ fileMatch: "*.faultline.json", url: "./dist/schemas/job-file.schema.json" }],
     commands: (Object.entries(COMMANDS) as [CommandId, CommandContribution][]).map(
       ([command, { title, shortTitle, icon, enablement }]) => ({

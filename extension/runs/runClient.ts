@@ -2,8 +2,7 @@
  * The part of the simulator that starts runs and talks to them. It is loaded when the first run is started or looked for, not
  * when the extension is activated.
  */
-import type { listRuns } from "../../simulator/client/listRuns";
-import type { openRun } from "../../simulator/client/openRun";
+import type { listRuns, openRun } from "../../simulator/client/openRun";
 import type { startRun } from "../../simulator/client/startRun";
 
 export interface RunClient {
@@ -15,10 +14,8 @@ export interface RunClient {
 let loaded: Promise<RunClient> | undefined;
 
 export function loadRunClient(): Promise<RunClient> {
-  loaded ??= Promise.all([
-    import("../../simulator/client/startRun"),
-    import("../../simulator/client/openRun"),
-    import("../../simulator/client/listRuns"),
-  ]).then(([start, open, list]) => ({ ...start, ...open, ...list }));
+  loaded ??= Promise.all([import("../../simulator/client/startRun"), import("../../simulator/client/openRun")]).then(
+    ([start, open]) => ({ ...start, ...open }),
+  );
   return loaded;
 }

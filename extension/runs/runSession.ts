@@ -1,4 +1,5 @@
 /** One run that this window knows: its journal so far, the fold over it, and the way to act on it. */
+import { join } from "node:path";
 import * as vscode from "vscode";
 import type { FaultRequest, Run } from "../../simulator/client/run";
 import type { JournalEvent } from "../../simulator/observe/journalEvent";
@@ -100,11 +101,11 @@ export class RunSession implements vscode.Disposable {
 
   private async follow(): Promise<void> {
     try {
-      for await (const event of this.run.events(this.reading.signal)) this.add(event);
+      for await (const event of await this.journal()) this.add(event);
       if (this.reading.signal.aborted) return;
-      const { state } = this.live ? await this.run.ended : { state: this.lastState() };
+      if (this.owned) await this.run.ended;
       this.flush();
-      this.outcome = { state };
+      this.outcome = { state: this.lastState() };
     } catch (error) {
       if (this.reading.signal.aborted) return;
       this.log.error(`Reading the journal of run ${this.id}: ${String(error)}`);
@@ -114,10 +115,16 @@ export class RunSession implements vscode.Disposable {
     this.over.fire();
   }
 
-  /** The state that a past run's journal ends with; one that ends in the middle was cut off. */
+  /** Of a run that is over, what is there; nobody adds to it any more. */
+  private async journal(): Promise<AsyncIterable<JournalEvent>> {
+    if (this.live) return this.run.events(this.reading.signal);
+    const { readJournal } = await import("../../simulator/observe/journalReader");
+    return readJournal(join(this.directory, "journal.ndjson"));
+  }
+
+  /** The state that the journal ends with; one that ends in the middle was cut off. */
   private lastState(): string {
-    const view = foldRunView(this.currentView, this.pending);
-    return view.ended ? (view.jobState ?? "UNKNOWN") : "CRASHED";
+    return this.currentView.ended ? (this.currentView.jobState ?? "UNKNOWN") : "CRASHED";
   }
 
   private add(event: JournalEvent): void {

@@ -1,6 +1,6 @@
 /** The runs of this window: those it started, those it opened, and the list of those that are on the disk. */
 import * as vscode from "vscode";
-import type { RunSummary } from "../../simulator/client/run";
+import type { Run, RunSummary } from "../../simulator/client/run";
 import { FaultlineError } from "../../simulator/graph/errors";
 import { DisposableList } from "../disposableList";
 import { RUN_ACTIVE } from "../manifest/commands";
@@ -73,7 +73,7 @@ export class RunStore implements vscode.Disposable {
     const known = this.sessions.get(idOrLatest);
     if (known !== undefined) return known;
     const { openRun } = await loadRunClient();
-    const run = await openRun(idOrLatest);
+    const run: Run = await openRun(idOrLatest);
     const again = this.sessions.get(run.id);
     if (again !== undefined) {
       await run.dispose();

@@ -6,7 +6,7 @@ import { DisposableList } from "../disposableList";
 import type { RunSession } from "./runSession";
 import type { RunStore } from "./runStore";
 import { stateIcon } from "./stateIcon";
-import { type ActiveFault, type ProcessView, type TaskView, describeTask, tasksOfRegion } from "./runView";
+import { type ActiveFault, type ProcessView, type RunView, type TaskView, describeTask, tasksOfRegion } from "./runView";
 
 /** `runId` is what commands act on; `target` is what a failure acts on. */
 export type RunTreeNode =
@@ -117,8 +117,11 @@ export class RunTree implements vscode.TreeDataProvider<RunTreeNode>, vscode.Dis
   }
 
   private watch(session: RunSession): void {
+    let shown = session.view;
     this.disposables.push(
-      session.onDidChangeView(() => {
+      session.onDidChangeView((view) => {
+        if (isSameTree(shown, view)) return;
+        shown = view;
         this.stale.add(session.id);
         this.refreshTimer ??= setTimeout(() => this.refreshStale(), REFRESH_MS);
       }),
@@ -130,6 +133,17 @@ export class RunTree implements vscode.TreeDataProvider<RunTreeNode>, vscode.Dis
     for (const id of this.stale) this.changed.fire(this.runNodes.get(id));
     this.stale.clear();
   }
+}
+
+/** Rates, which change all the time, are not in the tree. */
+function isSameTree(a: RunView, b: RunView): boolean {
+  return (
+    a.tasks === b.tasks &&
+    a.processes === b.processes &&
+    a.activeFaults === b.activeFaults &&
+    a.jobState === b.jobState &&
+    a.graph === b.graph
+  );
 }
 
 function startedAt(node: RunTreeNode): number {

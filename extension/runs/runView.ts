@@ -29,6 +29,12 @@ export interface ActiveFault {
   readonly target: string;
 }
 
+/** Over the newest interval that was measured. */
+export interface TaskRate {
+  readonly inPerSecond: number;
+  readonly outPerSecond: number;
+}
+
 export interface RunView {
   readonly jobState: JobState | undefined;
   readonly graph: GraphDescription | undefined;
@@ -36,6 +42,7 @@ export interface RunView {
   readonly processes: ReadonlyMap<ProcessName, ProcessView>;
   /** Faults that took effect and were neither healed nor are over by themselves. */
   readonly activeFaults: ReadonlyMap<number, ActiveFault>;
+  readonly rates: ReadonlyMap<SubtaskName, TaskRate>;
   readonly failures: number;
   readonly restartedTasks: number;
   readonly restartedInstances: number;
@@ -48,6 +55,7 @@ export const EMPTY_RUN_VIEW: RunView = {
   tasks: new Map(),
   processes: new Map(),
   activeFaults: new Map(),
+  rates: new Map(),
   failures: 0,
   restartedTasks: 0,
   restartedInstances: 0,
@@ -55,7 +63,7 @@ export const EMPTY_RUN_VIEW: RunView = {
 };
 
 /** The others are over as soon as they happened. */
-const HEALABLE = new Set(FAULT_CATALOGUE.filter(({ heal }) => heal !== undefined).map(({ name }) => name));
+const HEALABLE = new Set(FAULT_CATALOGUE.filter((fault) => "heal" in fault).map(({ name }) => name));
 
 /** The view after these events. Gives the same object back when none of them matters to it. */
 export function foldRunView(view: RunView, events: readonly JournalEvent[]): RunView {
@@ -130,6 +138,18 @@ function foldOne(view: RunView, event: JournalEvent): RunView {
       activeFaults.delete(event.injection);
       return { ...view, activeFaults };
     }
+    case "metrics": {
+      if (event.intervalMs <= 0) return view;
+      const rates = new Map(view.rates);
+      const perSecond = (count: number): number => (count * 1000) / event.intervalMs;
+      for (const [task, { recordsIn, recordsOut }] of Object.entries(event.tasks ?? {})) {
+        rates.set(task, { inPerSecond: perSecond(recordsIn), outPerSecond: perSecond(recordsOut) });
+      }
+      for (const [instance, { requests }] of Object.entries(event.instances ?? {})) {
+        rates.set(instance, { inPerSecond: perSecond(requests), outPerSecond: perSecond(requests) });
+      }
+      return { ...view, rates };
+    }
     default:
       return view;
   }
@@ -173,4 +193,21 @@ export function describeTask(task: TaskView): string {
   ]
     .filter((part) => part !== undefined)
     .join(", ");
+}
+
+/** For one line of text: "1,240/s", "1 of 2 running", "3 restarts". */
+export function vertexActivity(view: RunView, vertex: string): readonly string[] {
+  const tasks = [...view.tasks.values()].filter(({ name }) => name.slice(0, name.lastIndexOf("#")) === vertex);
+  if (tasks.length === 0) return [];
+  const running = tasks.filter(({ state }) => state === "RUNNING").length;
+  const rate = tasks.reduce((sum, { name }) => {
+    const { inPerSecond = 0, outPerSecond = 0 } = view.rates.get(name) ?? {};
+    return sum + (inPerSecond === 0 ? outPerSecond : inPerSecond);
+  }, 0);
+  const restarts = tasks.reduce((sum, { attempt }) => sum + Math.max(0, attempt - 1), 0);
+  return [
+    `${Math.round(rate).toLocaleString("en")}/s`,
+    ...(running < tasks.length ? [`${running} of ${tasks.length} running`] : []),
+    ...(restarts === 0 ? [] : [`${restarts} ${restarts === 1 ? "restart" : "restarts"}`]),
+  ];
 }
