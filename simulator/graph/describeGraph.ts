@@ -89,6 +89,7 @@ export function describeRegion(graph: ExecutionGraph, regions: PipelinedRegions,
 }
 
 function describeVertex(vertex: JobGraph["vertices"][number]): VertexDescription {
+  const inputs = new Map(vertex.chainedEdges.map(({ source, target }) => [target, source]));
   return {
     id: vertex.id,
     name: vertex.name,
@@ -98,6 +99,7 @@ function describeVertex(vertex: JobGraph["vertices"][number]): VertexDescription
       id,
       name,
       kind,
+      ...(inputs.has(id) ? { input: inputs.get(id) } : {}),
       ...(notChained.length > 0 ? { notChained } : {}),
     })),
     slotSharingGroup: vertex.slotSharingGroup,

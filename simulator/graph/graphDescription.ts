@@ -22,6 +22,8 @@ export interface VertexDescription {
   /** −1 when not decided yet (a pending operator of an adaptive batch job). */
   readonly parallelism: number;
   readonly operators: readonly OperatorDescription[];
+  /** What a plan says about the vertex, as plain text with line breaks; trees of operators are kept. */
+  readonly description?: string;
   readonly slotSharingGroup?: string;
   /** Services only. */
   readonly service?: { readonly model: string; readonly deployment: string; readonly device: string };
@@ -32,6 +34,8 @@ export interface OperatorDescription {
   readonly name: string;
   /** Operator kind of the job file, or what the plan says. */
   readonly kind?: string;
+  /** Id of the operator in the same vertex that this one is chained to. */
+  readonly input?: string;
   /** Why this operator starts a chain and is not chained to its input; absent for one that is chained. */
   readonly notChained?: readonly string[];
 }

@@ -1,7 +1,7 @@
 /**
  * JSON text with comments: where things are in it, and how large it is before anything is built from it.
  */
-import { parseTree, printParseErrorCode, type Node, type ParseError } from "jsonc-parser";
+import { parseTree, printParseErrorCode, visit, type Node, type ParseError } from "jsonc-parser";
 import type { ErrorLocation, Problem } from "./errors";
 
 /** Deepest nesting of objects and arrays that is read; a deeper one would exhaust the stack of a recursive reader. */
@@ -87,6 +87,9 @@ export function measureJson(text: string, maxDepth = MAX_JSON_DEPTH): JsonSize {
   return { depth: deepest, tooDeepAt, values };
 }
 
+/** Most characters of one text, for plans as for anything else. */
+export const MAX_TEXT_LENGTH = 64 * 1024 * 1024;
+
 export interface JsonTree {
   /** `undefined` when nothing could be read. */
   readonly root: Node | undefined;
@@ -100,20 +103,94 @@ export function parseJsonTree(text: string, file: string): JsonTree {
   const tooLarge = sizeProblem(text, file, positions);
   if (tooLarge !== undefined) return { root: undefined, problems: [tooLarge], positions };
   const errors: ParseError[] = [];
-  const readable = text.charCodeAt(0) === 0xfeff ? ` ${text.slice(1)}` : text;
-  const root = parseTree(readable, errors, { allowTrailingComma: true, allowEmptyContent: false });
-  const problems = errors.slice(0, 20).map((error): Problem => {
-    const code = printParseErrorCode(error.error);
-    const [message, hint] = PARSE_ERRORS[code] ?? ["This is not valid JSON.", undefined];
-    const empty = text.trim() === "";
-    return {
-      code: "FL1002",
-      message: empty ? "The file is empty." : message,
-      hint: empty ? "Write a job, or open a file that holds one." : hint,
-      location: locate(file, positions, error.offset, error.length),
-    };
-  });
-  return { root, problems, positions };
+  const root = parseTree(withoutMark(text), errors, { allowTrailingComma: true, allowEmptyContent: false });
+  return {
+    root,
+    problems: errors.slice(0, MOST_SYNTAX_ERRORS).map((error) => syntaxProblem(error, text, file, positions)),
+    positions,
+  };
+}
+
+const MOST_SYNTAX_ERRORS = 20;
+
+function syntaxProblem(error: ParseError, text: string, file: string, positions: TextPositions): Problem {
+  const [message, hint] = PARSE_ERRORS[printParseErrorCode(error.error)] ?? ["This is not valid JSON.", undefined];
+  const empty = text.length < 1000 && text.trim() === "";
+  return {
+    code: "FL1002",
+    message: empty ? "The file is empty." : message,
+    hint: empty ? "Write a job, or open a file that holds one." : hint,
+    location: locate(file, positions, error.offset, error.length),
+  };
+}
+
+/** Syntax errors of a text, found without building anything from it; for files too large for a tree. */
+export function syntaxProblems(text: string, file: string, positions: TextPositions): readonly Problem[] {
+  const errors: ParseError[] = [];
+  const onError = (error: number, offset: number, length: number): void => {
+    if (errors.length < MOST_SYNTAX_ERRORS) errors.push({ error, offset, length });
+  };
+  visit(withoutMark(text), { onError }, { allowTrailingComma: true });
+  return errors.map((error) => syntaxProblem(error, text, file, positions));
+}
+
+/** Where the value at a path stands; `undefined` when the path leads nowhere. Builds nothing. */
+export function locateValue(
+  text: string,
+  file: string,
+  positions: TextPositions,
+  path: readonly (string | number)[],
+): ErrorLocation | undefined {
+  let place: ErrorLocation | undefined;
+  // Keys and positions from the root to where the visitor is; `matched` of them agree with `path`, counted from the root.
+  const at: (string | number)[] = [];
+  let matched = 0;
+  const check = (offset: number, length: number): void => {
+    if (place === undefined && at.length === path.length && matched === path.length) {
+      place = locate(file, positions, offset, length);
+    }
+  };
+  const enter = (first: string | number): void => {
+    at.push(first);
+    step(first);
+  };
+  const step = (segment: string | number): void => {
+    at[at.length - 1] = segment;
+    if (matched >= at.length) matched = at.length - 1;
+    if (matched === at.length - 1 && path[matched] === segment) matched++;
+  };
+  const leave = (): void => {
+    at.pop();
+    if (matched > at.length) matched = at.length;
+  };
+  visit(
+    withoutMark(text),
+    {
+      onObjectBegin: (offset, length) => {
+        check(offset, length);
+        enter("");
+      },
+      onObjectProperty: (name) => step(name),
+      onObjectEnd: leave,
+      onArrayBegin: (offset, length) => {
+        check(offset, length);
+        enter(0);
+      },
+      onArrayEnd: leave,
+      onSeparator: (character) => {
+        const last = at.at(-1);
+        if (character === "," && typeof last === "number") step(last + 1);
+      },
+      onLiteralValue: (_value, offset, length) => check(offset, length),
+    },
+    { allowTrailingComma: true },
+  );
+  return place;
+}
+
+/** A byte order mark is a blank: offsets stay the same. */
+function withoutMark(text: string): string {
+  return text.charCodeAt(0) === 0xfeff ? ` ${text.slice(1)}` : text;
 }
 
 /** FL1004 when `text` is nested deeper than {@link MAX_JSON_DEPTH} or holds more than {@link MAX_JSON_VALUES} values. */
