@@ -187,7 +187,7 @@ export function faultTargets(view: RunView): readonly { readonly target: string;
 export function describeTask(task: TaskView): string {
   return [
     task.phase !== undefined && task.state === "RUNNING" ? task.phase : task.state,
-    task.attempt > 1 ? `attempt ${task.attempt}` : undefined,
+    task.attempt > 0 ? `attempt ${task.attempt + 1}` : undefined,
     task.device,
     task.vertexKind === "stream" && task.process !== undefined ? `on ${task.process}` : undefined,
   ]
@@ -204,7 +204,7 @@ export function vertexActivity(view: RunView, vertex: string): readonly string[]
     const { inPerSecond = 0, outPerSecond = 0 } = view.rates.get(name) ?? {};
     return sum + (inPerSecond === 0 ? outPerSecond : inPerSecond);
   }, 0);
-  const restarts = tasks.reduce((sum, { attempt }) => sum + Math.max(0, attempt - 1), 0);
+  const restarts = tasks.reduce((sum, { attempt }) => sum + attempt, 0);
   return [
     `${Math.round(rate).toLocaleString("en")}/s`,
     ...(running < tasks.length ? [`${running} of ${tasks.length} running`] : []),
