@@ -12,6 +12,8 @@ import { throughputDip } from "./throughputDip";
 
 /** Untouched tasks and instances by name, at most. */
 const NAMES = 1_000;
+/** The journal's order and the times in it may differ by as much. */
+const TOLERANCE_MS = 5;
 /** Latency and throughput before and after are looked at for this long. */
 const AROUND_MS = 5_000;
 const DIP_AFTER_MS = 10_000;
@@ -112,7 +114,9 @@ function isLiveAt(attempt: TaskAttempt, at: number): boolean {
 function recordsReplayed(course: IncidentCourse, facts: RunFacts): number {
   let records = 0;
   for (const rewound of facts.rewound) {
-    const failover = facts.failovers.findLast((one) => one.at <= rewound.at && one.tasks.includes(rewound.task));
+    const failover = facts.failovers.findLast(
+      (one) => one.at <= rewound.at + TOLERANCE_MS && one.tasks.includes(rewound.task),
+    );
     if (failover !== undefined && course.incident.failovers.includes(failover)) records += rewound.records;
   }
   return records;

@@ -123,13 +123,23 @@ function isOpen(candidate: OpenIncident, symptom: Symptom, facts: RunFacts): boo
   const failovers = facts.failovers.filter((failover) => failover.failures.some((id) => own.has(id)));
   if (symptom.kind === "failure" && failovers.some((failover) => failover.failures.includes(symptom.failure.id)))
     return true;
-  if (failovers.some((failover) => failover.finishedAt === undefined || failover.finishedAt >= symptom.at)) return true;
+  if (failovers.some((failover) => finishOf(failover, facts) >= symptom.at)) return true;
   const first = Math.min(
     ...candidate.losses.map((life) => life.lost?.at ?? Infinity),
     ...candidate.failures.map((failure) => failure.at),
     ...candidate.recoveries.map((recovery) => recovery.at),
   );
   return failovers.length === 0 && symptom.at - first <= SAME_CAUSE_MS;
+}
+
+/** A failover whose tasks a later one took over ends with that one, and not by itself. */
+function finishOf(failover: FailoverFact, facts: RunFacts): number {
+  if (failover.finishedAt !== undefined) return failover.finishedAt;
+  const members = new Set([...failover.tasks, ...failover.instances]);
+  const next = facts.failovers.find(
+    (one) => one.id > failover.id && [...one.tasks, ...one.instances].some((task) => members.has(task)),
+  );
+  return next === undefined ? Infinity : finishOf(next, facts);
 }
 
 function seen(candidate: OpenIncident): boolean {
@@ -155,6 +165,8 @@ function nearnessOf(
       ? 2
       : worksWithEnd(ends, symptom, graph);
   if (names.some((name) => name !== undefined && matches(target, name))) return 3;
+  const process = symptom.kind === "loss" ? symptom.life.process : symptom.failure.process;
+  if (process !== undefined && hosts(process, injection, facts)) return 3;
   if (symptom.kind === "loss") return 0;
   const { task, cause } = symptom.failure;
   const [kind, name] = split(target);
@@ -177,6 +189,22 @@ function nearnessOf(
       : 0;
   }
   return 1;
+}
+
+/** Whether the target is a task, or a model inside a task, that ran in the process when the fault was injected. */
+function hosts(process: ProcessName, injection: Injection, facts: RunFacts): boolean {
+  const [kind, name] = split(injection.target);
+  if (kind !== "task" && kind !== "service") return false;
+  const ranHere = (task: SubtaskName): boolean =>
+    facts.tasks.get(task)?.findLast((attempt) => attempt.startedAt <= injection.at + TOLERANCE_MS)?.process === process;
+  if (kind === "task") return ranHere(name);
+  const index = name.slice(name.lastIndexOf("#"));
+  const carriers =
+    facts.graph?.vertices.filter((vertex) => vertex.operators.some((operator) => operator.kind === "rpc")) ?? [];
+  return (
+    facts.graph?.vertices.some((vertex) => vertex.id === vertexOf(name)) === false &&
+    carriers.some((vertex) => ranHere(vertex.id + index))
+  );
 }
 
 function worksWithEnd(ends: readonly string[], symptom: Symptom, graph: GraphDescription | undefined): number {

@@ -188,6 +188,8 @@ export type JournalEventBody =
       readonly instances?: Readonly<Record<SubtaskName, InstanceMetrics>>;
     }
   | { readonly kind: "log"; readonly process: ProcessName; readonly level: "error" | "warn" | "info"; readonly message: string; readonly code?: ErrorCode }
+  /** A stop was asked for. `drain`: sources end where they are, the rest is flushed and committed, and the job is FINISHED. */
+  | { readonly kind: "run.stopping"; readonly mode: "drain" | "cancel" }
   | { readonly kind: "run.ended"; readonly state: JobState; readonly cause?: Cause };
 
 /** `at`: milliseconds since the epoch, with a fraction; on one machine all processes' times are comparable. Order is `seq`, not `at`. */

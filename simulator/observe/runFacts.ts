@@ -79,6 +79,8 @@ const RETRY_BIN_MS = 50;
 export class RunFacts {
   started: JournalEventOf<"run.started"> | undefined;
   ended: JournalEventOf<"run.ended"> | undefined;
+  /** A stop was asked for. */
+  stopping: "drain" | "cancel" | undefined;
   lastAt = 0;
   readonly jobStates: { readonly state: JobState; readonly at: number; readonly cause?: Cause }[] = [];
   readonly tasks = new Map<SubtaskName, TaskAttempt[]>();
@@ -132,6 +134,9 @@ export class RunFacts {
         break;
       case "run.ended":
         this.ended = event;
+        break;
+      case "run.stopping":
+        this.stopping = event.mode;
         break;
       case "job.state":
         this.jobStates.push({ state: event.to, at: event.at, cause: event.cause });
@@ -301,6 +306,13 @@ export class RunFacts {
     }
     for (const instance in event.instances) this.rpc.wastedMs += event.instances[instance]?.wastedMs ?? 0;
   }
+}
+
+/** A run's journal: its events, or what was folded from them already. */
+export type RunHistory = RunFacts | Iterable<JournalEvent>;
+
+export function factsOf(history: RunHistory): RunFacts {
+  return history instanceof RunFacts ? history : RunFacts.of(history);
 }
 
 /** When the attempt first entered one of these states. */

@@ -165,6 +165,32 @@ describe("recovery report", () => {
     assert.equal(report.failures[1]?.instances[0]?.coldStartMs, 233);
   });
 
+  it("lays the loss of a TaskManager at the door of the fault on a task in it", () => {
+    const run = new SampleRun().start();
+    run.inject(5_000, "crash", "task:classify#1", "taskmanager:1 (process 1001) ended by SIGKILL");
+    run.killTaskManager(5_000, "taskmanager:1", 300, false);
+    const failure = only(reportOf(run.end(9_000).events()));
+    assert.equal(failure.fault, "crash");
+    assert.equal(failure.detectedAfterMs, 11);
+    assert.equal(failure.restartedTasks.length, 6);
+  });
+
+  it("tells a later failure from a failover that another one took over and that never finished by itself", () => {
+    const run = new SampleRun().start();
+    run.killTaskManager(4_000, "taskmanager:0", 5_000);
+    run.killTaskManager(4_100, "taskmanager:1");
+    run.killTaskManager(20_000, "taskmanager:0", 300, false);
+    const unfinished = run.events().filter((event) => !(event.kind === "failover.finished" && event.id === 1));
+    assert.deepEqual(
+      reportOf(unfinished).failures.map((failure) => [failure.fault, failure.target, failure.restartedTasks.length]),
+      [
+        ["crash", "taskmanager:0", 6],
+        ["crash", "taskmanager:1", 6],
+        ["FL2005", "taskmanager:0", 6],
+      ],
+    );
+  });
+
   it("lists a failure that no fault caused", () => {
     const run = new SampleRun().start();
     run.killInstance(5_000, "langid#0", false);

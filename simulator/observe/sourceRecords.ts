@@ -1,0 +1,136 @@
+/**
+ * What the sources of a job hold, read from where they read, and how far a run had come in them.
+ *
+ * Record g (from 0, over the whole sequence with its repeats) belongs to subtask g mod parallelism; the k-th record of subtask s is record
+ * k · parallelism + s.
+ */
+import { createReadStream } from "node:fs";
+import { FaultlineError } from "../graph/errors";
+import type { SourceConnector } from "../graph/jobFile";
+import type { SubtaskName } from "./journalEvent";
+import type { SourceSpecOperator } from "./sinkLineage";
+import { readCsv, readLines } from "./textRecords";
+
+/** How a run ended, as far as it says how much of the sources counts. */
+export interface RunEnd {
+  /** The job finished by itself: the sources count in full. */
+  readonly finished: boolean;
+  /** Otherwise: source subtask → records that it had emitted at the last completed checkpoint; `undefined` when there was none. */
+  readonly sourceOffsets: Readonly<Record<SubtaskName, number>> | undefined;
+  /** When the run started, ms since the epoch. */
+  readonly startedAt: number;
+}
+
+/** Makes record `index` of a generator source with a function of the person's own. */
+export type MakeRecord = (index: number) => unknown;
+
+/** The part of a source that counts in a run. */
+export interface SourceShare {
+  readonly source: SourceSpecOperator;
+  /** Records in one pass; `undefined` for a generator. */
+  readonly perPass: number | undefined;
+  /** Records of each subtask that count. */
+  readonly bySubtask: readonly number[];
+  readonly total: number;
+}
+
+/** @throws FaultlineError FL2010 when the source's file cannot be read. */
+export async function sourceShare(source: SourceSpecOperator, end: RunEnd): Promise<SourceShare> {
+  const { connector, limit } = source.source;
+  const { parallelism } = source;
+  const perPass = connector.kind === "file" ? await countRecords(connector) : undefined;
+  const all = connector.kind === "file" ? (perPass ?? 0) * connector.repeat : Infinity;
+  const held = Math.min(all, limit ?? Infinity);
+  const bySubtask = Array.from({ length: parallelism }, (_, subtask) => {
+    const whole = held === Infinity ? Infinity : Math.floor((held - subtask + parallelism - 1) / parallelism);
+    if (end.finished && whole !== Infinity) return whole;
+    return Math.min(whole, end.sourceOffsets?.[`${source.id}#${subtask}`] ?? 0);
+  });
+  return { source, perPass, bySubtask, total: bySubtask.reduce((sum, count) => sum + count, 0) };
+}
+
+/** How often the record at `position` of one pass counts. */
+export function timesCounted(share: SourceShare, position: number): number {
+  const { connector } = share.source.source;
+  const perPass = share.perPass ?? 0;
+  const passes = connector.kind === "file" ? connector.repeat : 1;
+  let times = 0;
+  for (let pass = 0; pass < passes; pass++) {
+    if (counts(share, pass * perPass + position)) times += 1;
+  }
+  return times;
+}
+
+/**
+ * Each record that counts, by the value of a field, with how often it counts. `undefined` for a record without the field.
+ * @throws FaultlineError FL2010
+ */
+export async function* identities(
+  share: SourceShare,
+  field: string,
+  makeRecord: MakeRecord | undefined,
+): AsyncGenerator<{ readonly id: unknown; readonly times: number }, void, undefined> {
+  const { connector } = share.source.source;
+  if (connector.kind === "file") {
+    let position = 0;
+    for await (const value of fileRecords(connector)) {
+      const times = timesCounted(share, position++);
+      if (times > 0) yield { id: fieldOf(value, field), times };
+    }
+    return;
+  }
+  const { parallelism } = share.source;
+  for (const [subtask, count] of share.bySubtask.entries()) {
+    for (let k = 0; k < count; k++) {
+      const index = k * parallelism + subtask;
+      yield { id: fieldOf(makeRecord === undefined ? { seq: index } : makeRecord(index), field), times: 1 };
+    }
+  }
+}
+
+export function fieldOf(value: unknown, field: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[field] : undefined;
+}
+
+function counts(share: SourceShare, record: number): boolean {
+  const { parallelism } = share.source;
+  return Math.floor(record / parallelism) < (share.bySubtask[record % parallelism] ?? 0);
+}
+
+type FileConnector = Extract<SourceConnector, { kind: "file" }>;
+
+async function countRecords(connector: FileConnector): Promise<number> {
+  let count = 0;
+  for await (const _ of rawRecords(connector)) count += 1;
+  return count;
+}
+
+async function* fileRecords(connector: FileConnector): AsyncGenerator<unknown, void, undefined> {
+  for await (const raw of rawRecords(connector)) yield connector.format === "ndjson" ? parsed(raw as string) : raw;
+}
+
+/** Lines as text, rows of a CSV as objects. */
+async function* rawRecords(connector: FileConnector): AsyncGenerator<unknown, void, undefined> {
+  const text = createReadStream(connector.path, { encoding: "utf8", highWaterMark: 256 * 1024 });
+  try {
+    if (connector.format === "csv") yield* readCsv(text);
+    else for await (const line of readLines(text)) if (connector.format === "lines" || line.trim() !== "") yield line;
+  } catch (error) {
+    if (error instanceof FaultlineError) throw error;
+    throw FaultlineError.of(
+      "FL2010",
+      `The source's file cannot be read again to count its records: ${(error as Error).message}.`,
+      "Put the file back where the job read it; without it, loss and duplication cannot be told.",
+      { file: connector.path },
+      error,
+    );
+  }
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,70 @@
+/** Lines and rows of a text that comes in pieces. */
+
+/** Lines without their line ends; a last line without one counts, an empty last one does not. */
+export async function* readLines(pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  let rest = "";
+  for await (const piece of pieces) {
+    const text = rest + piece;
+    let from = 0;
+    for (;;) {
+      const to = text.indexOf("\n", from);
+      if (to === -1) break;
+      yield text.slice(from, text.charCodeAt(to - 1) === 13 && to > from ? to - 1 : to);
+      from = to + 1;
+    }
+    rest = text.slice(from);
+  }
+  if (rest !== "") yield rest;
+}
+
+/** Rows below the header as objects of text, as RFC 4180 has them: quoted fields may hold separators, quotes and line ends. */
+export async function* readCsv(
+  pieces: AsyncIterable<string>,
+): AsyncGenerator<Readonly<Record<string, string>>, void, undefined> {
+  let header: readonly string[] | undefined;
+  for await (const row of csvRows(pieces)) {
+    if (header === undefined) header = row;
+    else yield Object.fromEntries(header.map((name, index) => [name, row[index] ?? ""]));
+  }
+}
+
+async function* csvRows(pieces: AsyncIterable<string>): AsyncGenerator<readonly string[], void, undefined> {
+  let row: string[] = [];
+  let field = "";
+  let quoted = false;
+  /** The character before was a quote inside a quoted field: it ends the field, or the next one is a quote. */
+  let closing = false;
+  const endRow = (): readonly string[] | undefined => {
+    row.push(field);
+    const done = row;
+    row = [];
+    field = "";
+    return done.length === 1 && done[0] === "" ? undefined : done;
+  };
+  for await (const piece of pieces) {
+    for (const character of piece) {
+      if (closing) {
+        closing = false;
+        if (character === '"') {
+          field += '"';
+          continue;
+        }
+        quoted = false;
+      }
+      if (quoted) {
+        if (character === '"') closing = true;
+        else field += character;
+      } else if (character === '"' && field === "") quoted = true;
+      else if (character === ",") {
+        row.push(field);
+        field = "";
+      } else if (character === "\n") {
+        if (field.endsWith("\r")) field = field.slice(0, -1);
+        const done = endRow();
+        if (done !== undefined) yield done;
+      } else field += character;
+    }
+  }
+  const last = field === "" && row.length === 0 ? undefined : endRow();
+  if (last !== undefined) yield last;
+}
