@@ -96,7 +96,7 @@ describe("verification of the output", () => {
   async function one(spec: JobSpec, ending: Ending = {}, options?: VerifyOutputOptions): Promise<SinkVerification> {
     const { sinks } = await verify(spec, ending, options);
     assert.equal(sinks.length, 1);
-    return sinks[0] as SinkVerification;
+    return sinks[0];
   }
   const figures = ({ method, expected, committed, lost, duplicated }: SinkVerification): unknown[] => [
     method,
@@ -114,7 +114,7 @@ describe("verification of the output", () => {
     const spec = straight(source(100), "id");
     const result = await verify(spec);
     assert.deepEqual({ ...result, sinks: [] }, { in: 100, out: 100, expected: 100, lost: 0, duplicated: 0, sinks: [] });
-    assert.deepEqual(figures(result.sinks[0] as SinkVerification), ["identity", 100, 100, 0, 0]);
+    assert.deepEqual(figures(result.sinks[0]), ["identity", 100, 100, 0, 0]);
     const report = reportOf(history({}), { verification: result });
     assert.deepEqual([report.records.in, report.records.lost, report.records.sinks.length], [100, 0, 1]);
   });
