@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { open, mkdir, readFile, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { StateHandle } from "../core/deployment";
-import type { CompletedCheckpoint } from "../core/jobMasterState";
+import type { CompletedCheckpoint } from "../core/checkpoint";
 import type { Cause } from "../observe/journalEvent";
 import { runPaths } from "./runDirectory";
 

@@ -7,15 +7,16 @@ import { watchLifeline } from "./lifeline";
 import { decodeRunConfig, runPaths } from "./runDirectory";
 
 async function main(directory: string, recover: boolean): Promise<void> {
-  let coordinator: Coordinator | undefined;
+  // Workers that are being started meanwhile end by the same lifeline.
+  const started: { coordinator?: Coordinator } = {};
   watchLifeline(() => {
-    coordinator?.killEverything();
+    started.coordinator?.killEverything();
     process.exit(1);
   });
   const config = decodeRunConfig(readFileSync(runPaths.config(directory), "utf8"));
   const token = readFileSync(runPaths.token(directory), "utf8");
-  coordinator = await Coordinator.start(config, token, recover);
-  await coordinator.done;
+  started.coordinator = await Coordinator.start(config, token, recover);
+  await started.coordinator.done;
   process.exit(COORDINATOR_DONE);
 }
 

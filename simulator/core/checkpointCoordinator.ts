@@ -5,35 +5,9 @@
  * Services have no part in it. A `final` checkpoint is the last: no data follows its barriers, and tasks finish once it is complete.
  */
 import { isTerminal } from "../graph/executionState";
-import type { Cause, SubtaskName } from "../observe/journalEvent";
-import type { StateHandle } from "./deployment";
-import type { CompletedCheckpoint, JobMasterInput, TaskRecord, Transition } from "./jobMasterState";
-
-export type CheckpointReason = "periodic" | "final" | "savepoint" | "manual";
-
-export interface PendingCheckpoint {
-  readonly checkpoint: number;
-  readonly reason: CheckpointReason;
-  readonly final: boolean;
-  readonly triggeredAtMs: number;
-  /** Tasks that have not acknowledged, with the attempt that is asked. */
-  readonly waitingFor: Map<SubtaskName, number>;
-  readonly handles: Map<SubtaskName, StateHandle>;
-  readonly sourceOffsets: Map<SubtaskName, number>;
-  alignmentMs: number;
-  /** All have acknowledged; the metadata is being written. */
-  storing: boolean;
-}
-
-export interface CheckpointCoordinatorState {
-  nextCheckpoint: number;
-  /** In order of their number. */
-  readonly pending: PendingCheckpoint[];
-  /** Newest last; as many as are retained. */
-  readonly completed: CompletedCheckpoint[];
-  lastEndedAtMs: number;
-  consecutiveFailures: number;
-}
+import type { Cause } from "../observe/journalEvent";
+import type { CheckpointCoordinatorState, CheckpointReason, CompletedCheckpoint, PendingCheckpoint } from "./checkpoint";
+import type { JobMasterInput, TaskRecord, Transition } from "./jobMasterState";
 
 const PERIODIC = "checkpoint";
 const timeoutTimer = (checkpoint: number): string => `checkpoint-timeout:${checkpoint}`;

@@ -2,7 +2,7 @@
 import type { ExecutionState, JobState } from "../graph/executionState";
 import type { JobSpec } from "../graph/jobFile";
 import type { Cause, InstancePhase, JournalEventBody, LossEvidence, ProcessName, SubtaskName } from "../observe/journalEvent";
-import type { CheckpointCoordinatorState } from "./checkpointCoordinator";
+import type { CheckpointCoordinatorState, CompletedCheckpoint } from "./checkpoint";
 import type { ServiceEndpoint, StateHandle, TaskDeployment } from "./deployment";
 import type { RestartStrategyState } from "./restartStrategy";
 import type { SeededRandom } from "./seededRandom";
@@ -90,13 +90,6 @@ export interface RecoveredJob {
   readonly nextCheckpoint: number;
   readonly failureCount: number;
   readonly failoverCount: number;
-}
-
-export interface CompletedCheckpoint {
-  readonly checkpoint: number;
-  readonly handles: ReadonlyMap<SubtaskName, StateHandle>;
-  readonly sourceOffsets: ReadonlyMap<SubtaskName, number>;
-  readonly final: boolean;
 }
 
 export type TimerName = string;
