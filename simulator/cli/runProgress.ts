@@ -14,7 +14,6 @@ export class RunProgress {
   private requests = 0;
   private checkpoints = 0;
   private readonly instances = new Map<string, string>();
-  private readonly sinkTasks = new Set<string>();
   private readonly sources = new Set<string>();
 
   /** Without a `paint`, nothing is shown. */
