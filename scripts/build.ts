@@ -39,6 +39,8 @@ export async function buildAll({ minify }: { minify: boolean }): Promise<void> {
       legalComments: "none",
       // Native code and what finds its own binaries stay packages.
       external: ["vscode", "onnxruntime-node", "esbuild", "tsx"],
+      // Its `main` is UMD, whose inner requires no bundler can see.
+      alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
       logLevel: "warning",
     }),
     buildWebview({ outdir: join(DIST, "webview"), minify }),

@@ -1,0 +1,142 @@
+/**
+ * `npm run package [-- --target linux-arm64] [--out FILE]`: the VSIX for one platform, with only that platform's native files.
+ *
+ * It is packed from a folder that is laid out for it, so that nothing gets in that is not named here.
+ */
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { createVSIX } from "@vscode/vsce";
+import { buildAll } from "./build";
+import { thirdPartyNotices } from "./thirdPartyNotices";
+
+const ROOT = join(__dirname, "..");
+const LIMIT_BYTES = 40 * 1024 * 1024;
+
+/** VS Code's name of a platform → Node's platform and architecture. */
+const TARGETS = {
+  "linux-x64": ["linux", "x64"],
+  "linux-arm64": ["linux", "arm64"],
+  "darwin-arm64": ["darwin", "arm64"],
+  "win32-x64": ["win32", "x64"],
+} as const;
+export type PackageTarget = keyof typeof TARGETS;
+
+/** What the extension's folder holds beside `dist/`. */
+const FILES = ["README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "extension/icon.png", ".vscodeignore"] as const;
+
+export interface PackageOptions {
+  readonly target?: PackageTarget;
+  /** Default: `faultline-TARGET.vsix` in the repository. */
+  readonly out?: string;
+  /** Default true: build first. False takes `dist/` as it is, for tests, and leaves the notices out. */
+  readonly build?: boolean;
+}
+
+/**
+ * Makes the VSIX and returns its path.
+ * @throws Error with one sentence when a native file of that platform is not installed, or the VSIX is too large.
+ */
+export async function packageExtension(options: PackageOptions = {}): Promise<string> {
+  const target = options.target ?? currentTarget();
+  const out = options.out ?? join(ROOT, `faultline-${target}.vsix`);
+  const stage = join(ROOT, "out", `package-${target}`);
+  rmSync(stage, { recursive: true, force: true });
+  mkdirSync(stage, { recursive: true });
+  if (options.build !== false) {
+    // Only in a build that is not minified can it be read which packages went into it.
+    await buildAll({ minify: false });
+    const notices = thirdPartyNotices(ROOT, nativePackages(target));
+    await buildAll({ minify: true });
+    writeFileSync(join(stage, "ThirdPartyNotices.txt"), notices);
+  }
+  layOut(stage, target);
+  await createVSIX({
+    cwd: stage,
+    packagePath: out,
+    target,
+    dependencies: false,
+    allowMissingRepository: true,
+    skipLicense: true,
+    rewriteRelativeLinks: false,
+  });
+  const { size } = statSync(out);
+  if (size > LIMIT_BYTES) {
+    throw new Error(`${basename(out)} has ${megabytes(size)} MB and may have ${megabytes(LIMIT_BYTES)} MB.`);
+  }
+  return out;
+}
+
+export function currentTarget(): PackageTarget {
+  const name = `${process.platform}-${process.arch}`;
+  if (name in TARGETS) return name as PackageTarget;
+  throw new Error(`There is no package for ${name}; there is one for ${Object.keys(TARGETS).join(", ")}.`);
+}
+
+/** Packages with native files, which the bundles leave out and load from `dist/node_modules`. */
+function nativePackages(target: PackageTarget): readonly string[] {
+  return ["onnxruntime-node", "onnxruntime-common", "esbuild", `@esbuild/${target}`];
+}
+
+function layOut(stage: string, target: PackageTarget): void {
+  for (const file of FILES) copy(ROOT, stage, file);
+  for (const name of readdirSync(join(ROOT, "extension"))) {
+    if (name !== "tsconfig.json" && name.endsWith(".json")) copy(ROOT, stage, `extension/${name}`);
+  }
+  for (const folder of ["extension/icons", "extension/walkthrough", "dist"]) copy(ROOT, stage, folder);
+  writeFileSync(join(stage, "package.json"), `${JSON.stringify(packagedManifest(), null, 2)}\n`);
+
+  const [platform, arch] = TARGETS[target];
+  const modules = join(ROOT, "node_modules");
+  const native = join(stage, "dist", "node_modules");
+  const runtime = "onnxruntime-node";
+  const binaries = `${runtime}/bin/napi-v6/${platform}/${arch}`;
+  const esbuild = `@esbuild/${target}`;
+  for (const needed of [binaries, esbuild]) {
+    if (existsSync(join(modules, needed))) continue;
+    throw new Error(`node_modules/${needed} is not installed: npm install --os ${platform} --cpu ${arch} brings it.`);
+  }
+  for (const part of [`${runtime}/package.json`, `${runtime}/dist`, binaries, "onnxruntime-common/package.json", "onnxruntime-common/dist/cjs"]) {
+    copy(modules, native, part);
+  }
+  for (const part of ["esbuild/package.json", "esbuild/lib/main.js", esbuild]) copy(modules, native, part);
+}
+
+/** Without what only a checkout needs; the dependencies are in the bundles or in `dist/node_modules`. */
+function packagedManifest(): Record<string, unknown> {
+  const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Record<string, unknown>;
+  for (const key of ["scripts", "dependencies", "devDependencies", "bin", "private", "files", "optionalDependencies"]) delete manifest[key];
+  return manifest;
+}
+
+function copy(from: string, to: string, path: string): void {
+  if (existsSync(join(from, path))) copyFile(join(from, path), join(to, path));
+}
+
+function copyFile(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  cpSync(from, to, { recursive: true, dereference: true, filter: (path) => !/\.(map|d\.ts|d\.mts)$/.test(path) });
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(1);
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const option = (name: string): string | undefined => {
+    const at = args.indexOf(name);
+    return at < 0 ? undefined : args[at + 1];
+  };
+  const target = option("--target");
+  if (target !== undefined && !(target in TARGETS)) {
+    throw new Error(`--target is one of ${Object.keys(TARGETS).join(", ")}, not ${target}.`);
+  }
+  const out = await packageExtension({ target: target as PackageTarget | undefined, out: option("--out") });
+  process.stdout.write(`${out} (${megabytes(statSync(out).size)} MB)\n`);
+}
+
+if (require.main === module) {
+  main(process.argv.slice(2)).catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  });
+}

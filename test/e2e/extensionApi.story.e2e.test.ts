@@ -1,0 +1,30 @@
+/** The API-level tests of the installed extension, inside the real extension host. */
+import { join } from "node:path";
+import { assertAllPassed, runExtensionHostTests } from "./harness/extensionHostTests";
+import { VscodeServer } from "./harness/vscodeServer";
+import { REPOSITORY, extensionVsix } from "./extensionVsix";
+
+describe("the extension in the extension host", function () {
+  this.timeout(180_000);
+  let server: VscodeServer;
+
+  before(async () => {
+    server = await VscodeServer.start({
+      workspace: { kind: "copy", from: join(REPOSITORY, "examples", "language-detection") },
+      vsix: [await extensionVsix()],
+    });
+  });
+
+  after(async () => {
+    await server?.dispose();
+  });
+
+  it("passes its own tests there", async () => {
+    const result = await runExtensionHostTests(server, {
+      files: [join(__dirname, "extensionHost", "jobFileEditing.ts")],
+    });
+    for (const { title, durationMs } of result.tests) process.stdout.write(`      ${title}: ${Math.round(durationMs)} ms\n`);
+    for (const line of result.log.filter((one) => one.includes("activation:"))) process.stdout.write(`      ${line}\n`);
+    assertAllPassed(result);
+  });
+});
