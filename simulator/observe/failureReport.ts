@@ -48,6 +48,7 @@ export function failureReport(
     restartedTasks: tasks.map((restart) => restart.task),
     restartedInstances: instances.map((restart) => restart.task),
     untouchedTasks: untouched.filter((task) => kindOf(task, facts) === "stream").length,
+    untouchedInstances: untouched.filter((task) => kindOf(task, facts) === "service").length,
     recordsReplayed: recordsReplayed(course, facts),
     requestsRetried: requestsRetried(course, facts),
     dip:

@@ -123,6 +123,8 @@ export interface FailureReport {
   readonly restartedInstances: readonly string[];
   /** Live stream tasks that did not restart. */
   readonly untouchedTasks: number;
+  /** Live service instances that did not restart. */
+  readonly untouchedInstances: number;
   readonly recordsReplayed: number;
   readonly requestsRetried: number;
   /** `null` where it cannot be told. */
