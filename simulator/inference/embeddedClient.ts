@@ -1,0 +1,146 @@
+/**
+ * `deployment: embedded`: the model runs in the process of the operator that calls it, behind the same queue and batching as in an instance.
+ * When the model takes the process down, the task and its whole region go with it.
+ */
+import { availableParallelism } from "node:os";
+import { performance } from "node:perf_hooks";
+import type { Tensors } from "../core/tensor";
+import { FaultlineError } from "../graph/errors";
+import type { ServiceSpec } from "../graph/jobFile";
+import type { InstancePhase, RpcMetrics } from "../observe/journalEvent";
+import { LatencyHistogram } from "../observe/latencyHistogram";
+import { BatchedModel } from "./batchedModel";
+import { splitOutputs } from "./callBatch";
+import { deviceCandidates } from "./device";
+import { autoAccelerators } from "./doctorDevices";
+import type { InferenceCallOptions, InferenceClient } from "./inferenceClient";
+import { ModelSession } from "./modelSession";
+import { PendingCall, prepareCall } from "./pendingCall";
+import { warmUp } from "./warmUp";
+
+export interface EmbeddedClientOptions {
+  readonly spec: ServiceSpec;
+  /** 0-based index of the subtask: spreads copies of the model over GPUs. */
+  readonly subtask: number;
+  /** Threads of the model on the CPU; by default the cores divided by the service's parallelism. */
+  readonly intraOpThreads?: number;
+  readonly onPhase?: (phase: InstancePhase, details: { readonly device?: string; readonly previousPhaseMs?: number; readonly loadDelayMs?: number }) => void;
+}
+
+export class EmbeddedClient implements InferenceClient {
+  private readonly calls = new Set<PendingCall>();
+  private readonly latency = new LatencyHistogram();
+  private counts = { requests: 0, succeeded: 0, retried: 0, failed: 0 };
+  private closed = false;
+
+  private constructor(
+    private readonly model: BatchedModel,
+    readonly device: string,
+  ) {}
+
+  /** Loads the model and warms it up. Rejects as `ModelSession.open`. */
+  static async open(options: EmbeddedClientOptions): Promise<EmbeddedClient> {
+    const { spec, onPhase } = options;
+    let startedMs = performance.now();
+    const lap = () => {
+      const nowMs = performance.now();
+      const elapsed = nowMs - startedMs;
+      startedMs = nowMs;
+      return elapsed;
+    };
+    const delayed = spec.loadDelayMs > 0 ? { loadDelayMs: spec.loadDelayMs } : {};
+    onPhase?.("LOADING", delayed);
+    const accelerators = spec.device === "auto" ? await autoAccelerators() : [];
+    const session = await ModelSession.open({
+      path: spec.model,
+      candidates: deviceCandidates(spec.device, options.subtask, accelerators),
+      intraOpThreads: options.intraOpThreads ?? Math.max(1, Math.floor(availableParallelism() / Math.max(1, spec.parallelism))),
+    });
+    if (spec.loadDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, spec.loadDelayMs));
+    const { device } = session;
+    onPhase?.("WARMING", { device, previousPhaseMs: lap(), ...delayed });
+    await warmUp(session, spec.batching.maxSize, spec.warmupRuns);
+    onPhase?.("READY", { device, previousPhaseMs: lap() });
+    return new EmbeddedClient(new BatchedModel(session, spec.batching, spec.queue), device);
+  }
+
+  get inFlight(): number {
+    return this.calls.size;
+  }
+
+  call(inputs: Tensors, { timeoutMs }: InferenceCallOptions): Promise<Tensors> {
+    this.counts.requests += 1;
+    return new Promise((resolve, reject) => {
+      const nowMs = performance.now();
+      const call = new PendingCall(inputs, undefined, nowMs, nowMs + timeoutMs, resolve, reject);
+      this.calls.add(call);
+      const { signature } = this.model.session;
+      try {
+        if (this.closed) throw FaultlineError.of("FL3008", "The client is closed.");
+        prepareCall(call, signature);
+      } catch (error) {
+        return this.fail(call, error as FaultlineError);
+      }
+      const batched = signature.batchAxis.kind !== "none";
+      this.model.submit({
+        rows: 1,
+        group: call.group,
+        origin: 0,
+        arrivedMs: nowMs,
+        deadlineMs: call.deadlineMs,
+        shapes: batched ? call.shapes.map((shape) => [1, ...shape]) : call.shapes,
+        contents: call.contents ?? [],
+        settle: (outcome) => {
+          if (outcome.kind === "ok") {
+            const [outputs] = splitOutputs(signature, outcome.outputs, 1);
+            if (outputs !== undefined) return this.succeed(call, outputs);
+          }
+          this.fail(call, outcome.kind === "failed" ? outcome.error : refusedError(outcome.kind === "refused" ? outcome.reason : ""));
+        },
+      });
+    });
+  }
+
+  takeMetrics(): Omit<RpcMetrics, "service"> {
+    const counts = this.counts;
+    this.counts = { requests: 0, succeeded: 0, retried: 0, failed: 0 };
+    return { ...counts, inFlight: this.calls.size, latencyMs: this.latency.take() };
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    for (const call of this.calls) this.fail(call, FaultlineError.of("FL3008", "The client was closed while the call was in flight."));
+    await this.model.close();
+  }
+
+  private succeed(call: PendingCall, outputs: Tensors): void {
+    if (call.settled) return;
+    call.settled = true;
+    this.calls.delete(call);
+    this.counts.succeeded += 1;
+    this.latency.record(performance.now() - call.startedMs);
+    call.resolve(outputs);
+  }
+
+  private fail(call: PendingCall, error: FaultlineError): void {
+    if (call.settled) return;
+    call.settled = true;
+    this.calls.delete(call);
+    this.counts.failed += 1;
+    call.reject(error);
+  }
+}
+
+function refusedError(reason: string): FaultlineError {
+  switch (reason) {
+    case "queue-full":
+      return FaultlineError.of("FL3007", "The model's queue is full.", "Lower the operator's capacity, or raise queue.maxLength.");
+    case "wait":
+      return FaultlineError.of("FL3007", "The call waited longer in the model's queue than queue.maxWait allows.");
+    case "deadline":
+      return FaultlineError.of("FL3009", "The call's time was over before the model could run.");
+    default:
+      return FaultlineError.of("FL3008", "The client was closed while the call was in flight.");
+  }
+}

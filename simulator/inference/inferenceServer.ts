@@ -1,0 +1,319 @@
+/**
+ * One service instance as others see it: the Open Inference Protocol v2 over gRPC (`inference.GRPCInferenceService`, with Triton's
+ * `ModelStreamInfer`) and `grpc.health.v1.Health`, on loopback.
+ *
+ * It listens before its models are loaded: live, but not ready, and every inference is answered UNAVAILABLE until then.
+ */
+import { timingSafeEqual } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import {
+  Server,
+  ServerCredentials,
+  status,
+  type Metadata,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+} from "@grpc/grpc-js";
+import { FaultlineError, type ErrorCode } from "../graph/errors";
+import {
+  HEALTH_SERVICE,
+  healthServiceDefinition,
+  INFERENCE_SERVICE,
+  inferenceServiceDefinition,
+  type ModelInferRequest,
+  type ModelInferResponse,
+  type ModelMetadataResponse,
+  type ModelStreamInferResponse,
+} from "../proto/openInference";
+import type { BatchedModel, CallOutcome } from "./batchedModel";
+import { HealthService } from "./healthService";
+import { CallRefused, inferResponse, parseInferRequest } from "./inferRequest";
+
+export interface InferenceServerOptions {
+  /** 0 for any free port. */
+  readonly port: number;
+  /** Asked for in `authorization: Bearer …` by everything but health checks; none when `undefined`. */
+  readonly token: string | undefined;
+  /** A larger message is answered RESOURCE_EXHAUSTED. */
+  readonly maxMessageBytes: number;
+  /** Called when the first answer of a model has gone out. */
+  readonly onFirstAnswer: () => void;
+}
+
+export const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+/** Names of parameters in answers on a stream that carry what a gRPC status would. */
+export const STATUS_PARAMETER = "grpc_status";
+export const CODE_PARAMETER = "faultline_code";
+
+interface NamedVersion {
+  readonly name?: string;
+  readonly version?: string;
+}
+
+export class InferenceServer {
+  private readonly server: Server;
+  private readonly models = new Map<string, BatchedModel>();
+  private readonly health = new HealthService((service) => service === INFERENCE_SERVICE || service === HEALTH_SERVICE || this.models.has(service));
+  private readonly streams = new Set<ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>>();
+  private ready = false;
+  private draining = false;
+  private answered = false;
+  private nextOrigin = 1;
+  private readonly authorization: Buffer | undefined;
+
+  constructor(private readonly options: InferenceServerOptions) {
+    this.authorization = options.token === undefined ? undefined : Buffer.from(`Bearer ${options.token}`);
+    this.server = new Server({
+      "grpc.max_receive_message_length": options.maxMessageBytes,
+      "grpc.max_send_message_length": -1,
+    });
+    this.server.addService(healthServiceDefinition(), this.health.implementation());
+    this.server.addService(inferenceServiceDefinition(), {
+      ServerLive: this.unary(() => ({ live: true })),
+      ServerReady: this.unary(() => ({ ready: this.ready })),
+      ModelReady: this.unary(({ name, version }: NamedVersion) => {
+        this.model(name, version);
+        return { ready: this.ready };
+      }),
+      ServerMetadata: this.unary(() => ({ name: "faultline", version: "1", extensions: ["model_stream_infer"] })),
+      ModelMetadata: this.unary(({ name, version }: NamedVersion) => this.modelMetadata(name, version)),
+      ModelInfer: (call: ServerUnaryCall<ModelInferRequest, ModelInferResponse>, reply: sendUnaryData<ModelInferResponse>) =>
+        this.modelInfer(call, reply),
+      ModelStreamInfer: (call: ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>) => this.modelStreamInfer(call),
+    });
+  }
+
+  /** Binds to loopback; the port that it got. FL3005 when the port is in use. */
+  listen(): Promise<number> {
+    const { port } = this.options;
+    return new Promise((resolve, reject) => {
+      this.server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
+        if (error === null) return resolve(bound);
+        const inUse = /EADDRINUSE/.test(error.message);
+        reject(
+          FaultlineError.of(
+            "FL3005",
+            inUse ? `Port ${port} is in use.` : `Port ${port} cannot be opened: ${error.message}`,
+            "Choose another port, or leave it out to get a free one.",
+          ),
+        );
+      });
+    });
+  }
+
+  addModel(name: string, model: BatchedModel): void {
+    this.models.set(name, model);
+  }
+
+  /** Models are loaded and warm: calls are taken from now on. */
+  setReady(): void {
+    this.ready = true;
+    this.health.set(true);
+  }
+
+  /** Takes no new calls (UNAVAILABLE), finishes those taken, and resolves when the last is answered. */
+  async drain(): Promise<void> {
+    this.draining = true;
+    this.ready = false;
+    this.health.set(false);
+    await Promise.all([...this.models.values()].map((model) => model.drain()));
+    for (const stream of this.streams) stream.end();
+  }
+
+  /** Lets go of the port and of every connection at once. */
+  close(): void {
+    this.health.close();
+    this.server.forceShutdown();
+  }
+
+  private modelMetadata(name: string | undefined, version: string | undefined): ModelMetadataResponse {
+    const [known, model] = this.model(name, version);
+    const { inputs, outputs } = model.session.signature;
+    const metadata = (value: (typeof inputs)[number]) => ({ name: value.name, datatype: value.type, shape: value.shape });
+    return {
+      name: known,
+      versions: ["1"],
+      platform: "onnxruntime_onnx",
+      inputs: inputs.map(metadata),
+      outputs: outputs.map(metadata),
+    };
+  }
+
+  /** The model of that name; an empty name is enough when there is only one. */
+  private model(name: string | undefined, version: string | undefined): readonly [string, BatchedModel] {
+    const [only] = this.models;
+    if (only === undefined) throw new CallRefused(status.UNAVAILABLE, "The model is being loaded.", "FL3008");
+    const named = name === undefined || name === "" ? undefined : this.models.get(name);
+    const found = named !== undefined && name !== undefined ? ([name, named] as const) : undefined;
+    const chosen = found ?? ((name ?? "") === "" && this.models.size === 1 ? only : undefined);
+    if (chosen === undefined) {
+      const names = [...this.models.keys()].join(", ");
+      throw new CallRefused(status.NOT_FOUND, `There is no model "${name ?? ""}" here; there is: ${names}.`, "FL3008");
+    }
+    if (version !== undefined && version !== "" && version !== "1") {
+      throw new CallRefused(status.NOT_FOUND, `Model "${chosen[0]}" has no version "${version}"; it has version 1.`, "FL3008");
+    }
+    return chosen;
+  }
+
+  private modelInfer(call: ServerUnaryCall<ModelInferRequest, ModelInferResponse>, reply: sendUnaryData<ModelInferResponse>): void {
+    const deadline = call.getDeadline();
+    const deadlineMs = fromNow(deadline instanceof Date ? deadline.getTime() : deadline);
+    const origin = this.nextOrigin++;
+    let model: BatchedModel | undefined;
+    call.on("cancelled", () => model?.cancelOrigin(origin));
+    try {
+      this.checkToken(call.metadata);
+      model = this.infer(call.request, origin, deadlineMs, (answer) => {
+        if (answer instanceof CallRefused) reply({ code: answer.status, details: answer.message });
+        else reply(null, answer);
+      });
+    } catch (error) {
+      reply(statusOf(error));
+    }
+  }
+
+  private modelStreamInfer(call: ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>): void {
+    try {
+      this.checkToken(call.metadata);
+    } catch (error) {
+      call.emit("error", statusOf(error));
+      return;
+    }
+    const origin = this.nextOrigin++;
+    const used = new Set<BatchedModel>();
+    let outstanding = 0;
+    let ended = false;
+    this.streams.add(call);
+    const gone = () => {
+      if (!this.streams.delete(call)) return;
+      for (const model of used) model.cancelOrigin(origin);
+    };
+    call.on("cancelled", gone);
+    call.on("error", gone);
+    call.on("data", (request: ModelInferRequest) => {
+      outstanding += 1;
+      const answer = (response: ModelStreamInferResponse) => {
+        outstanding -= 1;
+        if (!this.streams.has(call)) return;
+        // A caller that does not read its answers is not read from either.
+        if (!call.write(response) && !call.isPaused()) {
+          call.pause();
+          call.once("drain", () => call.resume());
+        }
+        if (ended && outstanding === 0) call.end();
+      };
+      try {
+        used.add(
+          this.infer(request, origin, Infinity, (result) =>
+            answer(result instanceof CallRefused ? refusal(request, result) : { inferResponse: result }),
+          ),
+        );
+      } catch (error) {
+        answer(refusal(request, error));
+      }
+    });
+    call.on("end", () => {
+      ended = true;
+      if (outstanding === 0) call.end();
+    });
+  }
+
+  /** Queues one request and says for which model. @throws CallRefused before it is queued; afterwards `answer` is called once. */
+  private infer(
+    request: ModelInferRequest,
+    origin: number,
+    deadlineMs: number,
+    answer: (result: ModelInferResponse | CallRefused) => void,
+  ): BatchedModel {
+    if (this.draining) throw new CallRefused(status.UNAVAILABLE, "This instance is going away.", "FL3008");
+    const [name, model] = this.model(request.modelName, request.modelVersion);
+    if (!this.ready) throw new CallRefused(status.UNAVAILABLE, "The model is being warmed up.", "FL3008");
+    const parsed = parseInferRequest(request, model.session.signature, model.maxRows);
+    const arrivedMs = performance.now();
+    model.submit({
+      rows: parsed.rows,
+      group: parsed.group,
+      shapes: parsed.shapes,
+      contents: parsed.contents,
+      origin,
+      arrivedMs,
+      deadlineMs: Math.min(deadlineMs, arrivedMs + parsed.timeoutMs),
+      settle: (outcome) => {
+        answer(outcome.kind === "ok" ? inferResponse(name, request.id ?? "", parsed, outcome.outputs) : refused(outcome, model));
+        if (outcome.kind === "ok" && !this.answered) {
+          this.answered = true;
+          this.options.onFirstAnswer();
+        }
+      },
+    });
+    return model;
+  }
+
+  private unary<Request, Response>(answer: (request: Request) => Response) {
+    return (call: ServerUnaryCall<Request, Response>, reply: sendUnaryData<Response>) => {
+      try {
+        this.checkToken(call.metadata);
+        reply(null, answer(call.request));
+      } catch (error) {
+        reply(statusOf(error));
+      }
+    };
+  }
+
+  private checkToken(metadata: Metadata): void {
+    if (this.authorization === undefined) return;
+    const given = Buffer.from(String(metadata.get("authorization")[0] ?? ""));
+    if (given.length === this.authorization.length && timingSafeEqual(given, this.authorization)) return;
+    throw new CallRefused(status.UNAUTHENTICATED, "The token is missing or wrong; send it as `authorization: Bearer TOKEN`.");
+  }
+}
+
+function refused(outcome: Exclude<CallOutcome, { kind: "ok" }>, model: BatchedModel): CallRefused {
+  if (outcome.kind === "failed") return new CallRefused(status.INTERNAL, outcome.error.message, outcome.error.code);
+  const { maxLength, maxWaitMs } = model.queueConfig;
+  switch (outcome.reason) {
+    case "queue-full":
+      return new CallRefused(status.RESOURCE_EXHAUSTED, `The queue is full (queue.maxLength is ${maxLength}).`, "FL3007");
+    case "wait":
+      return new CallRefused(status.RESOURCE_EXHAUSTED, `The request waited longer than queue.maxWait (${maxWaitMs} ms).`, "FL3007");
+    case "too-large":
+      return new CallRefused(status.INVALID_ARGUMENT, `A request may have at most ${model.maxRows} rows.`, "FL3004");
+    case "deadline":
+      return new CallRefused(status.DEADLINE_EXCEEDED, "The deadline passed before the model could run.", "FL3009");
+    case "cancelled":
+      return new CallRefused(status.CANCELLED, "The caller has gone.");
+    case "draining":
+      return new CallRefused(status.UNAVAILABLE, "This instance is going away.", "FL3008");
+  }
+}
+
+function statusOf(error: unknown): { code: status; details: string } {
+  if (error instanceof CallRefused) return { code: error.status, details: error.message };
+  return { code: status.INTERNAL, details: error instanceof Error ? error.message : String(error) };
+}
+
+/** A refusal on a stream: the stream goes on, so the status travels in the message. */
+function refusal(request: ModelInferRequest, error: unknown): ModelStreamInferResponse {
+  const { code, details } = statusOf(error);
+  const faultlineCode: ErrorCode | undefined = error instanceof CallRefused ? error.code : undefined;
+  return {
+    errorMessage: details,
+    inferResponse: {
+      modelName: request.modelName,
+      id: request.id ?? "",
+      outputs: [],
+      parameters: {
+        [STATUS_PARAMETER]: { int64Param: code },
+        ...(faultlineCode === undefined ? {} : { [CODE_PARAMETER]: { stringParam: faultlineCode } }),
+      },
+    },
+  };
+}
+
+/** An absolute time of `Date.now()`'s clock on the clock of `performance.now()`. */
+function fromNow(epochMs: number): number {
+  return epochMs === Infinity ? Infinity : performance.now() + (epochMs - Date.now());
+}

@@ -1,0 +1,314 @@
+/**
+ * A client's connection to one instance: a channel of its own and one `ModelStreamInfer` stream, with many calls in a message.
+ *
+ * Calls gather in an outbox and go out together: at the end of the tick, or, while answers are outstanding, when a message is full or
+ * {@link GATHER_MS} have passed. So a message costs nothing to wait for when there is little to do, and messages are large when there is much.
+ */
+import { performance } from "node:perf_hooks";
+import {
+  Client,
+  credentials,
+  Metadata,
+  status,
+  type ClientDuplexStream,
+  type ClientOptions,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import type { Tensors } from "../core/tensor";
+import { FaultlineError } from "../graph/errors";
+import type { ServiceSpec } from "../graph/jobFile";
+import {
+  inferenceServiceDefinition,
+  type ModelInferRequest,
+  type ModelMetadataResponse,
+  type ModelStreamInferResponse,
+} from "../proto/openInference";
+import { batchRequest, splitOutputs } from "./callBatch";
+import { responseTensors } from "./inferRequest";
+import { CODE_PARAMETER, STATUS_PARAMETER } from "./inferenceServer";
+import { modelSignature, type ModelSignature } from "./modelSignature";
+import { prepareCall, type PendingCall } from "./pendingCall";
+import { isTensorType, longToNumber } from "./tensorContents";
+
+/** An instance as the coordinator announces it (or as the job file names it, for `external`). */
+export interface ServiceEndpoint {
+  /** `langid#1`. */
+  readonly instance: string;
+  readonly attempt: number;
+  /** `127.0.0.1:PORT`. */
+  readonly address: string;
+  readonly token: string | undefined;
+}
+
+export interface ConnectionOwner {
+  /** The instance can be called. */
+  onReady(connection: InstanceConnection): void;
+  /** The stream is gone; these calls were on it, those were waiting to be sent. */
+  onLost(connection: InstanceConnection, sent: readonly PendingCall[], unsent: readonly PendingCall[], reason: string): void;
+  onResult(connection: InstanceConnection, call: PendingCall, outputs: Tensors): void;
+  /** The instance lives, but answered a message with an error. */
+  onRefused(connection: InstanceConnection, calls: readonly PendingCall[], code: status, message: string, faultlineCode?: string): void;
+  /** The call cannot be sent at all. */
+  onUnsendable(call: PendingCall, error: FaultlineError): void;
+}
+
+/** While answers are outstanding, calls wait this long for others. */
+const GATHER_MS = 1;
+/** Messages on their way for which a message that is not full does not wait. */
+const EAGER_MESSAGES = 2;
+const METADATA_TIMEOUT_MS = 5_000;
+
+/** A channel is used for one connection and never connects again by itself: its back-off would cost up to a second. */
+const CHANNEL_OPTIONS: ClientOptions = {
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.enable_retries": 0,
+  "grpc.enable_http_proxy": 0,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc.max_receive_message_length": -1,
+  "grpc.max_send_message_length": -1,
+  "grpc-node.flow_control_window": 4 * 1024 * 1024,
+  // An instance that hangs answers no ping: its calls go elsewhere long before their own timeout.
+  "grpc.keepalive_time_ms": 5_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+};
+
+const methods = inferenceServiceDefinition();
+
+export class InstanceConnection {
+  private readonly client: Client;
+  private readonly metadata = new Metadata();
+  private stream: ClientDuplexStream<ModelInferRequest, ModelStreamInferResponse> | undefined;
+  private readonly outbox: PendingCall[] = [];
+  private readonly sent = new Map<string, readonly PendingCall[]>();
+  private sentCalls = 0;
+  private nextId = 0;
+  private closed = false;
+  private flushPlanned = false;
+  private gatherTimer: NodeJS.Timeout | undefined;
+  private lastSendMs = -Infinity;
+  private retiring = false;
+  /** Calls that may be on their way: at most the instance's queue, and less while it says that it is full. */
+  private window: number;
+  signature: ModelSignature | undefined;
+  /** Of the model, at this instance. */
+  private modelName = "";
+
+  constructor(
+    readonly endpoint: ServiceEndpoint,
+    private readonly spec: Pick<ServiceSpec, "batching" | "queue">,
+    private readonly modelNames: readonly string[],
+    private readonly owner: ConnectionOwner,
+  ) {
+    this.window = spec.queue.maxLength;
+    if (endpoint.token !== undefined) this.metadata.set("authorization", `Bearer ${endpoint.token}`);
+    this.client = new Client(endpoint.address, credentials.createInsecure(), CHANNEL_OPTIONS);
+    this.readMetadata(0);
+  }
+
+  get instance(): string {
+    return this.endpoint.instance;
+  }
+  /** Calls here that are not settled. */
+  get load(): number {
+    return this.outbox.length + this.sentCalls;
+  }
+
+  enqueue(call: PendingCall): void {
+    if (this.signature === undefined) throw new Error("the connection is not ready");
+    try {
+      prepareCall(call, this.signature);
+    } catch (error) {
+      this.owner.onUnsendable(call, error as FaultlineError);
+      return;
+    }
+    call.lastInstance = this.endpoint.instance;
+    this.outbox.push(call);
+    this.planFlush();
+  }
+
+  /** Sends nothing more; goes when the answers that are outstanding have come. Returns what was not sent. */
+  retire(): readonly PendingCall[] {
+    this.retiring = true;
+    const unsent = this.outbox.splice(0);
+    if (this.sentCalls === 0) this.close();
+    return unsent;
+  }
+
+  /** Lets go at once; the instance drops what it has in its queue for this stream. Calls here are the owner's again. */
+  close(): readonly PendingCall[] {
+    if (this.closed) return [];
+    this.closed = true;
+    clearTimeout(this.gatherTimer);
+    const calls = [...[...this.sent.values()].flat(), ...this.outbox.splice(0)].filter((call) => !call.settled);
+    this.sent.clear();
+    this.sentCalls = 0;
+    this.stream?.cancel();
+    this.client.close();
+    return calls;
+  }
+
+  private readMetadata(nameIndex: number): void {
+    const method = methods.ModelMetadata;
+    const name = this.modelNames[nameIndex] ?? "";
+    if (method === undefined) throw new Error("ModelMetadata is not defined");
+    this.client.makeUnaryRequest<{ name: string }, ModelMetadataResponse>(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize as (bytes: Buffer) => ModelMetadataResponse,
+      { name },
+      this.metadata,
+      { deadline: Date.now() + METADATA_TIMEOUT_MS },
+      (error: ServiceError | null, response?: ModelMetadataResponse) => {
+        if (this.closed) return;
+        if (error !== null && error.code === status.NOT_FOUND && nameIndex + 1 < this.modelNames.length) {
+          return this.readMetadata(nameIndex + 1);
+        }
+        if (error !== null || response === undefined) return this.lose(error?.details ?? "no answer");
+        try {
+          this.signature = signatureOf(response);
+        } catch (cause) {
+          return this.lose((cause as Error).message);
+        }
+        this.modelName = response.name || name;
+        this.openStream();
+        this.owner.onReady(this);
+      },
+    );
+  }
+
+  private openStream(): void {
+    const method = methods.ModelStreamInfer;
+    if (method === undefined) throw new Error("ModelStreamInfer is not defined");
+    const stream = this.client.makeBidiStreamRequest<ModelInferRequest, ModelStreamInferResponse>(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize as (bytes: Buffer) => ModelStreamInferResponse,
+      this.metadata,
+    );
+    this.stream = stream;
+    stream.on("data", (response: ModelStreamInferResponse) => this.onAnswer(response));
+    stream.on("error", (error: ServiceError) => this.lose(error.details || error.message));
+    stream.on("end", () => this.lose("the instance ended the stream"));
+  }
+
+  private lose(reason: string): void {
+    if (this.closed) return;
+    const sent = [...this.sent.values()].flat().filter((call) => !call.settled);
+    const unsent = this.outbox.splice(0).filter((call) => !call.settled);
+    this.sent.clear();
+    this.close();
+    this.owner.onLost(this, sent, unsent, reason);
+  }
+
+  private planFlush(): void {
+    if (this.flushPlanned) return;
+    this.flushPlanned = true;
+    setImmediate(() => {
+      this.flushPlanned = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    clearTimeout(this.gatherTimer);
+    this.gatherTimer = undefined;
+    while (!this.closed && this.outbox.length > 0) {
+      const room = this.sentCalls === 0 ? Infinity : this.window - this.sentCalls;
+      if (room < 1) return;
+      const nowMs = performance.now();
+      const full = this.outbox.length >= this.spec.batching.maxSize;
+      if (!full && this.sent.size >= EAGER_MESSAGES && nowMs - this.lastSendMs < GATHER_MS) {
+        this.gatherTimer = setTimeout(() => this.flush(), GATHER_MS);
+        return;
+      }
+      this.send(this.takeMessage(Math.min(room, this.maxCalls())), nowMs);
+    }
+  }
+
+  private maxCalls(): number {
+    const axis = this.signature?.batchAxis;
+    const { maxSize } = this.spec.batching;
+    if (axis?.kind === "dynamic") return maxSize;
+    return axis?.kind === "fixed" ? Math.min(axis.size, maxSize) : 1;
+  }
+
+  /** The next calls that may share a message: of the group of the first, in order, at most `limit`. Settled ones are left out. */
+  private takeMessage(limit: number): PendingCall[] {
+    const calls: PendingCall[] = [];
+    let taken = 0;
+    for (const call of this.outbox) {
+      const head = calls[0];
+      if (!call.settled) {
+        if (head !== undefined && (call.group !== head.group || call.alone || head.alone)) break;
+        if (calls.length >= limit) break;
+        calls.push(call);
+      }
+      taken += 1;
+    }
+    this.outbox.splice(0, taken);
+    return calls;
+  }
+
+  private send(calls: readonly PendingCall[], nowMs: number): void {
+    if (calls.length === 0 || this.signature === undefined) return;
+    const id = String(this.nextId++);
+    let deadlineMs = 0;
+    for (const call of calls) {
+      call.attempts += 1;
+      if (call.deadlineMs > deadlineMs) deadlineMs = call.deadlineMs;
+    }
+    this.sent.set(id, calls);
+    this.sentCalls += calls.length;
+    this.lastSendMs = nowMs;
+    this.stream?.write(batchRequest(this.signature, this.modelName, id, calls, deadlineMs - nowMs));
+  }
+
+  private onAnswer(answer: ModelStreamInferResponse): void {
+    const response = answer.inferResponse;
+    const id = response?.id ?? "";
+    const calls = this.sent.get(id);
+    if (calls === undefined || this.signature === undefined) return;
+    this.sent.delete(id);
+    this.sentCalls -= calls.length;
+    const error = answer.errorMessage ?? "";
+    if (error !== "" || response == null) {
+      const code = longToNumber(response?.parameters?.[STATUS_PARAMETER]?.int64Param ?? status.INTERNAL);
+      if (code === Number(status.RESOURCE_EXHAUSTED)) this.window = Math.max(1, Math.floor(this.window / 2));
+      const open = calls.filter((call) => !call.settled);
+      this.owner.onRefused(this, open, code, error, response?.parameters?.[CODE_PARAMETER]?.stringParam);
+    } else {
+      this.window = Math.min(this.spec.queue.maxLength, this.window + calls.length);
+      this.deliver(this.signature, calls, response);
+    }
+    if (this.retiring && this.sentCalls === 0) this.close();
+    else if (this.outbox.length > 0) this.planFlush();
+  }
+
+  private deliver(
+    signature: ModelSignature,
+    calls: readonly PendingCall[],
+    response: NonNullable<ModelStreamInferResponse["inferResponse"]>,
+  ): void {
+    let results: readonly Tensors[];
+    try {
+      results = splitOutputs(signature, responseTensors(response), calls.length);
+    } catch (error) {
+      const open = calls.filter((call) => !call.settled);
+      this.owner.onRefused(this, open, status.DATA_LOSS, (error as Error).message, "FL3010");
+      return;
+    }
+    calls.forEach((call, index) => {
+      const result = results[index];
+      if (!call.settled && result !== undefined) this.owner.onResult(this, call, result);
+    });
+  }
+}
+
+function signatureOf(metadata: ModelMetadataResponse): ModelSignature {
+  const values = (tensors: ModelMetadataResponse["inputs"]) =>
+    tensors.map(({ name, datatype, shape }) => {
+      if (!isTensorType(datatype)) throw new Error(`tensor "${name}" of the model has the unknown type ${datatype}`);
+      return { name, type: datatype, shape: shape.map(longToNumber) };
+    });
+  return modelSignature(values(metadata.inputs), values(metadata.outputs));
+}

@@ -1,0 +1,126 @@
+/**
+ * The body of a service instance's process: loads the model, warms it up, serves it, drains.
+ *
+ * Phases: LOADING (from the start of the process's work; a stated extra delay included) → WARMING → READY → SERVING (its first answer
+ * has gone out) → DRAINING.
+ */
+import { availableParallelism } from "node:os";
+import { performance } from "node:perf_hooks";
+import { FaultlineError } from "../graph/errors";
+import type { ServiceSpec } from "../graph/jobFile";
+import type { Cause, InstanceMetrics, InstancePhase } from "../observe/journalEvent";
+import { BatchedModel } from "./batchedModel";
+import { deviceCandidates } from "./device";
+import { autoAccelerators } from "./doctorDevices";
+import { DEFAULT_MAX_MESSAGE_BYTES, InferenceServer } from "./inferenceServer";
+import { ModelSession } from "./modelSession";
+import { warmUp } from "./warmUp";
+
+export interface PhaseReport {
+  readonly phase: InstancePhase;
+  /** From WARMING on. */
+  readonly device?: string;
+  /** From READY on: `127.0.0.1:PORT`. */
+  readonly address?: string;
+  readonly previousPhaseMs?: number;
+  readonly loadDelayMs?: number;
+  /** With WARMING: devices that `auto` would have preferred, and why each was not taken. */
+  readonly failedDevices?: readonly { readonly device: string; readonly error: string }[];
+}
+
+export interface ServiceInstanceOptions {
+  readonly spec: ServiceSpec;
+  /** 0-based index of the instance in its service: spreads instances over GPUs. */
+  readonly instance: number;
+  readonly attempt: number;
+  readonly token: string | undefined;
+  /** 0 or absent for any free port. */
+  readonly port?: number;
+  /** Name of the model for callers; the service's id when absent. */
+  readonly modelName?: string;
+  readonly onPhase: (report: PhaseReport) => void;
+}
+
+export interface ServiceInstance {
+  /** `127.0.0.1:PORT`. */
+  readonly address: string;
+  readonly device: string;
+  /** Takes no more calls; resolves when those taken are answered. */
+  drain(): Promise<void>;
+  close(): Promise<void>;
+  takeMetrics(): InstanceMetrics;
+}
+
+/** Resolves when the instance is READY. Rejects with FL3001 to FL3006, FL3009 or FL3010 when it cannot be; everything is closed then. */
+export async function runServiceInstance(options: ServiceInstanceOptions): Promise<ServiceInstance> {
+  const { spec, onPhase } = options;
+  let phaseStartedMs = performance.now();
+  const enter = (phase: InstancePhase, more: Omit<PhaseReport, "phase" | "previousPhaseMs"> = {}) => {
+    const nowMs = performance.now();
+    onPhase({ phase, ...(phase === "LOADING" ? {} : { previousPhaseMs: nowMs - phaseStartedMs }), ...more });
+    phaseStartedMs = nowMs;
+  };
+  const delayed = spec.loadDelayMs > 0 ? { loadDelayMs: spec.loadDelayMs } : {};
+  enter("LOADING", delayed);
+
+  const accelerators = spec.device === "auto" ? await autoAccelerators() : [];
+  const opening = ModelSession.open({
+    path: spec.model,
+    candidates: deviceCandidates(spec.device, options.instance, accelerators),
+    intraOpThreads: intraOpThreads(spec),
+  });
+  // Watched from now on: its failure must not count as unhandled while the port is being opened.
+  opening.catch(() => undefined);
+
+  let device = "";
+  let address = "";
+  const server = new InferenceServer({
+    port: options.port ?? 0,
+    token: options.token,
+    maxMessageBytes: DEFAULT_MAX_MESSAGE_BYTES,
+    onFirstAnswer: () => enter("SERVING", { device, address }),
+  });
+  let session: ModelSession | undefined;
+  try {
+    address = `127.0.0.1:${await server.listen()}`;
+    session = await opening;
+    device = session.device;
+    if (spec.loadDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, spec.loadDelayMs));
+    enter("WARMING", { device, failedDevices: session.failedDevices, ...delayed });
+    await warmUp(session, spec.batching.maxSize, spec.warmupRuns);
+  } catch (error) {
+    server.close();
+    await opening.then((opened) => opened.close()).catch(() => undefined);
+    throw error;
+  }
+  const model = new BatchedModel(session, spec.batching, spec.queue);
+  server.addModel(options.modelName ?? spec.id, model);
+  server.setReady();
+  enter("READY", { device, address });
+  return {
+    address,
+    device,
+    drain: async () => {
+      enter("DRAINING", { device, address });
+      await server.drain();
+    },
+    close: async () => {
+      server.close();
+      await model.close();
+    },
+    takeMetrics: () => ({ attempt: options.attempt, ...model.takeMetrics() }),
+  };
+}
+
+/** An error as the journal carries it. */
+export function causeOf(error: unknown): Cause {
+  if (error instanceof FaultlineError) {
+    return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+  }
+  return { code: "FL3008", message: error instanceof Error ? error.message : String(error) };
+}
+
+/** Instances share the cores; each gets at least one. */
+function intraOpThreads(spec: ServiceSpec): number {
+  return Math.max(1, Math.floor(availableParallelism() / Math.max(1, spec.parallelism)));
+}
