@@ -1,0 +1,115 @@
+/**
+ * What one subtask gives to one edge: a subpartition for each consumer. Flink's `ResultPartition`.
+ */
+import type { SubtaskName } from "../../observe/journalEvent";
+import { BUFFERS_PER_CHANNEL, BufferPool, FLOATING_BUFFERS_PER_GATE } from "./networkBuffer";
+import type { ExchangeEvent } from "./exchangeEvent";
+import { PipelinedSubpartition } from "./pipelinedSubpartition";
+import type { PartitionLoss } from "./pipelinedSubpartition";
+import { RecordSerializer } from "./recordSerializer";
+
+/** Names a partition: which attempt of which subtask produces it, for which edge (index in the job graph). */
+export interface PartitionId {
+  readonly task: SubtaskName;
+  readonly attempt: number;
+  readonly edge: number;
+}
+
+export interface ResultPartitionOptions {
+  readonly id: PartitionId;
+  /** Subtask index of the consumer of the first subpartition. */
+  readonly firstConsumer: number;
+  readonly consumers: number;
+  /** Called with `true` when emitting must wait, with `false` when it may go on. */
+  readonly onBlocked: (blocked: boolean) => void;
+}
+
+export class ResultPartition {
+  readonly id: PartitionId;
+  readonly firstConsumer: number;
+  readonly subpartitions: readonly PipelinedSubpartition[];
+  private readonly serializer = new RecordSerializer();
+  private readonly pool: BufferPool;
+  private blockers = 0;
+  private unflushed = false;
+
+  constructor(options: ResultPartitionOptions) {
+    this.id = options.id;
+    this.firstConsumer = options.firstConsumer;
+    const onBlocked = (blocked: boolean): void => {
+      this.blockers += blocked ? 1 : -1;
+      if (this.blockers === (blocked ? 1 : 0)) {
+        options.onBlocked(blocked);
+      }
+    };
+    this.pool = new BufferPool(options.consumers * BUFFERS_PER_CHANNEL + FLOATING_BUFFERS_PER_GATE, (available) =>
+      onBlocked(!available),
+    );
+    this.subpartitions = Array.from(
+      { length: options.consumers },
+      () => new PipelinedSubpartition(this.pool, this.serializer, onBlocked),
+    );
+  }
+
+  get buffersInUse(): number {
+    return this.pool.inUse;
+  }
+
+  get bytesOut(): number {
+    return this.subpartitions.reduce((sum, subpartition) => sum + subpartition.bytesOut, 0);
+  }
+
+  /** Calls back as soon as every consumer has taken everything or has gone. */
+  whenConsumed(callback: () => void): void {
+    const check = (): void => {
+      if (this.subpartitions.every((subpartition) => subpartition.consumed)) {
+        callback();
+      }
+    };
+    for (const subpartition of this.subpartitions) {
+      subpartition.onConsumed = check;
+    }
+    check();
+  }
+
+  /** Sends an element to one channel. */
+  emit(value: unknown, timestamp: number | undefined, channel: number): void {
+    this.serializer.serialize(value);
+    this.subpartitions[channel].append(timestamp);
+    this.unflushed = true;
+  }
+
+  /** Sends an element to every channel; it is serialized once. */
+  broadcast(value: unknown, timestamp: number | undefined): void {
+    this.serializer.serialize(value);
+    for (const subpartition of this.subpartitions) {
+      subpartition.append(timestamp);
+    }
+    this.unflushed = true;
+  }
+
+  broadcastEvent(event: ExchangeEvent): void {
+    for (const subpartition of this.subpartitions) {
+      subpartition.add(event);
+    }
+  }
+
+  flush(): void {
+    if (this.unflushed) {
+      this.unflushed = false;
+      for (const subpartition of this.subpartitions) {
+        subpartition.flush();
+      }
+    }
+  }
+
+  subpartitionOf(consumer: number): PipelinedSubpartition | undefined {
+    return this.subpartitions[consumer - this.firstConsumer];
+  }
+
+  release(loss: PartitionLoss | undefined): void {
+    for (const subpartition of this.subpartitions) {
+      subpartition.release(loss);
+    }
+  }
+}

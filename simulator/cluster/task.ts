@@ -1,0 +1,576 @@
+/**
+ * One attempt of one subtask: INITIALIZING (functions, state, clients), RUNNING, and one of FINISHED, FAILED, CANCELED. Flink's `Task` and
+ * `StreamTask`.
+ *
+ * The end of the data: sources send the watermark ∞ and EndOfData; every task behind gives what it holds back and passes EndOfData on. With
+ * checkpoints the task then waits for the final one, so that its sinks can commit, and finishes when that is complete (FLIP-147). Without,
+ * it commits and finishes at once.
+ */
+import type { ExecutionGraph } from "../graph/executionGraph";
+import { FaultlineError } from "../graph/errors";
+import type { ExecutionState } from "../graph/executionState";
+import { isTerminal } from "../graph/executionState";
+import type { FunctionRef, JobSpec, OperatorSpec } from "../graph/jobFile";
+import type { JobGraph, JobVertex } from "../graph/jobGraph";
+import type { Cause, JournalEventBody, ProcessName, SubtaskName, TaskMetrics } from "../observe/journalEvent";
+import { errorText, formatPosition, loadFunction, positionInSource } from "../operators/functionModule";
+import type { FunctionModules } from "../operators/functionModule";
+import { recordText } from "../operators/recordText";
+import { SourceOperator } from "../operators/sourceOperator";
+import type { LoadedFunction, OperatorContext, OperatorSnapshot } from "../operators/streamOperator";
+import { encodeTaskState, readStateFile, stateFilePath, writeStateFile } from "./checkpointStorage";
+import type { ServiceEndpoint, TaskDeployment, WorkerMessage } from "./controlMessages";
+import type { DataConnections } from "./exchange/dataConnection";
+import type { CheckpointBarrier, ExchangeEvent } from "./exchange/exchangeEvent";
+import type { InputChannel, ProducerLoss } from "./exchange/inputChannel";
+import type { ManagedInferenceClient } from "./inferenceClients";
+import { InputGate } from "./exchange/inputGate";
+import { connectLocally } from "./exchange/localChannel";
+import type { ResultPartitionManager } from "./exchange/resultPartitionManager";
+import { OperatorChain } from "./operatorChain";
+import { TaskInput } from "./taskInput";
+import { TaskLoop } from "./taskLoop";
+import type { TaskScheduler } from "./taskScheduler";
+
+/** What the tasks of one TaskManager share. */
+export interface TaskEnvironment {
+  readonly process: ProcessName;
+  readonly runDirectory: string;
+  readonly job: JobSpec;
+  readonly graph: JobGraph;
+  readonly execution: ExecutionGraph;
+  readonly modules: FunctionModules;
+  readonly scheduler: TaskScheduler;
+  readonly partitions: ResultPartitionManager;
+  readonly connections: DataConnections;
+  readonly dataAddress: string;
+  openClient(service: string, deployment: TaskDeployment): Promise<ManagedInferenceClient>;
+  send(message: WorkerMessage): void;
+  journal(body: JournalEventBody): void;
+}
+
+/** Counters at the last metrics. */
+interface Counted {
+  recordsIn: number;
+  recordsOut: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+const SOURCE_STEP = 256;
+
+export class Task {
+  readonly name: SubtaskName;
+  readonly attempt: number;
+  private state: ExecutionState = "INITIALIZING";
+  private readonly vertex: JobVertex;
+  private readonly loop: TaskLoop;
+  private chain: OperatorChain | undefined;
+  private input: TaskInput | undefined;
+  private gate: InputGate | undefined;
+  private readonly clients: { readonly service: string; readonly client: ManagedInferenceClient }[] = [];
+  private firstOffset = 0;
+  /** Operators up to this one have given what they held back; `undefined` before the end of the data. */
+  private finishing: number | undefined;
+  private finishCalled = -1;
+  private dataEnded = false;
+  /** A final barrier that came while operators were still finishing. */
+  private deferredFinal: { readonly barrier: CheckpointBarrier; readonly alignmentMs: number } | undefined;
+  private finalCheckpoint: number | undefined;
+  private readonly aborted = new Set<number>();
+  private counted: Counted = { recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0 };
+  private sinkSeen = false;
+
+  constructor(
+    private readonly environment: TaskEnvironment,
+    private readonly deployment: TaskDeployment,
+    /** Told once, in a terminal state. */
+    private readonly onEnded: (task: Task) => void,
+  ) {
+    this.name = deployment.task;
+    this.attempt = deployment.attempt;
+    this.vertex = environment.graph.vertices.find(({ id }) => id === deployment.vertex)!;
+    const flushAlways = environment.job.runtime.bufferTimeoutMs === 0;
+    this.loop = new TaskLoop({
+      scheduler: environment.scheduler,
+      step: () => this.step(),
+      onError: (error) => this.fail(error),
+      journal: (body) => environment.journal(body),
+      log: (level, message) => environment.journal({ kind: "log", process: environment.process, level, message }),
+      afterSlice: () => {
+        if (flushAlways) {
+          this.flush();
+        }
+      },
+    });
+  }
+
+  get ended(): boolean {
+    return isTerminal(this.state);
+  }
+
+  /** Never throws: a task that cannot begin fails. */
+  async initialize(): Promise<void> {
+    this.report("INITIALIZING");
+    try {
+      const { deployment, environment } = this;
+      this.chain = OperatorChain.build({
+        job: environment.job,
+        graph: environment.graph,
+        execution: environment.execution,
+        vertex: this.vertex,
+        task: this.name,
+        subtask: deployment.index,
+        attempt: this.attempt,
+        onOutputBlocked: (blocked) => this.loop.blockOutput(blocked),
+        loadFunction: (ref, operator) => this.loadFunction(ref, operator),
+        contextOf: (operator, keyField) => this.contextOf(operator, keyField),
+        onFirstSinkElement: () => this.firstSinkElement(),
+      });
+      for (const partition of this.chain.partitions) {
+        environment.partitions.register(partition);
+      }
+      if (deployment.inputs.length > 0) {
+        this.openInputs(this.chain);
+      }
+      const restored =
+        deployment.restore === undefined
+          ? undefined
+          : await readStateFile(environment.runDirectory, deployment.restore.handle);
+      for (const { id, operator } of this.chain.operators) {
+        await operator.open(restored?.operators[id]);
+        if (this.ended) {
+          await operator.close();
+          return;
+        }
+      }
+      environment.journal({
+        kind: "task.restored",
+        task: this.name,
+        attempt: this.attempt,
+        checkpoint: deployment.restore?.checkpoint,
+        bytes: deployment.restore?.handle.bytes ?? 0,
+      });
+      this.firstOffset = this.source?.offset ?? 0;
+      this.state = "RUNNING";
+      this.report("RUNNING");
+      for (const { operator } of this.chain.operators) {
+        operator.start();
+      }
+      this.loop.start();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  cancel(): void {
+    if (!this.ended) {
+      this.end("CANCELED");
+    }
+  }
+
+  /** To a source: emit the barrier. */
+  triggerCheckpoint(checkpoint: number, final: boolean): void {
+    const { source } = this;
+    if (this.state !== "RUNNING" || source === undefined) {
+      this.decline(checkpoint, {
+        code: "FL2006",
+        message: `${this.name} is ${this.state} and cannot take a checkpoint.`,
+      });
+      return;
+    }
+    this.loop.post(() => {
+      const barrier: CheckpointBarrier = { kind: "barrier", checkpoint, final, unaligned: false };
+      if (this.aborted.delete(checkpoint)) {
+        return;
+      }
+      if (final && !this.dataEnded) {
+        source.stop();
+        this.deferredFinal = { barrier, alignmentMs: 0 };
+      } else {
+        this.checkpoint(barrier, 0);
+      }
+    });
+  }
+
+  checkpointComplete(checkpoint: number, final: boolean): void {
+    if (this.state !== "RUNNING") {
+      return;
+    }
+    this.commit(checkpoint).then(
+      () => {
+        if (final && this.finalCheckpoint === checkpoint && !this.ended) {
+          this.finish();
+        }
+      },
+      (error: unknown) => this.fail(error),
+    );
+  }
+
+  checkpointAborted(checkpoint: number): void {
+    if (this.ended) {
+      return;
+    }
+    this.aborted.add(checkpoint);
+    for (const old of [...this.aborted].filter((other) => other < checkpoint - 16)) {
+      this.aborted.delete(old);
+    }
+    this.input?.abortCheckpoint(checkpoint);
+    if (this.deferredFinal?.barrier.checkpoint === checkpoint) {
+      this.deferredFinal = undefined;
+    }
+    this.loop.wake();
+  }
+
+  updateEndpoints(service: string, endpoints: readonly ServiceEndpoint[]): void {
+    for (const entry of this.clients) {
+      if (entry.service === service) {
+        entry.client.updateEndpoints?.(endpoints);
+      }
+    }
+  }
+
+  /** Sends what waits in buffers that are not full. */
+  flush(): void {
+    for (const partition of this.chain?.partitions ?? []) {
+      partition.flush();
+    }
+  }
+
+  takeMetrics(): TaskMetrics {
+    const counted: Counted = {
+      recordsIn: this.source === undefined ? (this.input?.recordsIn ?? 0) : this.source.offset - this.firstOffset,
+      recordsOut: this.chain?.recordsOut ?? 0,
+      bytesIn: this.gate?.bytesIn ?? 0,
+      bytesOut: this.chain?.partitions.reduce((sum, partition) => sum + partition.bytesOut, 0) ?? 0,
+    };
+    const before = this.counted;
+    this.counted = counted;
+    const times = this.loop.takeTimes();
+    const watermarkMs = this.input?.watermark;
+    const rpc = this.clients.at(0);
+    return {
+      attempt: this.attempt,
+      recordsIn: counted.recordsIn - before.recordsIn,
+      recordsOut: counted.recordsOut - before.recordsOut,
+      bytesIn: counted.bytesIn - before.bytesIn,
+      bytesOut: counted.bytesOut - before.bytesOut,
+      busyMs: times.busy,
+      backPressuredMs: times.backPressured,
+      idleMs: times.idle,
+      buffersInUse:
+        (this.input?.buffersInUse ?? 0) +
+        (this.chain?.partitions.reduce((sum, partition) => sum + partition.buffersInUse, 0) ?? 0),
+      ...(watermarkMs !== undefined && Number.isFinite(watermarkMs) ? { watermarkMs } : {}),
+      ...(this.source === undefined ? {} : { sourceOffset: this.source.offset }),
+      ...(rpc === undefined ? {} : { rpc: { service: rpc.service, ...rpc.client.takeMetrics() } }),
+    };
+  }
+
+  private get source(): SourceOperator | undefined {
+    const head = this.chain?.headOperator;
+    return head instanceof SourceOperator ? head : undefined;
+  }
+
+  private step(): "progress" | "idle" {
+    if (this.finishing !== undefined && !this.dataEnded && this.advanceFinish()) {
+      return "progress";
+    }
+    if (this.input !== undefined) {
+      return this.input.step();
+    }
+    if (this.finishing !== undefined) {
+      return "idle";
+    }
+    const polled = this.source!.poll(SOURCE_STEP);
+    if (polled.kind === "end") {
+      if (!this.loop.hasPendingWork) {
+        this.finishing = 0;
+      }
+      return "progress";
+    }
+    if (polled.kind === "wait") {
+      this.loop.wakeAfter(polled.waitMs);
+      return "idle";
+    }
+    return "progress";
+  }
+
+  /** One operator after the other gives what it holds back. False when it has to wait. */
+  private advanceFinish(): boolean {
+    const { operators, partitions } = this.chain!;
+    const index = this.finishing!;
+    if (index < operators.length) {
+      const { operator } = operators[index];
+      if (this.finishCalled < index) {
+        this.finishCalled = index;
+        operator.finish();
+      } else if (!operator.finished) {
+        return false;
+      } else {
+        this.finishing = index + 1;
+      }
+      return true;
+    }
+    this.dataEnded = true;
+    this.broadcast({ kind: "endOfData" });
+    partitions.forEach((partition) => partition.flush());
+    const { deferredFinal } = this;
+    if (deferredFinal !== undefined) {
+      this.deferredFinal = undefined;
+      this.checkpoint(deferredFinal.barrier, deferredFinal.alignmentMs);
+    } else if (this.source !== undefined) {
+      this.environment.send({ kind: "endOfData", task: this.name, attempt: this.attempt });
+    }
+    if (this.environment.job.runtime.checkpointing === undefined && this.finalCheckpoint === undefined) {
+      this.commit(undefined).then(
+        () => {
+          if (!this.ended) {
+            this.finish();
+          }
+        },
+        (error: unknown) => this.fail(error),
+      );
+    }
+    return true;
+  }
+
+  /** All channels delivered the barrier, or this is a source: take the state, pass the barrier on, and acknowledge when it is durable. */
+  private checkpoint(barrier: CheckpointBarrier, alignmentMs: number): void {
+    const { checkpoint, final } = barrier;
+    if (final && !this.dataEnded) {
+      this.deferredFinal = { barrier, alignmentMs };
+      return;
+    }
+    this.broadcast(barrier);
+    if (final) {
+      this.finalCheckpoint = checkpoint;
+    }
+    const operators: Record<string, unknown> = {};
+    const durable: Exclude<OperatorSnapshot["durable"], undefined>[] = [];
+    for (const { id, operator } of this.chain!.operators) {
+      const snapshot = operator.snapshot(checkpoint);
+      if (snapshot !== undefined) {
+        operators[id] = snapshot.state;
+        if (snapshot.durable !== undefined) {
+          durable.push(snapshot.durable);
+        }
+      }
+    }
+    const sourceOffset = this.source?.offset;
+    void this.store(checkpoint, encodeTaskState({ operators }), durable, alignmentMs, sourceOffset);
+  }
+
+  private async store(
+    checkpoint: number,
+    state: Buffer,
+    durable: readonly (() => Promise<void>)[],
+    alignmentMs: number,
+    sourceOffset: number | undefined,
+  ): Promise<void> {
+    try {
+      await Promise.all(durable.map((work) => work()));
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    try {
+      const path = stateFilePath(checkpoint, this.deployment.vertex, this.deployment.index);
+      const handle = await writeStateFile(this.environment.runDirectory, path, state);
+      if (!this.ended) {
+        this.environment.send({
+          kind: "checkpointAck",
+          checkpoint,
+          task: this.name,
+          attempt: this.attempt,
+          handle,
+          alignmentMs,
+          ...(sourceOffset === undefined ? {} : { sourceOffset }),
+        });
+      }
+    } catch (error) {
+      if (!this.ended) {
+        this.decline(checkpoint, causeOf(error));
+      }
+    }
+  }
+
+  private decline(checkpoint: number, cause: Cause): void {
+    this.environment.send({ kind: "checkpointDeclined", checkpoint, task: this.name, attempt: this.attempt, cause });
+  }
+
+  private async commit(checkpoint: number | undefined): Promise<void> {
+    for (const { operator } of this.chain?.operators ?? []) {
+      await operator.checkpointComplete(checkpoint);
+    }
+  }
+
+  private finish(): void {
+    this.broadcast({ kind: "endOfPartition" });
+    this.end("FINISHED");
+  }
+
+  private broadcast(event: ExchangeEvent): void {
+    for (const partition of this.chain!.partitions) {
+      partition.broadcastEvent(event);
+    }
+  }
+
+  private fail(error: unknown, producer?: SubtaskName): void {
+    if (!this.ended) {
+      this.end("FAILED", causeOf(error), producer);
+    }
+  }
+
+  private end(state: "FINISHED" | "FAILED" | "CANCELED", cause?: Cause, producer?: SubtaskName): void {
+    this.state = state;
+    this.environment.send({
+      kind: "taskState",
+      task: this.name,
+      attempt: this.attempt,
+      state,
+      ...(cause === undefined ? {} : { cause }),
+      ...(producer === undefined ? {} : { producer }),
+    });
+    // What was counted since the last metrics must not be lost with the task.
+    this.environment.journal({
+      kind: "metrics",
+      intervalMs: 0,
+      process: this.environment.process,
+      rssBytes: process.memoryUsage.rss(),
+      tasks: { [this.name]: this.takeMetrics() },
+    });
+    this.loop.stop();
+    this.input?.close();
+    this.gate?.close();
+    for (const partition of this.chain?.partitions ?? []) {
+      if (state === "FINISHED") {
+        this.environment.partitions.releaseWhenConsumed(partition);
+      } else {
+        this.environment.partitions.release(partition, state === "FAILED" ? "failed" : "canceled");
+      }
+    }
+    for (const { operator } of this.chain?.operators ?? []) {
+      operator.close().catch(() => {});
+    }
+    for (const { client } of this.clients) {
+      client.close().catch(() => {});
+    }
+    this.onEnded(this);
+  }
+
+  private report(state: ExecutionState): void {
+    this.environment.send({ kind: "taskState", task: this.name, attempt: this.attempt, state });
+  }
+
+  private openInputs(chain: OperatorChain): void {
+    const { environment, deployment } = this;
+    const gate = new InputGate(
+      deployment.inputs,
+      () => this.loop.wake(),
+      (channel, loss) => this.producerLost(channel, loss),
+    );
+    this.gate = gate;
+    this.input = new TaskInput({
+      gate,
+      loop: this.loop,
+      checkpointMode: environment.job.runtime.checkpointing?.mode ?? "EXACTLY_ONCE",
+      head: chain.head,
+      keySetters: chain.keySetters,
+      onCheckpoint: (barrier, alignmentMs) => {
+        if (!this.aborted.has(barrier.checkpoint)) {
+          this.checkpoint(barrier, alignmentMs);
+        }
+      },
+      onEndOfData: () => {
+        this.finishing = 0;
+      },
+    });
+    for (const channel of gate.channels) {
+      if (channel.producer.dataAddress === environment.dataAddress) {
+        connectLocally(environment.partitions, channel, deployment.index, this.attempt);
+      } else {
+        environment.connections.to(channel.producer.dataAddress).request(channel, deployment.index, this.attempt);
+      }
+    }
+  }
+
+  private producerLost(channel: InputChannel, loss: ProducerLoss): void {
+    const { task, process: host } = channel.producer;
+    const why: Record<ProducerLoss, string> = {
+      failed: `${task} failed`,
+      canceled: `${task} was canceled`,
+      disconnected: `the connection to ${task} on ${host} broke`,
+      notFound: `${task} on ${host} did not begin to produce in time`,
+    };
+    this.fail(FaultlineError.of("FL2005", `${this.name} lost its input: ${why[loss]}.`), task);
+  }
+
+  private firstSinkElement(): void {
+    if (!this.sinkSeen) {
+      this.sinkSeen = true;
+      this.environment.journal({ kind: "sink.first-record", task: this.name });
+    }
+  }
+
+  private contextOf(operator: OperatorSpec, keyField: string | undefined): OperatorContext {
+    const { deployment, environment } = this;
+    const parallelism = this.vertex.parallelism;
+    return {
+      operator,
+      task: this.name,
+      subtask: deployment.index,
+      parallelism,
+      attempt: this.attempt,
+      runDirectory: environment.runDirectory,
+      checkpointing: environment.job.runtime.checkpointing !== undefined,
+      keyField,
+      functionContext: { operator: operator.id, subtask: deployment.index, parallelism, attempt: this.attempt },
+      control: this.loop,
+      loadFunction: (ref) => this.loadFunction(ref, operator.id),
+      openClient: async (service) => {
+        const client = await environment.openClient(service, deployment);
+        if (this.ended) {
+          await client.close();
+          throw new Error("canceled");
+        }
+        this.clients.push({ service, client });
+        return client;
+      },
+    };
+  }
+
+  private loadFunction<F>(ref: FunctionRef, operator: string): LoadedFunction<F> {
+    const { modules } = this.environment;
+    return {
+      call: loadFunction(ref, modules) as F,
+      failed: (error, value) => {
+        if (error instanceof FaultlineError) {
+          return error;
+        }
+        const position = positionInSource(error, modules);
+        const at = position === undefined ? "" : ` at ${formatPosition(position)}`;
+        return FaultlineError.of(
+          "FL2004",
+          `The function "${ref.exportName}" of "${operator}" failed${at} on the record ${recordText(value)}: ${errorText(error)}`,
+          undefined,
+          { file: position?.file ?? ref.module, line: position?.line, column: position?.column, element: `operators.${operator}` },
+          error,
+        );
+      },
+    };
+  }
+}
+
+function causeOf(error: unknown): Cause {
+  if (!(error instanceof FaultlineError)) {
+    return { code: "FL2003", message: `A task failed: ${errorText(error)}` };
+  }
+  const { file, line, column } = error.location ?? {};
+  return {
+    code: error.code,
+    message: error.message,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(file === undefined || line === undefined ? {} : { detail: `${file}:${line}${column === undefined ? "" : `:${column}`}` }),
+  };
+}

@@ -1,0 +1,241 @@
+/**
+ * The part of a TaskManager that runs tasks: it deploys, cancels and checkpoints them as the coordinator says, serves their partitions
+ * to other TaskManagers, and tells what happens. Flink's `TaskExecutor`.
+ */
+import { buildExecutionGraph } from "../graph/executionGraph";
+import { FaultlineError } from "../graph/errors";
+import type { JobSpec } from "../graph/jobFile";
+import { buildJobGraph } from "../graph/jobGraph";
+import type { JournalEventBody, ProcessName, SubtaskName, TaskMetrics } from "../observe/journalEvent";
+import type { FunctionModules } from "../operators/functionModule";
+import type { CoordinatorMessage, ServiceEndpoint, TaskDeployment, WorkerMessage } from "./controlMessages";
+import { DataConnections } from "./exchange/dataConnection";
+import { DataServer } from "./exchange/dataServer";
+import { ResultPartitionManager } from "./exchange/resultPartitionManager";
+import { openInferenceClient } from "./inferenceClients";
+import type { InferenceClientFactory, ManagedInferenceClient } from "./inferenceClients";
+import { Task } from "./task";
+import type { TaskEnvironment } from "./task";
+import { TaskScheduler } from "./taskScheduler";
+
+export interface TaskExecutorOptions {
+  /** `taskmanager:0`. */
+  readonly process: ProcessName;
+  /** Absolute. */
+  readonly runDirectory: string;
+  readonly job: JobSpec;
+  /** Path of the Unix-domain socket (Windows: named pipe) that other TaskManagers read partitions from. */
+  readonly dataAddress: string;
+  readonly functionModules: FunctionModules;
+  readonly serviceToken: string;
+  readonly metricsIntervalMs: number;
+  /** The program's own by default. */
+  readonly inferenceClientFactory?: InferenceClientFactory;
+  send(message: WorkerMessage): void;
+}
+
+export class TaskExecutor {
+  private readonly tasks = new Map<SubtaskName, Task>();
+  private readonly environment: TaskEnvironment;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly endpoints = new Map<string, readonly ServiceEndpoint[]>();
+  private closed = false;
+
+  private constructor(
+    private readonly options: TaskExecutorOptions,
+    private readonly server: DataServer,
+    private readonly partitions: ResultPartitionManager,
+    private readonly connections: DataConnections,
+  ) {
+    const { job } = options;
+    const graph = buildJobGraph(job);
+    this.environment = {
+      process: options.process,
+      runDirectory: options.runDirectory,
+      job,
+      graph,
+      execution: buildExecutionGraph(graph),
+      modules: options.functionModules,
+      scheduler: new TaskScheduler(),
+      partitions,
+      connections,
+      dataAddress: options.dataAddress,
+      openClient: (service, deployment) => this.openClient(service, deployment),
+      send: (message) => options.send(message),
+      journal: (body) => this.journal(body),
+    };
+    const { bufferTimeoutMs } = job.runtime;
+    if (bufferTimeoutMs > 0) {
+      this.timers.push(setInterval(() => this.flush(), bufferTimeoutMs));
+    }
+    let last = performance.now();
+    this.timers.push(
+      setInterval(() => {
+        const now = performance.now();
+        this.sendMetrics(now - last);
+        last = now;
+      }, options.metricsIntervalMs),
+    );
+  }
+
+  /** Listens for other TaskManagers. Throws FL2002 when it cannot. */
+  static async start(options: TaskExecutorOptions): Promise<TaskExecutor> {
+    const partitions = new ResultPartitionManager();
+    const server = await DataServer.listen(options.dataAddress, options.serviceToken, partitions);
+    const connections = new DataConnections({ process: options.process, token: options.serviceToken });
+    return new TaskExecutor(options, server, partitions, connections);
+  }
+
+  handle(message: CoordinatorMessage): void {
+    switch (message.kind) {
+      case "deploy":
+        for (const deployment of message.deployments) {
+          this.deploy(deployment);
+        }
+        break;
+      case "cancel":
+        for (const { task, attempt } of message.tasks) {
+          this.cancel(task, attempt);
+        }
+        break;
+      case "triggerCheckpoint":
+        for (const { task, attempt } of message.tasks) {
+          const found = this.find(task, attempt);
+          if (found === undefined) {
+            this.options.send({
+              kind: "checkpointDeclined",
+              checkpoint: message.checkpoint,
+              task,
+              attempt,
+              cause: { code: "FL2006", message: `${task} does not run here any more.` },
+            });
+          }
+          found?.triggerCheckpoint(message.checkpoint, message.final);
+        }
+        break;
+      case "checkpointComplete":
+        for (const task of this.tasks.values()) {
+          task.checkpointComplete(message.checkpoint, message.final);
+        }
+        break;
+      case "checkpointAborted":
+        for (const task of this.tasks.values()) {
+          task.checkpointAborted(message.checkpoint);
+        }
+        break;
+      case "endpoints":
+        this.endpoints.set(message.service, message.instances);
+        for (const task of this.tasks.values()) {
+          task.updateEndpoints(message.service, message.instances);
+        }
+        break;
+      case "shutdown":
+        void this.close();
+        break;
+      case "welcome":
+      case "drain":
+        break;
+    }
+  }
+
+  /** The coordinator is gone: no task outlives it. */
+  cancelAll(): void {
+    for (const task of [...this.tasks.values()]) {
+      task.cancel();
+    }
+  }
+
+  /** Cancels what runs and lets go of everything. */
+  async close(): Promise<void> {
+    if (this.closed) {
+      return;
+    }
+    this.closed = true;
+    for (const timer of this.timers) {
+      clearInterval(timer);
+    }
+    this.cancelAll();
+    this.connections.close();
+    this.partitions.close();
+    await this.server.close();
+  }
+
+  private find(name: SubtaskName, attempt: number): Task | undefined {
+    const task = this.tasks.get(name);
+    return task?.attempt === attempt ? task : undefined;
+  }
+
+  private deploy(deployment: TaskDeployment): void {
+    // A newer attempt supersedes one that the coordinator has given up.
+    this.tasks.get(deployment.task)?.cancel();
+    for (const [service, endpoints] of Object.entries(deployment.endpoints)) {
+      this.endpoints.set(service, endpoints);
+    }
+    const task = new Task(this.environment, deployment, (ended) => {
+      if (this.tasks.get(ended.name) === ended) {
+        this.tasks.delete(ended.name);
+      }
+    });
+    this.tasks.set(task.name, task);
+    void task.initialize();
+  }
+
+  private cancel(name: SubtaskName, attempt: number): void {
+    const task = this.find(name, attempt);
+    if (task === undefined) {
+      this.options.send({ kind: "taskState", task: name, attempt, state: "CANCELED" });
+    } else {
+      task.cancel();
+    }
+  }
+
+  private flush(): void {
+    for (const task of this.tasks.values()) {
+      task.flush();
+    }
+  }
+
+  private sendMetrics(intervalMs: number): void {
+    const tasks: Record<SubtaskName, TaskMetrics> = {};
+    for (const task of this.tasks.values()) {
+      tasks[task.name] = task.takeMetrics();
+    }
+    this.journal({
+      kind: "metrics",
+      intervalMs,
+      process: this.options.process,
+      rssBytes: process.memoryUsage.rss(),
+      tasks,
+    });
+  }
+
+  private journal(body: JournalEventBody): void {
+    this.options.send({ kind: "journal", at: performance.timeOrigin + performance.now(), body });
+  }
+
+  private async openClient(service: string, { task, index, attempt, endpoints }: TaskDeployment): Promise<ManagedInferenceClient> {
+    const spec = this.options.job.services.find(({ id }) => id === service);
+    if (spec === undefined) {
+      throw FaultlineError.of("FL1010", `There is no service "${service}".`);
+    }
+    const open = this.options.inferenceClientFactory ?? openInferenceClient;
+    return open({
+      service: spec,
+      task,
+      subtask: index,
+      // A push may have come between the deployment's making and now.
+      endpoints: this.endpoints.get(service) ?? endpoints[service] ?? [],
+      onEvent: (event) => {
+        this.journal(
+          event.kind === "retry"
+            ? { kind: "client.retry", task, service, instance: event.instance, requests: event.requests, reason: event.reason }
+            : { kind: "client.ejected", task, service, instance: event.instance, reason: event.reason },
+        );
+      },
+      onPhase: (phase, details) => {
+        const instance = `${service}#${index}`;
+        this.journal({ kind: "instance.phase", instance, attempt, phase, pid: process.pid, ...details });
+      },
+    });
+  }
+}

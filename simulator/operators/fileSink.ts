@@ -1,0 +1,240 @@
+/**
+ * The file sink, in two phases: Flink's `FileSink` with its `Committer`.
+ *
+ * Records go to `.part-<subtask>-<n>.inprogress.<attempt>`. A checkpoint closes that file, makes it durable and keeps it as pending
+ * in its state; when the checkpoint is complete, it is renamed to `part-<subtask>-<n>.ndjson`. A restore renames what the checkpoint had
+ * pending (again, if need be) and removes what came after. So a name without a dot is always a whole, committed file. In a folder
+ * outside the run's own, the names carry the run's id: `part-<run>-<subtask>-<n>.ndjson`.
+ */
+import { closeSync, fsync, mkdirSync, openSync, writeSync } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, isAbsolute, join, relative } from "node:path";
+import { promisify } from "node:util";
+import { FaultlineError } from "../graph/errors";
+import { recordLine } from "./recordLine";
+import { StreamOperator } from "./streamOperator";
+import type { OperatorContext, OperatorOutput, OperatorSnapshot } from "./streamOperator";
+
+const syncFile = promisify(fsync);
+
+/** Text is handed to the system in pieces of about this many UTF-16 units. */
+const PIECE_LENGTH = 64 * 1024;
+
+/** A closed file that waits for its checkpoint. Names are relative to the sink's folder. */
+interface PendingFile {
+  readonly name: string;
+  readonly finalName: string;
+  readonly records: number;
+  readonly checkpoint: number;
+}
+
+interface Snapshot {
+  /** Number of the next file. */
+  readonly next: number;
+  readonly pending: readonly PendingFile[];
+}
+
+export class FileSink extends StreamOperator {
+  private readonly directory: string;
+  private readonly prefix: string;
+  private next = 0;
+  private pending: PendingFile[] = [];
+  private descriptor: number | undefined;
+  private currentName = "";
+  private records = 0;
+  private lines: string[] = [];
+  private length = 0;
+  /** Commits one after the other. */
+  private committing: Promise<void> = Promise.resolve();
+
+  /** @param path relative to the run's `output` folder, or absolute */
+  constructor(path: string, context: OperatorContext, output: OperatorOutput) {
+    super(context, output);
+    const absolute = isAbsolute(path);
+    this.directory = absolute ? path : join(context.runDirectory, "output", path);
+    this.prefix = absolute ? `part-${basename(context.runDirectory)}-${context.subtask}-` : `part-${context.subtask}-`;
+  }
+
+  override async open(state: unknown): Promise<void> {
+    const snapshot = state as Snapshot | undefined;
+    this.next = snapshot?.next ?? 0;
+    try {
+      await mkdir(this.directory, { recursive: true });
+      await this.commit(snapshot?.pending ?? [], true);
+      const keep = (name: string): boolean =>
+        // With a checkpoint, what is committed stays. Without one the job starts anew, and so does its output.
+        name.startsWith(this.prefix) ? snapshot !== undefined : !name.startsWith(`.${this.prefix}`);
+      for (const name of await readdir(this.directory)) {
+        if (!keep(name)) {
+          await rm(join(this.directory, name), { force: true });
+        }
+      }
+    } catch (error) {
+      throw error instanceof FaultlineError ? error : this.cannotWrite(error);
+    }
+  }
+
+  override element(value: unknown): void {
+    const line = recordLine(value);
+    this.lines.push(line);
+    this.length += line.length;
+    this.records++;
+    if (this.length >= PIECE_LENGTH) {
+      this.write();
+    }
+  }
+
+  override watermark(): void {}
+
+  override finish(): void {
+    this.write();
+  }
+
+  override snapshot(checkpoint: number): OperatorSnapshot {
+    const closed = this.closeFile(checkpoint);
+    const state: Snapshot = { next: this.next, pending: [...this.pending] };
+    return { state, durable: closed };
+  }
+
+  override async checkpointComplete(checkpoint: number | undefined): Promise<void> {
+    if (checkpoint === undefined) {
+      await this.closeFile(-1)();
+    }
+    const ready = this.pending.filter((file) => checkpoint === undefined || file.checkpoint <= checkpoint);
+    this.committing = this.committing.then(async () => {
+      try {
+        await this.commit(ready, false);
+      } catch (error) {
+        throw error instanceof FaultlineError ? error : this.cannotWrite(error);
+      }
+      this.pending = this.pending.filter((file) => !ready.includes(file));
+      if (ready.length > 0) {
+        this.report(ready, checkpoint);
+      }
+    });
+    await this.committing;
+  }
+
+  override async close(): Promise<void> {
+    if (this.descriptor !== undefined) {
+      const { descriptor } = this;
+      this.descriptor = undefined;
+      try {
+        closeSync(descriptor);
+        await rm(join(this.directory, this.currentName), { force: true });
+      } catch {
+        // The next attempt removes it.
+      }
+    }
+  }
+
+  private write(): void {
+    if (this.length === 0) {
+      return;
+    }
+    const bytes = Buffer.from(this.lines.join(""), "utf8");
+    this.lines = [];
+    this.length = 0;
+    try {
+      if (this.descriptor === undefined) {
+        mkdirSync(this.directory, { recursive: true });
+        this.currentName = `.${this.prefix}${this.next}.inprogress.${this.context.attempt}`;
+        this.descriptor = openSync(join(this.directory, this.currentName), "w");
+      }
+      for (let at = 0; at < bytes.length; ) {
+        at += writeSync(this.descriptor, bytes, at);
+      }
+    } catch (error) {
+      throw this.cannotWrite(error);
+    }
+  }
+
+  /** Ends the file under way; the returned work makes it durable. */
+  private closeFile(checkpoint: number): () => Promise<void> {
+    this.write();
+    const { descriptor, currentName: name, records } = this;
+    if (descriptor === undefined) {
+      return async () => {};
+    }
+    this.descriptor = undefined;
+    this.records = 0;
+    this.pending.push({ name, finalName: `${this.prefix}${this.next}.ndjson`, records, checkpoint });
+    this.next++;
+    return async () => {
+      try {
+        await syncFile(descriptor);
+        closeSync(descriptor);
+      } catch (error) {
+        throw this.cannotWrite(error);
+      }
+    };
+  }
+
+  private async commit(files: readonly PendingFile[], restored: boolean): Promise<void> {
+    for (const { name, finalName } of files) {
+      try {
+        await rename(join(this.directory, name), join(this.directory, finalName));
+      } catch (error) {
+        const done = (error as NodeJS.ErrnoException).code === "ENOENT" && (await exists(join(this.directory, finalName)));
+        if (!done) {
+          throw restored
+            ? FaultlineError.of(
+                "FL2007",
+                `The file ${join(this.directory, name)} belongs to the checkpoint and is not there.`,
+                "Files of a sink that begin with a dot must not be removed while a run goes on.",
+                undefined,
+                error,
+              )
+            : error;
+        }
+      }
+    }
+    if (files.length > 0 && process.platform !== "win32") {
+      const folder = await open(this.directory, "r");
+      try {
+        await folder.sync();
+      } finally {
+        await folder.close();
+      }
+    }
+  }
+
+  private report(files: readonly PendingFile[], checkpoint: number | undefined): void {
+    const { context } = this;
+    context.control.journal({
+      kind: "sink.committed",
+      task: context.task,
+      checkpoint,
+      files: files.map(({ finalName }) => {
+        const path = join(this.directory, finalName);
+        const inside = relative(context.runDirectory, path);
+        return inside.startsWith("..") || isAbsolute(inside) ? path : inside;
+      }),
+      records: files.reduce((sum, file) => sum + file.records, 0),
+    });
+  }
+
+  private cannotWrite(error: unknown): FaultlineError {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const [why, hint] =
+      code === "ENOSPC"
+        ? ["the disk is full", "Free some space; the run goes on from its last checkpoint."]
+        : code === "EACCES" || code === "EPERM" || code === "EROFS"
+          ? ["it may not be written", "Choose a folder that may be written."]
+          : [message, undefined];
+    return FaultlineError.of(
+      "FL2009",
+      `The sink "${this.context.operator.id}" cannot write to ${this.directory}: ${why}.`,
+      hint,
+      { file: this.directory, element: `operators.${this.context.operator.id}` },
+      error,
+    );
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
