@@ -18,6 +18,8 @@ const NODE_ENTRIES: Readonly<Record<string, string>> = {
   deviceProbe: "simulator/inference/deviceProbeMain.ts",
   modelThread: "simulator/inference/modelThread.ts",
   extension: "extension/extension.ts",
+  extensionLanguage: "extension/bundles/extensionLanguage.ts",
+  extensionRun: "extension/bundles/extensionRun.ts",
 };
 
 export async function buildAll({ minify }: { minify: boolean }): Promise<void> {
@@ -33,6 +35,8 @@ export async function buildAll({ minify }: { minify: boolean }): Promise<void> {
       platform: "node",
       target: "node20",
       format: "cjs",
+      // jsonc-parser's "main" is UMD, which no bundler can follow.
+      mainFields: ["module", "main"],
       minify,
       keepNames: true,
       sourcemap: minify ? false : "linked",

@@ -2,15 +2,15 @@
 import * as vscode from "vscode";
 import { type ErrorLocation, FaultlineError } from "../../simulator/graph/errors";
 import type { PictureElement } from "../../webview/protocol";
-import { graphOfDocument, openJobDocument } from "./jobGraphSource";
+import { loadBundle } from "../bundles/loadBundle";
+import { openJobDocument } from "./jobGraphSource";
 
 /** @throws FaultlineError FL1010 when the file does not have it (any more) */
 export async function openElement(uri: vscode.Uri | undefined, element: PictureElement): Promise<void> {
   if (uri === undefined) return;
   const document = await openJobDocument(uri);
-  const { locateElements } = await import("../../simulator/graph/parseJobFile");
-  const places = locateElements(document.getText(), uri.fsPath);
-  for (const path of await elementPaths(document, element)) {
+  const places = loadBundle("extensionLanguage").locateElements(document.getText(), uri.fsPath);
+  for (const path of elementPaths(document, element)) {
     const place = places.get(path);
     if (place !== undefined) return openLocation(uri, place);
   }
@@ -18,19 +18,19 @@ export async function openElement(uri: vscode.Uri | undefined, element: PictureE
 }
 
 /** Paths as `locateElements` names them, likeliest first: a vertex of chained operators stands at its head. */
-async function elementPaths(document: vscode.TextDocument, element: PictureElement): Promise<readonly string[]> {
+function elementPaths(document: vscode.TextDocument, element: PictureElement): readonly string[] {
   switch (element.kind) {
     case "operator":
       return [`operators.${element.operator}`];
     case "subtask":
     case "vertex": {
-      const { graph } = await graphOfDocument(document);
+      const { graph } = loadBundle("extensionLanguage").graphOfDocument(document);
       const vertex = graph?.vertices.find(({ id }) => id === element.vertex);
       const head = vertex?.operators[0]?.id;
       return [`services.${element.vertex}`, ...(head === undefined ? [] : [`operators.${head}`]), `operators.${element.vertex}`];
     }
     case "region": {
-      const { graph } = await graphOfDocument(document);
+      const { graph } = loadBundle("extensionLanguage").graphOfDocument(document);
       const first = graph?.regions.find(({ id }) => id === element.region)?.vertices[0];
       return first === undefined ? [] : elementPaths(document, { kind: "vertex", vertex: first });
     }

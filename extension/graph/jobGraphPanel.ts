@@ -6,16 +6,17 @@
 import * as vscode from "vscode";
 import { formatProblem } from "../../simulator/graph/errors";
 import type { HostMessage, PictureElement, ViewMessage, ViewMessageOf } from "../../webview/protocol";
+import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
 import { JOB_GRAPH_VIEW_TYPE } from "../manifest/manifest";
-import { problemOf } from "../personMessage";
+import { problemOf, problemText } from "../problem";
 import { FAULT_CHOICES } from "../runs/faultChoices";
 import type { RunSession } from "../runs/runSession";
 import { type RunStore, jobName } from "../runs/runStore";
 import { openElement, openLocation } from "./elementLocation";
 import { saveExport } from "./exportPicture";
 import { graphBundle, jobGraphHtml } from "./jobGraphHtml";
-import { type JobGraphSource, graphOfDocument, openJobDocument, sourceKey } from "./jobGraphSource";
+import { type JobGraphSource, openJobDocument, sourceKey } from "./jobGraphSource";
 
 const QUIET_MS = 150;
 
@@ -126,7 +127,8 @@ export class JobGraphPanel implements vscode.Disposable {
     if (source.kind === "run") return;
     const title = jobName(source.uri.path);
     try {
-      const { graph, problems } = await graphOfDocument(await openJobDocument(source.uri));
+      const document = await openJobDocument(source.uri);
+      const { graph, problems } = loadBundle("extensionLanguage").graphOfDocument(document);
       if (graph !== undefined) {
         const runBlocked = this.runBlocked();
         const runnable = runBlocked === undefined;
@@ -219,7 +221,7 @@ export class JobGraphPanel implements vscode.Disposable {
     } catch (error) {
       const problem = problemOf(error);
       this.services.log.error(`${message.kind}: ${formatProblem(problem)}`);
-      this.send({ kind: "notice", severity: "error", text: problem.hint ? `${problem.message} ${problem.hint}` : problem.message });
+      this.send({ kind: "notice", severity: "error", text: problemText(problem) });
     }
   }
 

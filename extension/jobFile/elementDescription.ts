@@ -1,11 +1,11 @@
 /** What is said about an operator or a service under the pointer: its vertex, its region, and what fails with it. */
 import type * as vscode from "vscode";
 import type { GraphDescription } from "../../simulator/graph/graphDescription";
-import { graphOfDocument } from "../graph/jobGraphSource";
 import type { SymbolOccurrence } from "../language/jobFileReferences";
+import { graphOfDocument } from "./jobFileGraph";
 
-export async function describeElement(document: vscode.TextDocument, { kind, id }: SymbolOccurrence): Promise<string> {
-  const { graph } = await graphOfDocument(document);
+export function describeElement(document: vscode.TextDocument, { kind, id }: SymbolOccurrence): string {
+  const { graph } = graphOfDocument(document);
   const title = `**${escapeMarkdown(id)}** (${kind})`;
   if (graph === undefined) return `${title}\n\nIts region is known when the file has no errors.`;
   return [title, ...(kind === "operator" ? operatorLines(graph, id) : serviceLines(graph, id))].join("\n\n");

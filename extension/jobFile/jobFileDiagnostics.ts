@@ -2,7 +2,8 @@
 import * as vscode from "vscode";
 import type { Problem } from "../../simulator/graph/errors";
 import { DisposableList } from "../disposableList";
-import { isJobFile, parseJobDocument } from "./jobFileParser";
+import { loadBundle } from "../bundles/loadBundle";
+import { isJobFile } from "./jobFileSelector";
 
 /** Typing goes on within this time; then the file is read. */
 const QUIET_MS = 200;
@@ -33,16 +34,14 @@ export class JobFileDiagnostics implements vscode.Disposable {
       key,
       setTimeout(() => {
         this.timers.delete(key);
-        void this.check(document);
+        this.check(document);
       }, afterMs),
     );
   }
 
-  private async check(document: vscode.TextDocument): Promise<void> {
-    const { version } = document;
-    const { problems } = await parseJobDocument(document);
-    // It was changed or closed while the parser was loaded: another look is on its way, or none is wanted.
-    if (document.isClosed || document.version !== version) return;
+  private check(document: vscode.TextDocument): void {
+    if (document.isClosed) return;
+    const { problems } = loadBundle("extensionLanguage").parseJobDocument(document);
     this.collection.set(
       document.uri,
       problems.map((problem) => diagnosticOf(problem, document)),

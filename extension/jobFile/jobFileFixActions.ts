@@ -5,8 +5,8 @@ import { parseJobDocument } from "./jobFileParser";
 import { rangeOfSpan } from "./textSpans";
 
 export const fixProvider: vscode.CodeActionProvider = {
-  async provideCodeActions(document, _range, { diagnostics }) {
-    const { problems } = await parseJobDocument(document);
+  provideCodeActions(document, _range, { diagnostics }) {
+    const { problems } = parseJobDocument(document);
     const indentation = indentationOf(document);
     const actions: vscode.CodeAction[] = [];
     for (const diagnostic of diagnostics.filter(({ source }) => source === "faultline")) {

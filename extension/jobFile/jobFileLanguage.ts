@@ -46,12 +46,12 @@ export const completionProvider: vscode.CompletionItemProvider = {
 };
 
 export const hoverProvider: vscode.HoverProvider = {
-  async provideHover(document, position) {
+  provideHover(document, position) {
     const text = document.getText();
     const offset = document.offsetAt(position);
     const occurrence = occurrenceAt(text, offset);
     if (occurrence !== undefined) {
-      const markdown = await describeElement(document, occurrence);
+      const markdown = describeElement(document, occurrence);
       return new vscode.Hover(new vscode.MarkdownString(markdown), rangeOfSpan(document, occurrence.span));
     }
     const hover = hoverAt(text, offset);

@@ -1,8 +1,8 @@
 /** CodeLens: what can be done with the job on its first line; on each operator and service its region and, while it runs, its life. */
 import * as vscode from "vscode";
+import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
-import { graphOfDocument } from "../graph/jobGraphSource";
-import { type SymbolOccurrence, symbolOccurrences } from "../language/jobFileReferences";
+import type { SymbolOccurrence } from "../language/jobFileReferences";
 import type { CommandId } from "../manifest/commands";
 import type { RunSession } from "../runs/runSession";
 import type { RunStore } from "../runs/runStore";
@@ -31,9 +31,10 @@ export class JobFileLenses implements vscode.CodeLensProvider, vscode.Disposable
     );
   }
 
-  async provideCodeLenses(document: vscode.TextDocument): Promise<vscode.CodeLens[]> {
+  provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
+    const { graphOfDocument, symbolOccurrences } = loadBundle("extensionLanguage");
     const session = this.runs.latestOf(document.uri.fsPath);
-    const { graph } = await graphOfDocument(document);
+    const { graph } = graphOfDocument(document);
     const definitions = symbolOccurrences(document.getText()).filter(({ definition }) => definition);
     const lenses = this.jobLenses(document, session);
     for (const definition of definitions) {

@@ -1,5 +1,6 @@
 /** `Open Recovery Report`: the run's report page in an editor tab. The same page that the command line writes. */
 import * as vscode from "vscode";
+import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
 import { REPORT_VIEW_TYPE } from "../manifest/manifest";
 import type { RunSession } from "../runs/runSession";
@@ -43,8 +44,7 @@ export class RecoveryReports implements vscode.Disposable {
   }
 
   private async draw(session: RunSession): Promise<void> {
-    const { renderRunReport } = await import("./renderRunReport");
-    const html = await renderRunReport(session, newNonce());
+    const html = await loadBundle("extensionRun").renderRunReport(session, newNonce());
     const panel = this.panels.get(session.id);
     if (panel !== undefined) panel.webview.html = html;
   }

@@ -1,10 +1,11 @@
 /** What the commands about jobs and runs do. */
 import * as vscode from "vscode";
 import { FaultlineError } from "../../simulator/graph/errors";
+import { loadBundle } from "../bundles/loadBundle";
 import type { Clicked } from "../commandRegistry";
 import type { JobGraphPanels } from "../graph/jobGraphPanels";
 import type { JobGraphSource } from "../graph/jobGraphSource";
-import { isJobFile, parseJobDocument } from "../jobFile/jobFileParser";
+import { isJobFile } from "../jobFile/jobFileSelector";
 import { readSetting } from "../setting";
 import type { RunSession } from "./runSession";
 import { type RunStore, isLive, jobName } from "./runStore";
@@ -35,7 +36,7 @@ export class RunCommands {
     if (uri === undefined || !(await this.endRunThatGoesOn(uri))) return;
     const document = await vscode.workspace.openTextDocument(uri);
     if (document.isDirty && !(await document.save())) return;
-    const { problems } = await parseJobDocument(document);
+    const { problems } = loadBundle("extensionLanguage").parseJobDocument(document);
     const error = problems.find(({ severity }) => severity !== "warning");
     if (error !== undefined) throw new FaultlineError(error);
     if (readSetting("faultline.graph.openOnRun")) this.panels.open({ kind: "jobFile", uri }, true);

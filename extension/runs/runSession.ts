@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as vscode from "vscode";
 import type { FaultRequest, Run } from "../../simulator/client/run";
 import type { JournalEvent } from "../../simulator/observe/journalEvent";
+import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
 import { EMPTY_RUN_VIEW, type RunView, foldRunView } from "./runView";
 
@@ -101,7 +102,7 @@ export class RunSession implements vscode.Disposable {
 
   private async follow(): Promise<void> {
     try {
-      for await (const event of await this.journal()) this.add(event);
+      for await (const event of this.journal()) this.add(event);
       if (this.reading.signal.aborted) return;
       if (this.owned) await this.run.ended;
       this.flush();
@@ -116,10 +117,9 @@ export class RunSession implements vscode.Disposable {
   }
 
   /** Of a run that is over, what is there; nobody adds to it any more. */
-  private async journal(): Promise<AsyncIterable<JournalEvent>> {
+  private journal(): AsyncIterable<JournalEvent> {
     if (this.live) return this.run.events(this.reading.signal);
-    const { readJournal } = await import("../../simulator/observe/journalReader");
-    return readJournal(join(this.directory, "journal.ndjson"));
+    return loadBundle("extensionRun").readJournal(join(this.directory, "journal.ndjson"));
   }
 
   /** The state that the journal ends with; one that ends in the middle was cut off. */

@@ -2,10 +2,10 @@
 import * as vscode from "vscode";
 import type { Run, RunSummary } from "../../simulator/client/run";
 import { FaultlineError } from "../../simulator/graph/errors";
+import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
 import { RUN_ACTIVE } from "../manifest/commands";
 import { readSetting } from "../setting";
-import { loadRunClient } from "./runClient";
 import { RunSession } from "./runSession";
 
 export type RunStoreChange =
@@ -54,7 +54,7 @@ export class RunStore implements vscode.Disposable {
     }
     this.changed.fire({ kind: "starting", jobFile });
     try {
-      const { startRun } = await loadRunClient();
+      const { startRun } = loadBundle("extensionRun");
       const node = readSetting("faultline.run.node");
       const run = await startRun({ jobFile, ...(node === "" ? {} : { node }) });
       this.log.info(`Run ${run.id} of ${jobFile} started in ${run.directory}`);
@@ -72,7 +72,7 @@ export class RunStore implements vscode.Disposable {
   async open(idOrLatest: string): Promise<RunSession> {
     const known = this.sessions.get(idOrLatest);
     if (known !== undefined) return known;
-    const { openRun } = await loadRunClient();
+    const { openRun } = loadBundle("extensionRun");
     const run: Run = await openRun(idOrLatest);
     const again = this.sessions.get(run.id);
     if (again !== undefined) {
@@ -88,7 +88,7 @@ export class RunStore implements vscode.Disposable {
 
   /** Runs on this machine, of this window and of others, newest first. */
   async list(): Promise<readonly RunSummary[]> {
-    const { listRuns } = await loadRunClient();
+    const { listRuns } = loadBundle("extensionRun");
     return [...(await listRuns())].sort((a, b) => b.startedAt - a.startedAt);
   }
 

@@ -1,0 +1,16 @@
+/** The bundle `dist/extensionLanguage.js`: reading job files and everything that is said about them. Loaded with the first job file. */
+export { locateElements } from "../../simulator/graph/parseJobFile";
+export { fixProvider } from "../jobFile/jobFileFixActions";
+export { graphOfDocument } from "../jobFile/jobFileGraph";
+export {
+  completionProvider,
+  definitionProvider,
+  formattingProvider,
+  highlightProvider,
+  hoverProvider,
+  referenceProvider,
+  renameProvider,
+  symbolProvider,
+} from "../jobFile/jobFileLanguage";
+export { parseJobDocument } from "../jobFile/jobFileParser";
+export { symbolOccurrences } from "../language/jobFileReferences";

@@ -1,0 +1,5 @@
+/** The bundle `dist/extensionRun.js`: starting runs, finding them, reading and reporting them. Loaded with the first run. */
+export { listRuns, openRun } from "../../simulator/client/openRun";
+export { startRun } from "../../simulator/client/startRun";
+export { readJournal } from "../../simulator/observe/journalReader";
+export { renderRunReport } from "../report/renderRunReport";
