@@ -9,7 +9,6 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promise
 import { homedir, hostname, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { nvidiaGpus, ortBinaries, platformAccelerators, softwareVulkan, whyNotHere } from "./device";
-import { buildOnnxModel, floatInitializer } from "./onnxModelBuilder";
 
 export interface DeviceProbe {
   /** In a person's words: `cpu`, `cuda:0`, `webgpu (software)`. */
@@ -62,7 +61,7 @@ async function probeDevice(name: string): Promise<DeviceProbe> {
   const folder = await mkdtemp(join(tmpdir(), "faultline-probe-"));
   try {
     const model = join(folder, "probe.onnx");
-    await writeFile(model, probeModel());
+    await writeFile(model, await probeModel());
     return await runProbe(name, model);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -77,7 +76,7 @@ interface ProbeReport {
 
 function runProbe(name: string, model: string): Promise<DeviceProbe> {
   return new Promise((resolve) => {
-    const built = join(__dirname, "deviceProbeMain.js");
+    const built = join(__dirname, "deviceProbe.js");
     const args = existsSync(built)
       ? [built, name, model]
       : ["--require", require.resolve("tsx/cjs"), join(__dirname, "deviceProbeMain.ts"), name, model];
@@ -152,7 +151,8 @@ function nvidiaDriverVersion(): string {
 }
 
 /** y = relu(x · w), 8 → 8. */
-function probeModel(): Uint8Array {
+async function probeModel(): Promise<Uint8Array> {
+  const { buildOnnxModel, floatInitializer } = await import("./onnxModelBuilder");
   const size = 8;
   return buildOnnxModel({
     inputs: [{ name: "x", type: "FP32", shape: ["N", size] }],

@@ -1,10 +1,9 @@
 /**
  * A loaded model: a thread with an ONNX Runtime session on one device, and what it is called with.
  */
-import { existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { access, constants } from "node:fs/promises";
-import { join } from "node:path";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { FaultlineError } from "../graph/errors";
 import type {
   DeviceCandidate,
@@ -14,6 +13,7 @@ import type {
   ModelThreadAnswer,
   ModelThreadRequest,
 } from "./modelThreadMessages";
+import { startModelThread } from "./modelThreadStart";
 import { modelSignature, type ModelSignature } from "./modelSignature";
 
 export interface ModelSessionOptions {
@@ -185,11 +185,4 @@ function openInThread(worker: Worker, options: ModelSessionOptions): Promise<Ext
       trialRows: TRIAL_ROWS,
     } satisfies ModelThreadRequest);
   });
-}
-
-/** From the built package, or from the source tree with tsx's loader. */
-function startModelThread(): Worker {
-  const built = join(__dirname, "modelThread.js");
-  if (existsSync(built)) return new Worker(built, { execArgv: [] });
-  return new Worker(join(__dirname, "modelThread.ts"), { execArgv: ["--require", require.resolve("tsx/cjs")] });
 }
