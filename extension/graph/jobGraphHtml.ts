@@ -36,7 +36,7 @@ export function jobGraphHtml(webview: vscode.Webview, extensionUri: vscode.Uri, 
     <title>${escapeHtml(title)}</title>
   </head>
   <body>
-    <div id="root"></div>
+    <div id="faultline"></div>
     <script nonce="${nonce}" src="${asset("graph.js")}"></script>
   </body>
 </html>`;

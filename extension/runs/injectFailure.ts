@@ -125,7 +125,10 @@ export class FailureInjector {
 /** A fault that cannot act on a stream task alone acts on the process that hosts it; the picker's title names that process. */
 function actingTarget(session: RunSession, target: string): string {
   if (!target.startsWith("task:") || faultsFor(target).length > 0) return target;
-  return session.view.tasks.get(target.slice("task:".length))?.process ?? target;
+  const name = target.slice("task:".length);
+  const prefix = name.endsWith("#*") ? name.slice(0, -1) : undefined;
+  const task = [...session.view.tasks.values()].find((one) => (prefix === undefined ? one.name === name : one.name.startsWith(prefix)));
+  return task?.process ?? target;
 }
 
 /** Required parameters are asked; the others only on wish, each with its default. */
