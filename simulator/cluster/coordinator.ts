@@ -12,7 +12,7 @@ import { FaultlineError } from "../graph/errors";
 import type { JobState } from "../graph/executionState";
 import { createJobMaster, stepJobMaster } from "../core/jobMaster";
 import type { JobMasterCommand, JobMasterInput, JobMasterState } from "../core/jobMasterState";
-import type { Cause, JournalEventBody, ProcessName } from "../observe/journalEvent";
+import type { Cause, JournalEventBody, LossEvidence, ProcessName } from "../observe/journalEvent";
 import { JOURNAL_SCHEMA } from "../observe/journalEvent";
 import { readJournal } from "../observe/journalReader";
 import { journalClock, JournalWriter } from "../observe/journalWriter";
@@ -39,6 +39,8 @@ export class Coordinator {
   private readonly workers = new Map<ProcessName, { readonly stream: WorkerStream; readonly pid: number }>();
   private readonly timers = new Map<string, NodeJS.Timeout>();
   private readonly sources = new SourceProgress();
+  /** Process ids whose loss the JobMaster knows of. */
+  private readonly lost = new Set<number>();
   /** Checkpoint files are written and deleted one after the other, in the order decided. */
   private storage: Promise<void> = Promise.resolve();
   private readonly server = new Server(CONTROL_CHANNEL);
@@ -57,8 +59,7 @@ export class Coordinator {
       this.faults.onProcessGone(name, pid, evidence.signal === null ? `exited with code ${evidence.exitCode}` : `ended by ${evidence.signal}`);
       const cause = this.causeOfFailedStart(name, evidence.exitCode);
       if (cause !== undefined) this.record({ kind: "log", process: name, level: "error", message: cause });
-      this.workers.delete(name);
-      this.step({ kind: "workerLost", process: name, evidence });
+      this.onLost(name, pid, evidence);
     });
     this.faults = new FaultInjector(
       {
@@ -175,6 +176,13 @@ export class Coordinator {
   }
 
   private onHello(stream: WorkerStream, hello: WorkerMessage & { readonly kind: "hello" }): void {
+    const known = this.processes.pidOf(hello.process);
+    if (known !== undefined && known !== hello.pid) {
+      // A process of the coordinator before, too late: its place is taken.
+      endStray(hello.pid);
+      stream.end();
+      return;
+    }
     this.processes.adopt(hello.process, hello.pid);
     this.workers.set(hello.process, { stream, pid: hello.pid });
     const { runtime } = this.config.job;
@@ -190,13 +198,22 @@ export class Coordinator {
 
   private onDisconnected(name: ProcessName, pid: number, stream: WorkerStream): void {
     if (this.workers.get(name)?.stream !== stream) return;
-    this.workers.delete(name);
-    const child = this.processes.isChild(name);
-    if (!child) {
+    if (this.processes.isChild(name) && this.processes.pidOf(name) === pid) {
+      // Its exit, with the signal, is told in a moment; what does not end by itself must not go on without us.
+      this.processes.signal(name, "SIGKILL");
+    } else {
       this.processes.forget(name, pid);
       this.faults.onProcessGone(name, pid, "closed its connection");
     }
-    this.step({ kind: "workerLost", process: name, evidence: { by: "connection" } });
+    this.onLost(name, pid, { by: "connection" });
+  }
+
+  /** A process can be seen to be lost twice, by its connection and by its exit: the first counts. */
+  private onLost(name: ProcessName, pid: number, evidence: LossEvidence): void {
+    if (this.lost.has(pid)) return;
+    this.lost.add(pid);
+    this.workers.delete(name);
+    this.step({ kind: "workerLost", process: name, pid, evidence });
   }
 
   private onMessage(from: ProcessName, message: WorkerMessage): void {
@@ -335,6 +352,7 @@ export class Coordinator {
         instance === undefined
           ? this.processes.start(command.process, "taskManager", [])
           : this.processes.start(command.process, "serviceInstance", [instance.service, instance.instance, String(instance.attempt)]);
+      this.lost.delete(pid);
       this.record({ kind: "process.started", process: command.process, pid });
     } catch (error) {
       this.abort({ code: "FL2002", message: `${command.process} could not be started: ${(error as Error).message}.` });
@@ -429,5 +447,13 @@ export class Coordinator {
     const started = this.master.processes.get(name);
     if (started === undefined || started.state !== "STARTING" || exitCode === null || exitCode === 0) return undefined;
     return `${name} ended with code ${exitCode} before it was ready: ${lastLogLines(this.config.run.directory, name)}`;
+  }
+}
+
+function endStray(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It is gone already.
   }
 }

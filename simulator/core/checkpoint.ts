@@ -32,5 +32,7 @@ export interface CheckpointCoordinatorState {
   /** Newest last; as many as are retained. */
   readonly completed: CompletedCheckpoint[];
   lastEndedAtMs: number;
+  /** The last checkpoint of all is complete; a restart of stream tasks makes another one due. */
+  finalCompleted: boolean;
   consecutiveFailures: number;
 }

@@ -13,7 +13,7 @@ const PERIODIC = "checkpoint";
 const timeoutTimer = (checkpoint: number): string => `checkpoint-timeout:${checkpoint}`;
 
 export function newCheckpointCoordinator(completed: readonly CompletedCheckpoint[], nextCheckpoint: number): CheckpointCoordinatorState {
-  return { nextCheckpoint, pending: [], completed: [...completed], lastEndedAtMs: -Infinity, consecutiveFailures: 0 };
+  return { nextCheckpoint, pending: [], completed: [...completed], lastEndedAtMs: -Infinity, finalCompleted: false, consecutiveFailures: 0 };
 }
 
 export function latestCompleted(state: CheckpointCoordinatorState): CompletedCheckpoint | undefined {
@@ -30,7 +30,7 @@ export function startPeriodicCheckpoints(t: Transition): void {
 export function onPeriodicTimer(t: Transition): void {
   const config = t.state.job.runtime.checkpointing;
   const { checkpoints } = t.state;
-  if (config === undefined || t.state.stopping !== undefined) return;
+  if (config === undefined || t.state.stopping !== undefined || checkpoints.finalCompleted) return;
   const earliestMs = checkpoints.lastEndedAtMs + config.minPauseMs;
   if (t.nowMs < earliestMs) {
     t.commands.push({ kind: "setTimer", timer: PERIODIC, atMs: earliestMs });
@@ -81,7 +81,7 @@ export function triggerCheckpoint(t: Transition, reason: CheckpointReason): bool
 /** All sources are at their end, or a drain was asked for: the last checkpoint, as soon as none other is pending. */
 export function triggerFinalWhenDue(t: Transition): void {
   const { state } = t;
-  if (state.jobState !== "RUNNING" || state.checkpoints.pending.length > 0) return;
+  if (state.jobState !== "RUNNING" || state.checkpoints.pending.length > 0 || state.checkpoints.finalCompleted) return;
   const sources = streamTasks(t).filter((task) => state.topology.isSource(task.vertex) && task.state !== "FINISHED");
   if (sources.length === 0) return;
   const draining = state.stopping === "drain";
@@ -114,6 +114,7 @@ export function onStored(t: Transition, stored: Extract<JobMasterInput, { kind: 
   }
   removePending(t, pending, { abort: false });
   checkpoints.consecutiveFailures = 0;
+  checkpoints.finalCompleted = pending.final;
   checkpoints.completed.push({
     checkpoint: pending.checkpoint,
     handles: pending.handles,
@@ -172,6 +173,11 @@ export function checkpointOfTimeout(timer: string): number | undefined {
 
 export function isPeriodicTimer(timer: string): boolean {
   return timer === PERIODIC;
+}
+
+/** Stream tasks start again: whatever was the last checkpoint, there is more to come. */
+export function reopenCheckpoints(t: Transition): void {
+  t.state.checkpoints.finalCompleted = false;
 }
 
 /**

@@ -8,7 +8,7 @@
  */
 import { isTerminal } from "../graph/executionState";
 import type { Cause, ProcessName, SubtaskName } from "../observe/journalEvent";
-import { abortPending, byProcess, isStoring, latestCompleted } from "./checkpointCoordinator";
+import { abortPending, byProcess, isStoring, latestCompleted, reopenCheckpoints } from "./checkpointCoordinator";
 import type { Failover, TaskRecord, Transition } from "./jobMasterState";
 import { setJobState } from "./jobState";
 import { endProcess } from "./processes";
@@ -137,6 +137,7 @@ function startFailover(t: Transition, failure: number, scope: readonly TaskRecor
 
 function restart(t: Transition, members: readonly TaskRecord[]): void {
   for (const task of members) resetForNewAttempt(t, task);
+  if (members.some((task) => task.vertexKind === "stream")) reopenCheckpoints(t);
   scheduleStreamTasks(t, members.filter((task) => task.vertexKind === "stream"));
   for (const task of members) if (task.vertexKind === "service") deployInstance(t, task);
 }

@@ -239,7 +239,7 @@ function endRecovery(t: Transition): void {
 
 function onWorkerLost(t: Transition, input: Extract<JobMasterInput, { kind: "workerLost" }>): void {
   const { state } = t;
-  const before = onLost(t, input.process, input.evidence);
+  const before = onLost(t, input.process, input.pid, input.evidence);
   if (before === undefined) return;
   const how =
     input.evidence.by === "exit"

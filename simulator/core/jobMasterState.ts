@@ -104,7 +104,8 @@ export type JobMasterInput =
       readonly dataAddress?: string;
       readonly instance?: { readonly instance: SubtaskName; readonly attempt: number; readonly phase: InstancePhase; readonly address?: string; readonly device?: string };
     }
-  | { readonly kind: "workerLost"; readonly process: ProcessName; readonly evidence: LossEvidence }
+  /** `pid`, where known, keeps the loss of a process that was replaced already from being taken for that of its successor. */
+  | { readonly kind: "workerLost"; readonly process: ProcessName; readonly pid?: number; readonly evidence: LossEvidence }
   | { readonly kind: "heartbeat"; readonly process: ProcessName }
   | { readonly kind: "taskState"; readonly task: SubtaskName; readonly attempt: number; readonly state: ExecutionState; readonly cause?: Cause; readonly producer?: SubtaskName }
   | { readonly kind: "endOfData"; readonly task: SubtaskName; readonly attempt: number }

@@ -49,12 +49,13 @@ export function onConnected(
 }
 
 /** @returns the process as it was, or undefined when it was lost before. */
-export function onLost(t: Transition, name: ProcessName, evidence: LossEvidence): ProcessRecord | undefined {
+export function onLost(t: Transition, name: ProcessName, pid: number | undefined, evidence: LossEvidence): ProcessRecord | undefined {
   const process = t.state.processes.get(name);
   if (process === undefined || process.state === "LOST") return undefined;
+  if (pid !== undefined && process.pid !== undefined && pid !== process.pid) return undefined;
   const before = { ...process };
   process.state = "LOST";
-  t.events.push({ kind: "process.lost", process: name, pid: process.pid ?? 0, evidence, expected: process.stopping });
+  t.events.push({ kind: "process.lost", process: name, pid: pid ?? process.pid ?? 0, evidence, expected: process.stopping });
   return before;
 }
 
