@@ -67,7 +67,10 @@ export async function readStateFile(runDirectory: string, handle: StateHandle): 
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw damaged((error as NodeJS.ErrnoException).code === "ENOENT" ? "it is not there" : (error as Error).message, error);
+    throw damaged(
+      (error as NodeJS.ErrnoException).code === "ENOENT" ? "it is not there" : (error as Error).message,
+      error,
+    );
   }
   if (bytes.length !== handle.bytes) {
     throw damaged(`it has ${bytes.length} bytes instead of ${handle.bytes}`);

@@ -28,7 +28,14 @@ export interface InferenceClientRequest {
 export type InferenceClientFactory = (request: InferenceClientRequest) => Promise<ManagedInferenceClient>;
 
 /** The program's own clients. Loaded when the first is needed: a job without services needs neither gRPC nor ONNX Runtime. */
-export const openInferenceClient: InferenceClientFactory = async ({ service, task, subtask, endpoints, onEvent, onPhase }) => {
+export const openInferenceClient: InferenceClientFactory = async ({
+  service,
+  task,
+  subtask,
+  endpoints,
+  onEvent,
+  onPhase,
+}) => {
   if (service.deployment === "embedded") {
     const { EmbeddedClient } = await import("../inference/embeddedClient");
     return EmbeddedClient.open({ spec: service, subtask, onPhase });

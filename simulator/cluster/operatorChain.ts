@@ -65,7 +65,10 @@ export class OperatorChain {
     readonly partitions: readonly ResultPartition[],
     private readonly writers: readonly RecordWriter[],
     options: OperatorChainOptions,
-    writersOf: ReadonlyMap<string, readonly { readonly writer: RecordWriter; readonly sideOutput: string | undefined }[]>,
+    writersOf: ReadonlyMap<
+      string,
+      readonly { readonly writer: RecordWriter; readonly sideOutput: string | undefined }[]
+    >,
   ) {
     const { vertex, graph } = options;
     const inputs = graph.edges.filter((edge) => edge.target === vertex.id);

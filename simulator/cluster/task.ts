@@ -554,7 +554,12 @@ export class Task {
           "FL2004",
           `The function "${ref.exportName}" of "${operator}" failed${at} on the record ${recordText(value)}: ${errorText(error)}`,
           undefined,
-          { file: position?.file ?? ref.module, line: position?.line, column: position?.column, element: `operators.${operator}` },
+          {
+            file: position?.file ?? ref.module,
+            line: position?.line,
+            column: position?.column,
+            element: `operators.${operator}`,
+          },
           error,
         );
       },
@@ -571,6 +576,8 @@ function causeOf(error: unknown): Cause {
     code: error.code,
     message: error.message,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
-    ...(file === undefined || line === undefined ? {} : { detail: `${file}:${line}${column === undefined ? "" : `:${column}`}` }),
+    ...(file === undefined || line === undefined
+      ? {}
+      : { detail: `${file}:${line}${column === undefined ? "" : `:${column}`}` }),
   };
 }

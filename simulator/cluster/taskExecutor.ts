@@ -213,7 +213,10 @@ export class TaskExecutor {
     this.options.send({ kind: "journal", at: performance.timeOrigin + performance.now(), body });
   }
 
-  private async openClient(service: string, { task, index, attempt, endpoints }: TaskDeployment): Promise<ManagedInferenceClient> {
+  private async openClient(
+    service: string,
+    { task, index, attempt, endpoints }: TaskDeployment,
+  ): Promise<ManagedInferenceClient> {
     const spec = this.options.job.services.find(({ id }) => id === service);
     if (spec === undefined) {
       throw FaultlineError.of("FL1010", `There is no service "${service}".`);
@@ -228,7 +231,14 @@ export class TaskExecutor {
       onEvent: (event) => {
         this.journal(
           event.kind === "retry"
-            ? { kind: "client.retry", task, service, instance: event.instance, requests: event.requests, reason: event.reason }
+            ? {
+                kind: "client.retry",
+                task,
+                service,
+                instance: event.instance,
+                requests: event.requests,
+                reason: event.reason,
+              }
             : { kind: "client.ejected", task, service, instance: event.instance, reason: event.reason },
         );
       },

@@ -129,7 +129,14 @@ class RecordScanner {
 
 function unreadable(path: string, error: unknown): FaultlineError {
   const { code, message } = error as NodeJS.ErrnoException;
-  const why = code === "ENOENT" ? "it is not there" : code === "EACCES" ? "it may not be read" : code === "EISDIR" ? "it is a folder" : message;
+  const why =
+    code === "ENOENT"
+      ? "it is not there"
+      : code === "EACCES"
+        ? "it may not be read"
+        : code === "EISDIR"
+          ? "it is a folder"
+          : message;
   return FaultlineError.of("FL2010", `The file ${path} cannot be read: ${why}.`, undefined, { file: path }, error);
 }
 
@@ -196,7 +203,9 @@ export class FileRecords {
     }
     this.nextIndex++;
     if (record === undefined) {
-      throw FaultlineError.of("FL2010", `The file ${this.path} became shorter while it was read.`, undefined, { file: this.path });
+      throw FaultlineError.of("FL2010", `The file ${this.path} became shorter while it was read.`, undefined, {
+        file: this.path,
+      });
     }
     return this.parse(record);
   }

@@ -141,7 +141,7 @@ export class FileSink extends StreamOperator {
         this.currentName = `.${this.prefix}${this.next}.inprogress.${this.context.attempt}`;
         this.descriptor = openSync(join(this.directory, this.currentName), "w");
       }
-      for (let at = 0; at < bytes.length; ) {
+      for (let at = 0; at < bytes.length;) {
         at += writeSync(this.descriptor, bytes, at);
       }
     } catch (error) {
@@ -175,7 +175,8 @@ export class FileSink extends StreamOperator {
       try {
         await rename(join(this.directory, name), join(this.directory, finalName));
       } catch (error) {
-        const done = (error as NodeJS.ErrnoException).code === "ENOENT" && (await exists(join(this.directory, finalName)));
+        const done =
+          (error as NodeJS.ErrnoException).code === "ENOENT" && (await exists(join(this.directory, finalName)));
         if (!done) {
           throw restored
             ? FaultlineError.of(

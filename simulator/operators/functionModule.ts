@@ -107,7 +107,12 @@ export async function compileFunctions(
 }
 
 type Compiled =
-  | { readonly kind: "compiled"; readonly file: string; /** `undefined` for CommonJS, which tells them only when it runs. */ readonly exports: readonly string[] | undefined }
+  | {
+      readonly kind: "compiled";
+      readonly file: string;
+      /** `undefined` for CommonJS, which tells them only when it runs. */ readonly exports:
+        readonly string[] | undefined;
+    }
   | { readonly kind: "failed"; readonly messages: readonly Message[] };
 
 async function compileModule(module: string, outDirectory: string): Promise<Compiled> {
@@ -146,7 +151,8 @@ function buildProblem(module: string, message: Message): Problem {
   return {
     code: "FL1021",
     message: `${message.text.replace(/\.$/, "")}.`,
-    location: location === null ? { file: module } : { file: location.file, line: location.line, column: location.column + 1 },
+    location:
+      location === null ? { file: module } : { file: location.file, line: location.line, column: location.column + 1 },
   };
 }
 
@@ -190,7 +196,23 @@ const keepPlaces: Plugin = {
   },
 };
 
-function pick({ importer, resolveDir, kind }: { importer: string; resolveDir: string; kind: "entry-point" | "import-statement" | "require-call" | "dynamic-import" | "require-resolve" | "import-rule" | "composes-from" | "url-token" }): {
+function pick({
+  importer,
+  resolveDir,
+  kind,
+}: {
+  importer: string;
+  resolveDir: string;
+  kind:
+    | "entry-point"
+    | "import-statement"
+    | "require-call"
+    | "dynamic-import"
+    | "require-resolve"
+    | "import-rule"
+    | "composes-from"
+    | "url-token";
+}): {
   importer: string;
   resolveDir: string;
   kind: typeof kind;
@@ -234,7 +256,8 @@ export function loadFunction(ref: FunctionRef, modules: FunctionModules): unknow
 
 /** What an error says, also when something else than an Error was thrown. */
 export function errorText(error: unknown): string {
-  const text = error instanceof Error ? `${error.name === "Error" ? "" : `${error.name}: `}${error.message}` : String(error);
+  const text =
+    error instanceof Error ? `${error.name === "Error" ? "" : `${error.name}: `}${error.message}` : String(error);
   return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
@@ -275,7 +298,9 @@ export function positionInSource(error: unknown, modules: FunctionModules): Sour
     }
     const found = originalPositionFor(map, { line: Number(line), column: Number(column) - 1 });
     if (found.source !== null) {
-      const source = found.source.startsWith("file://") ? decodeURIComponent(new URL(found.source).pathname) : found.source;
+      const source = found.source.startsWith("file://")
+        ? decodeURIComponent(new URL(found.source).pathname)
+        : found.source;
       const position = { file: source, line: found.line, column: found.column + 1 };
       if (!source.includes("/node_modules/")) {
         return position;

@@ -48,7 +48,7 @@ export class ProcessOperator extends StreamOperator {
     const snapshot = state as Snapshot | undefined;
     for (const [key, values] of snapshot?.keys ?? []) {
       this.setKey(key);
-      this.states.set(stateKey(key), new Map(values));
+      this.states.set(stateKey(key), new Map<string, unknown>(values));
     }
     for (const [time, key] of snapshot?.eventTimers ?? []) {
       this.setKey(key);
@@ -96,7 +96,8 @@ export class ProcessOperator extends StreamOperator {
   }
 
   override snapshot(): { state: Snapshot } {
-    const named = (timers: TimerHeap): [number, unknown][] => timers.all.map(({ time, key }) => [time, this.keyOf(key)]);
+    const named = (timers: TimerHeap): [number, unknown][] =>
+      timers.all.map(({ time, key }) => [time, this.keyOf(key)]);
     return {
       state: {
         keys: [...this.states].map(([key, values]) => [this.keyOf(key), [...values]]),
@@ -169,7 +170,8 @@ export class ProcessOperator extends StreamOperator {
         set: (name, value) => {
           let state = currentState();
           if (state === undefined) {
-            this.states.set(this.currentKey, (state = new Map()));
+            state = new Map<string, unknown>();
+            this.states.set(this.currentKey, state);
           }
           state.set(name, value);
         },

@@ -23,5 +23,7 @@ function replace(_key: string, part: unknown): unknown {
   if (typeof part === "bigint") {
     return part.toString();
   }
-  return ArrayBuffer.isView(part) && !(part instanceof DataView) ? Array.from(part as unknown as ArrayLike<unknown>) : part;
+  return ArrayBuffer.isView(part) && !(part instanceof DataView)
+    ? Array.from(part as unknown as ArrayLike<unknown>)
+    : part;
 }

@@ -100,7 +100,7 @@ function tensorOfArray(content: readonly unknown[]): Tensor | undefined {
     if (!flat.every((row) => Array.isArray(row) && row.length === width)) {
       return undefined;
     }
-    flat = flat.flat() as readonly unknown[];
+    flat = flat.flat();
   }
   if (flat.every((item) => typeof item === "number")) {
     return { type: "FP32", shape, data: Float32Array.from(flat) };

@@ -134,7 +134,9 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
         throw FaultlineError.of(
           "FL1022",
           `The source "${this.context.operator.id}" has no records: ${connector.path} holds none.`,
-          connector.format === "csv" ? "After its header, the file needs at least one line." : "Give it a file with at least one line.",
+          connector.format === "csv"
+            ? "After its header, the file needs at least one line."
+            : "Give it a file with at least one line.",
           { file: connector.path, element: `operators.${this.context.operator.id}` },
         );
       }
@@ -166,7 +168,8 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
     if (eventTime === undefined) {
       return undefined;
     }
-    const timestamp = eventTime.kind === "step" ? eventTime.startMs + index * eventTime.stepMs : this.field(eventTime, value);
+    const timestamp =
+      eventTime.kind === "step" ? eventTime.startMs + index * eventTime.stepMs : this.field(eventTime, value);
     if (timestamp > this.highestTimestamp) {
       this.highestTimestamp = timestamp;
     }

@@ -154,7 +154,9 @@ export interface SourcePoll {
   /**
    * Emits at most `limit` elements, fewer when {@link TaskControl.blocked}. `wait` (ms): nothing is due before; `undefined` for `end`.
    */
-  poll(limit: number): { readonly kind: "more" } | { readonly kind: "wait"; readonly waitMs: number } | { readonly kind: "end" };
+  poll(
+    limit: number,
+  ): { readonly kind: "more" } | { readonly kind: "wait"; readonly waitMs: number } | { readonly kind: "end" };
   /** Elements emitted since the very beginning. */
   readonly offset: number;
   /** Emits nothing more (`stop` with drain). */

@@ -31,7 +31,11 @@ function countAggregate(keyField: string | undefined): WindowAggregate {
 }
 
 /** @param merges the window needs `merge` (sessions) */
-export function windowAggregate(aggregate: "count" | FunctionRef, context: OperatorContext, merges: boolean): WindowAggregate {
+export function windowAggregate(
+  aggregate: "count" | FunctionRef,
+  context: OperatorContext,
+  merges: boolean,
+): WindowAggregate {
   if (aggregate === "count") {
     return countAggregate(context.keyField);
   }

@@ -176,7 +176,10 @@ export class WindowOperator extends StreamOperator {
       const { key } = this.current;
       this.keys.delete(this.currentKey);
       this.current = { key, panes: [] };
-      this.output.element(this.aggregate.result(pane.accumulator, { key, startMs: pane.start, endMs: pane.end }), pane.end);
+      this.output.element(
+        this.aggregate.result(pane.accumulator, { key, startMs: pane.start, endMs: pane.end }),
+        pane.end,
+      );
     }
   }
 

@@ -54,7 +54,11 @@ export function channelSelector(options: ChannelSelectorOptions): ChannelSelecto
       };
     }
     case "HASH":
-      return hashSelector(options.key!, channels, options.maxParallelism ?? Math.max(DEFAULT_MAX_PARALLELISM, channels));
+      return hashSelector(
+        options.key!,
+        channels,
+        options.maxParallelism ?? Math.max(DEFAULT_MAX_PARALLELISM, channels),
+      );
     case "CUSTOM": {
       const partitioner = options.partitioner!;
       return (value) => partitioner(value, channels);

@@ -29,7 +29,13 @@ export interface FrameHeader {
   readonly argument: number;
 }
 
-export function writeFrameHeader(target: Buffer, length: number, type: FrameType, channel: number, argument: number): void {
+export function writeFrameHeader(
+  target: Buffer,
+  length: number,
+  type: FrameType,
+  channel: number,
+  argument: number,
+): void {
   target.writeUInt32LE(length, 0);
   target.writeUInt32LE(type, 4);
   target.writeUInt32LE(channel, 8);

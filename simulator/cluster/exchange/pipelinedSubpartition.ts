@@ -13,7 +13,11 @@ import type { RecordSerializer } from "./recordSerializer";
 const BUFFER_END = FRAME_HEADER_BYTES + BUFFER_SIZE;
 
 export type PartitionItem =
-  | { readonly kind: "buffer"; readonly buffer: NetworkBuffer; /** Data buffers that wait behind this one. */ readonly backlog: number }
+  | {
+      readonly kind: "buffer";
+      readonly buffer: NetworkBuffer;
+      /** Data buffers that wait behind this one. */ readonly backlog: number;
+    }
   | { readonly kind: "event"; readonly event: ExchangeEvent };
 
 /** Why a partition is no more. */
@@ -166,7 +170,11 @@ export class PipelinedSubpartition {
     this.queuedBuffers--;
     this.bytesOut += first.payloadBytes;
     this.checkBlocked();
-    return { kind: "buffer", buffer: first, backlog: this.queuedBuffers + (this.builder !== undefined && this.flushRequested ? 1 : 0) };
+    return {
+      kind: "buffer",
+      buffer: first,
+      backlog: this.queuedBuffers + (this.builder !== undefined && this.flushRequested ? 1 : 0),
+    };
   }
 
   /** Gives all buffers back; with `loss` the consumer is told that no more comes. */

@@ -52,7 +52,10 @@ export class RecordDeserializer {
       const total = payload.readUInt32BE(at);
       at += 4;
       if (total > MAX_RECORD_BYTES + 16) {
-        throw FaultlineError.of("FL2003", `A record of ${total} bytes arrived; at most ${MAX_RECORD_BYTES} can be sent.`);
+        throw FaultlineError.of(
+          "FL2003",
+          `A record of ${total} bytes arrived; at most ${MAX_RECORD_BYTES} can be sent.`,
+        );
       }
       this.span = { bytes: Buffer.allocUnsafeSlow(total), filled: 0, timed };
     }

@@ -26,7 +26,7 @@ export class RecordSerializer {
   /** Shapes seen so far; their index is their id. It only grows. */
   readonly structures: RecordStructure[] = [];
   private readonly packr = new Packr({
-    structures: this.structures as string[][],
+    structures: this.structures,
     moreTypes: true,
     shouldShareStructure: isShared,
   });
@@ -37,7 +37,10 @@ export class RecordSerializer {
 
   /** Writes a record to the scratch buffer. Throws what cannot be carried (a record over 64 MiB, an integer over 64 bits). */
   serialize(value: unknown): void {
-    const scratch = this.packr.pack(value, REUSE_BUFFER_MODE | RESET_BUFFER_MODE) as Buffer & { start: number; end: number };
+    const scratch = this.packr.pack(value, REUSE_BUFFER_MODE | RESET_BUFFER_MODE) as Buffer & {
+      start: number;
+      end: number;
+    };
     this.bytes = scratch;
     this.start = scratch.start;
     this.end = scratch.end;
