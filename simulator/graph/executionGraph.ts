@@ -30,7 +30,7 @@ export interface TopologyEdge {
 }
 
 /** Most subtasks of one execution graph. */
-export const MAX_SUBTASKS = 10_000_000;
+export const MAX_SUBTASKS = 4_000_000;
 
 /** A range `[from, to)`. */
 export type Range = readonly [from: number, to: number];

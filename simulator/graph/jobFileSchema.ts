@@ -15,7 +15,7 @@ import {
   functionRef,
   type JsonSchema,
 } from "./jsonSchema";
-import { OPERATOR, PARALLELISM } from "./operatorSchema";
+import { MAX_PARALLELISM, OPERATOR, PARALLELISM } from "./operatorSchema";
 
 /** Largest job file that is read, in bytes of UTF-8 (and in UTF-16 units of text). */
 export const MAX_JOB_FILE_BYTES = 1024 * 1024;
@@ -165,7 +165,7 @@ const RUNTIME = object(
     taskManagers: whole("TaskManager processes.", 1, { default: 1, maximum: 1000 }),
     slots: whole("Slots of each TaskManager.", 1, {
       default: 1,
-      maximum: MAX_OPERATORS,
+      maximum: MAX_PARALLELISM,
       flinkName: "taskmanager.numberOfTaskSlots",
     }),
     checkpointing: CHECKPOINTING,

@@ -11,7 +11,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 export type JsonPath = readonly (string | number)[];
 
 /** Longest id of a vertex or operator, in characters. */
-export const MAX_ID_LENGTH = 256;
+export const MAX_ID_LENGTH = 128;
 
 /** A finding, and the path of the value it is about; the place in the text is looked up once all are known. */
 export interface PlanProblem {

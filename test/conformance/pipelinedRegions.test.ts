@@ -143,7 +143,7 @@ describe("Flink's cases of pipelined regions", () => {
         checked++;
       }
       if (test.expect.schedule !== undefined) {
-        checkSchedule(test, graph, regions, test.expect.schedule);
+        checkSchedule(graph, regions, test.expect.schedule);
         checked++;
       }
       assert.ok(checked > 0, "the case expects something that is checked");
@@ -172,7 +172,6 @@ function checkComponents(test: Case): void {
  * names the region that follows when a task has finished.
  */
 function checkSchedule(
-  test: Case,
   graph: ExecutionGraph,
   regions: PipelinedRegions,
   schedule: readonly (readonly string[])[],
