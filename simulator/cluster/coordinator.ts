@@ -273,8 +273,8 @@ export class Coordinator {
   }
 
   /** One step of the JobMaster: its events go to the journal before its commands go to the world. */
-  private step(input: JobMasterInput): void {
-    const { commands, events } = stepJobMaster(this.master, input, journalClock());
+  private step(input: JobMasterInput, nowMs: number = journalClock()): void {
+    const { commands, events } = stepJobMaster(this.master, input, nowMs);
     for (const event of events) {
       this.record(event);
       if (event.kind === "failover") {
@@ -331,8 +331,10 @@ export class Coordinator {
         return;
       case "setTimer": {
         clearTimeout(this.timers.get(command.timer));
-        const delayMs = Math.max(0, command.atMs - journalClock());
-        this.timers.set(command.timer, setTimeout(() => this.step({ kind: "timer", timer: command.timer }), delayMs));
+        const { timer, atMs } = command;
+        // Node's timers may fire a fraction of a millisecond early; the JobMaster must never see a timer before its time.
+        const onTime = (): void => this.step({ kind: "timer", timer }, Math.max(atMs, journalClock()));
+        this.timers.set(timer, setTimeout(onTime, Math.max(0, atMs - journalClock())));
         return;
       }
       case "cancelTimer":
