@@ -38,7 +38,13 @@ export async function ensureChromium(): Promise<string> {
         `${DEBIAN_PACKAGES.join(" ")}) or let FAULTLINE_CHROMIUM name its executable.`,
     );
   }
-  await installDebianPackages();
+  try {
+    await installDebianPackages();
+  } catch (error) {
+    if (found === undefined) throw error;
+    process.stderr.write(`Pictures will lack their font: ${(error as Error).message}\n`);
+    return found;
+  }
   const installed = findChromium();
   if (installed === undefined) {
     throw new Error(

@@ -125,6 +125,7 @@ async function checkStarts(install: VscodeInstall): Promise<void> {
 
 /** npm's own error line, or the command's last line. */
 function reason(error: unknown): string {
+  if ((error as NodeJS.ErrnoException).code === "ENOENT") return "there is no such program on the PATH.";
   const stderr = (error as { stderr?: unknown }).stderr;
   const lines = (typeof stderr === "string" && stderr.trim() !== "" ? stderr : String(error)).trim().split("\n");
   const said = lines.find((line) => /^npm (error|ERR!) (?!code|errno|syscall|path|A complete log)/.test(line));

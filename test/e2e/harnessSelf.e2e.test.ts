@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { createVSIX } from "@vscode/vsce";
 import { browserProcesses } from "./harness/browser";
 import { until } from "./harness/condition";
+import type { Problem } from "./harness/consoleProblems";
 import { assertAllPassed, runExtensionHostTests } from "./harness/extensionHostTests";
 import { closeMenu, menuLabels } from "./harness/menu";
 import { allProcesses, descendantsOf, isRunning } from "./harness/processTree";
@@ -45,18 +46,17 @@ describe("the editor test harness", function () {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  describe("a window on an installed extension", () => {
+  describe("a window on an extension's sources", () => {
     let server: VscodeServer;
     let workbench: Workbench;
 
     before(async () => {
       server = await VscodeServer.start({
-        vsix: [vsix],
         workspace: { kind: "files", files: { "one.selftest": "inside one", "deep/two.txt": "text" } },
         env: { SELFTEST_WORD: "passed on" },
         settings: { "workbench.colorTheme": "Default Dark Modern" },
       });
-      workbench = await Workbench.open(server, { ready: "selftest.hello" });
+      workbench = await Workbench.open(server, { extensionDevelopmentPath: extension, ready: "selftest.hello" });
     });
 
     afterEach(async function () {
@@ -86,6 +86,9 @@ describe("the editor test harness", function () {
       await workbench.openFile("one.selftest");
       const editor = await workbench.webview("one.selftest");
       assert.equal(await editor.locator("#text").innerText(), "inside one");
+      // The keys that follow start in the webview, which has the focus now.
+      await editor.locator("#count").click();
+      assert.equal(await workbench.hasCommand("selftest.ask"), true);
       await workbench.editorAction("Stamp File");
       await workbench.notifications.waitFor("Stamped one.selftest");
       await workbench.notifications.clear();
@@ -99,7 +102,10 @@ describe("the editor test harness", function () {
       await workbench.quickInput.choose("green");
       await workbench.quickInput.shown("Name");
       await workbench.quickInput.type("Grass");
-      await workbench.notifications.waitFor("Grass is green");
+      await workbench.quickInput.shown("Days");
+      await workbench.quickInput.tick("Monday", "Friday");
+      await workbench.quickInput.accept();
+      await workbench.notifications.waitFor("Grass is green on Monday and Friday");
       await workbench.runCommand("selftest.confirm");
       await workbench.answerDialog("Really?", "Do It");
       await workbench.notifications.waitFor("Answer Do It");
@@ -112,6 +118,7 @@ describe("the editor test harness", function () {
       await things.expand("Fruit");
       await things.item("Pear").waitFor();
       assert.deepEqual(await things.labels(), ["Fruit", "Apple", "Pear", "Stone"]);
+      assert.equal(await things.description("Pear"), "green");
       await things.inlineAction("Pear", "Poke Item");
       await workbench.notifications.waitFor("Poked Pear");
       await things.collapse("Fruit");
@@ -137,14 +144,35 @@ describe("the editor test harness", function () {
       assert.ok(statSync(whole).size > 5_000, `${statSync(whole).size} bytes`);
     });
 
+    it("unfolds a view and uses the menu of the editor group", async () => {
+      await workbench.explorer();
+      const outline = await workbench.view("Outline");
+      await outline.locator(".pane-body").waitFor();
+      await workbench.editorMenu("Close All");
+      assert.deepEqual(await workbench.tabs(), []);
+    });
+
     it("says where there is no such command or webview", async () => {
       assert.equal(await workbench.hasCommand("selftest.nothing"), false);
       assert.equal(await workbench.hasCommand("Self Test: Nothing"), false);
       await assert.rejects(workbench.webview("No Such Panel", 100), /in vain for one webview No Such Panel/);
     });
 
-    it("met no error of the page", () => {
-      assert.deepEqual(workbench.problems, []);
+    it("met no error of the extension until it makes some, in its host and in a webview", async () => {
+      assert.deepEqual(workbench.extensionProblems(), []);
+      await workbench.runCommand("selftest.break");
+      await workbench.openFile("one.selftest");
+      await (await workbench.webview("one.selftest")).locator("#break").click();
+      const expected = [
+        ["extension", /logged in the extension/],
+        ["extension", /\[faultline-selftest\.harness-self\]\s*thrown in the extension/],
+        ["webview", /against-the-policy\.png' violates the following Content Security Policy/],
+        ["webview", /thrown in the webview/],
+      ] as const;
+      for (const [origin, text] of expected) {
+        const fits = (problem: Problem): boolean => problem.origin === origin && text.test(problem.text);
+        await until(`the problem ${String(text)}`, () => workbench.extensionProblems().some(fits));
+      }
     });
 
     it("leaves no process and no folder behind", async () => {
@@ -170,6 +198,43 @@ describe("the editor test harness", function () {
         [],
       );
       assert.equal(existsSync(server.root), false);
+    });
+  });
+
+  describe("a window on an installed extension, in a workspace that is not trusted", () => {
+    let server: VscodeServer;
+    let workbench: Workbench;
+
+    before(async () => {
+      const workspace = join(folder, "workspace");
+      writeFiles(workspace, { "one.selftest": "copied" });
+      server = await VscodeServer.start({
+        vsix: [vsix],
+        workspace: { kind: "copy", from: workspace },
+        workspaceTrust: true,
+      });
+      workbench = await Workbench.open(server);
+    });
+
+    after(async () => {
+      await server?.dispose();
+    });
+
+    it("starts the extension once the workspace is trusted", async () => {
+      await workbench.statusBarItem({ text: "Restricted Mode" }).waitFor();
+      assert.equal(await workbench.statusBarItem(STATUS).count(), 0);
+      await workbench.trustWorkspace();
+      await workbench.statusBarItem(STATUS).waitFor();
+    });
+
+    it("has its editors again after a reload, on another extension host", async () => {
+      await workbench.openFile("one.selftest");
+      await (await workbench.webview("one.selftest")).getByText("copied").waitFor();
+      const before = await server.extensionHostPid();
+      await workbench.reload();
+      await (await workbench.webview("one.selftest")).getByText("copied").waitFor();
+      assert.notEqual(await server.extensionHostPid(), before);
+      assert.deepEqual(workbench.extensionProblems(), []);
     });
   });
 

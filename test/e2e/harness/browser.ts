@@ -7,6 +7,7 @@ import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { type BrowserContext, type Page, chromium } from "playwright-core";
 import { ensureChromium } from "../../../scripts/setupChromium";
+import { within } from "./condition";
 import { type ProcessInfo, processesMarked } from "./processTree";
 import type { VscodeServer } from "./vscodeServer";
 
@@ -28,7 +29,7 @@ export interface BrowserOptions {
   readonly viewport?: { readonly width: number; readonly height: number };
   /** Device pixels per CSS pixel: 2 gives sharp pictures. Default 1. */
   readonly deviceScaleFactor?: number;
-  /** Limit of every single wait of playwright's own, in milliseconds. Default 15,000. */
+  /** Limit of every single wait of playwright's own, in milliseconds. Default 20,000. */
   readonly timeoutMs?: number;
 }
 
@@ -59,11 +60,17 @@ export async function openBrowser(server: VscodeServer, options: BrowserOptions 
   });
   // Functions that a test evaluates in the page come through esbuild, which wraps those inside them in a call of __name.
   await context.addInitScript("globalThis.__name ??= (target) => target;");
-  context.setDefaultTimeout(options.timeoutMs ?? 15_000);
+  context.setDefaultTimeout(options.timeoutMs ?? 20_000);
   const page = context.pages()[0] ?? (await context.newPage());
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= context.close());
-  server.onDispose(close);
+  server.onDispose(async () => {
+    try {
+      await within("Closing the browser", 10_000, close());
+    } catch {
+      for (const info of browserProcesses(server)) process.kill(info.pid, "SIGKILL");
+    }
+  });
   return { context, page, close };
 }
 

@@ -19,7 +19,7 @@ export async function until<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
   options: WaitOptions = {},
 ): Promise<T> {
-  const { limitMs = 15_000, everyMs = 50, onLimit } = options;
+  const { limitMs = 20_000, everyMs = 50, onLimit } = options;
   const end = Date.now() + limitMs;
   for (;;) {
     let last: unknown;
@@ -35,6 +35,15 @@ export async function until<T>(
       throw new Error(`Waited ${limitMs} ms in vain for ${what}.${why}${more}`, { cause: last });
     }
     await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+/** Whether it came to hold within the limit. */
+export async function holdsWithin(limitMs: number, look: () => boolean | Promise<boolean>): Promise<boolean> {
+  try {
+    return await until("a condition", look, { limitMs });
+  } catch {
+    return false;
   }
 }
 

@@ -27,8 +27,11 @@ export async function chooseFromMenu(page: Page, labels: readonly string[]): Pro
 }
 
 export async function closeMenu(page: Page): Promise<void> {
-  await page.keyboard.press("Escape");
-  await openMenu(page).first().waitFor({ state: "hidden" });
+  await until("the menu to close", async () => {
+    if (!(await openMenu(page).first().isVisible())) return true;
+    await page.keyboard.press("Escape");
+    return false;
+  });
 }
 
 function openMenu(page: Page): Locator {

@@ -8,10 +8,12 @@ import { exactly, matches, type TextMatch } from "./locatorText";
 
 export class Notifications {
   private readonly center: Locator;
+  private readonly title: Locator;
   private readonly items: Locator;
 
   constructor(private readonly page: Page) {
     this.center = page.locator(".notifications-center.visible");
+    this.title = this.center.locator(".notifications-center-header-title");
     this.items = this.center.locator(".monaco-list-row");
   }
 
@@ -21,7 +23,7 @@ export class Notifications {
   }
 
   /** Waits for a notification with this text and gives its element. Leaves the centre open. */
-  async waitFor(text: TextMatch, limitMs = 15_000): Promise<Locator> {
+  async waitFor(text: TextMatch, limitMs = 20_000): Promise<Locator> {
     const seen: { messages: string[] } = { messages: [] };
     await until(
       `a notification ${String(text)}`,
@@ -47,7 +49,11 @@ export class Notifications {
 
   /** Removes all of them and closes the centre. */
   async clear(): Promise<void> {
-    if (await this.show()) await this.center.locator(".action-label[aria-label^='Clear All']").click();
+    await until("the notifications to go", async () => {
+      if (!(await this.show())) return true;
+      await this.center.locator(".action-label[aria-label^='Clear All']").click({ timeout: 1_000 });
+      return !(await this.show());
+    });
     await this.hide();
   }
 
@@ -69,6 +75,8 @@ export class Notifications {
       await this.page.locator("#status\\.notifications").click();
       await this.center.waitFor();
     }
+    // Of notifications that went while it was closing, the centre may still show the last.
+    if (/^no new notifications$/i.test(await this.title.innerText())) return false;
     return (await this.items.count()) > 0;
   }
 }

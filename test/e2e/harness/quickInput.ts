@@ -1,6 +1,6 @@
 /** VS Code's quick input, the one widget behind the command palette, quick open, quick picks and input boxes. */
 import type { Locator, Page } from "playwright-core";
-import { until } from "./condition";
+import { holdsWithin, until } from "./condition";
 import { exactly } from "./locatorText";
 
 /** Matches no command and is similar to none: it holds no word. */
@@ -19,7 +19,7 @@ export class QuickInput {
     // While it fades out it can still be seen but takes no input.
     this.widget = page.locator(".quick-input-widget:visible:not([inert])");
     this.input = this.widget.locator(".quick-input-box input");
-    this.rows = this.widget.locator(".quick-input-list [role=option]");
+    this.rows = this.widget.locator(".quick-input-list .monaco-list-row");
     this.message = this.widget.locator(".quick-input-message");
     this.title = this.widget.locator(".quick-input-title");
   }
@@ -73,9 +73,14 @@ export class QuickInput {
     await this.input.press("Enter");
   }
 
+  /** Closes whatever quick input is open. */
   async cancel(): Promise<void> {
-    await this.page.keyboard.press("Escape");
-    await this.widget.waitFor({ state: "hidden" });
+    // To the input, not to the page: a webview may have taken the focus back.
+    await until("the quick input to close", async () => {
+      if (await this.input.isVisible()) await this.input.press("Escape", { timeout: 1_000 });
+      await this.input.waitFor({ state: "hidden", timeout: 1_000 });
+      return true;
+    });
   }
 
   /** The entry with exactly this label. */
@@ -94,11 +99,10 @@ export class QuickInput {
     await this.noMatch.waitFor();
     await this.input.fill(`>${command}`);
     const wanted = isCommandId(command) ? this.rows.first() : this.row(command);
-    const found = await until(
-      "",
+    const found = await holdsWithin(
+      700,
       async () => (await this.noMatch.count()) === 0 && (await wanted.isVisible()) && !(await this.onlySimilar()),
-      { limitMs: 700 },
-    ).catch(() => false);
+    );
     if (!found) await this.cancel();
     return found;
   }
@@ -107,21 +111,30 @@ export class QuickInput {
    * Runs a command that the palette offers or will offer soon.
    * @throws Error when it is not there within the limit.
    */
-  async runCommand(command: string, limitMs = 15_000): Promise<void> {
-    await until(`the command ${command} in the palette`, () => this.findCommand(command), { limitMs });
-    if (isCommandId(command)) await this.rows.first().click();
-    else await this.row(command).click();
+  async runCommand(command: string, limitMs = 20_000): Promise<void> {
+    await this.startCommand(command, limitMs);
     // The command may open a quick input of its own: then it is another one.
     await until("the palette to close", async () => {
       if (!(await this.input.isVisible())) return true;
-      return (await this.input.inputValue()) !== `>${command}`;
+      return (await this.input.inputValue({ timeout: 1_000 })) !== `>${command}`;
     });
   }
 
-  /** Opens it by a key and waits until it holds what that key gives. */
+  /** As runCommand, but without waiting for the palette to close: for a command that ends the page. */
+  async startCommand(command: string, limitMs = 20_000): Promise<void> {
+    await until(`the command ${command} in the palette`, () => this.findCommand(command), { limitMs });
+    if (isCommandId(command)) await this.rows.first().click();
+    else await this.row(command).click();
+  }
+
+  /** Opens it by a key, in place of one that is open, and waits until it holds what that key gives. */
   async open(key: string, prefix: string): Promise<void> {
     await until("the quick input to open", async () => {
-      if (!(await this.input.isVisible())) await this.page.keyboard.press(key);
+      if (await this.input.isVisible()) {
+        if ((await this.input.inputValue({ timeout: 1_000 })) === prefix) return true;
+        await this.cancel();
+      }
+      await this.page.keyboard.press(key);
       await this.input.waitFor({ timeout: 1_000 });
       return (await this.input.inputValue({ timeout: 1_000 })) === prefix;
     });

@@ -16,6 +16,7 @@ const MANIFEST = {
       { command: "selftest.hello", title: "Say Hello", category: "Self Test" },
       { command: "selftest.ask", title: "Ask", category: "Self Test" },
       { command: "selftest.confirm", title: "Confirm", category: "Self Test" },
+      { command: "selftest.break", title: "Break", category: "Self Test" },
       { command: "selftest.stamp", title: "Stamp File", category: "Self Test", icon: "$(check)" },
       { command: "selftest.poke", title: "Poke Item", category: "Self Test", icon: "$(zap)" },
     ],
@@ -39,7 +40,7 @@ function page(webview, title, text) {
   const nonce = "selftest";
   return \`<!DOCTYPE html><html><head>
     <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-\${nonce}'">
-    </head><body><h1>\${title}</h1><p id="text">\${text}</p><button id="count">Count</button>
+    </head><body><h1>\${title}</h1><p id="text">\${text}</p><button id="count">Count</button> <button id="break">Break</button>
     <script nonce="\${nonce}">
       const host = acquireVsCodeApi();
       let count = 0;
@@ -48,13 +49,17 @@ function page(webview, title, text) {
         document.getElementById("count").textContent = "Counted " + count;
         host.postMessage({ count });
       });
+      document.getElementById("break").addEventListener("click", () => {
+        new Image().src = "https://example.invalid/against-the-policy.png";
+        throw new Error("thrown in the webview");
+      });
     </script></body></html>\`;
 }
 
 class Things {
   getTreeItem(item) {
     const folded = item.startsWith("Fruit") ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None;
-    return new vscode.TreeItem(item, folded);
+    return Object.assign(new vscode.TreeItem(item, folded), { description: item === "Pear" ? "green" : undefined });
   }
   getChildren(item) {
     return item === undefined ? ["Fruit", "Stone"] : ["Apple", "Pear"];
@@ -81,11 +86,16 @@ exports.activate = (context) => {
   own("selftest.ask", async () => {
     const colour = await vscode.window.showQuickPick(["red", "green", "greenish"], { title: "Colour" });
     const name = await vscode.window.showInputBox({ prompt: "Name" });
-    vscode.window.showInformationMessage(name + " is " + colour);
+    const days = await vscode.window.showQuickPick(["Monday", "Tuesday", "Friday"], { title: "Days", canPickMany: true });
+    vscode.window.showInformationMessage(name + " is " + colour + " on " + days.join(" and "));
   });
   own("selftest.confirm", async () => {
     const answer = await vscode.window.showWarningMessage("Really?", { modal: true, detail: "No way back." }, "Do It");
     vscode.window.showInformationMessage("Answer " + answer);
+  });
+  own("selftest.break", () => {
+    console.error("logged in the extension");
+    setTimeout(() => { throw new Error("thrown in the extension"); });
   });
   own("selftest.stamp", (uri) => vscode.window.showInformationMessage("Stamped " + uri.path.split("/").pop()));
   own("selftest.poke", (item) => vscode.window.showInformationMessage("Poked " + item));

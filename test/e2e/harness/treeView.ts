@@ -1,7 +1,7 @@
 /** A tree in the side bar or the panel: the explorer, or a view that an extension contributes. */
 import type { Locator, Page } from "playwright-core";
 import { until } from "./condition";
-import { exactly } from "./locatorText";
+import { exactly, titled } from "./locatorText";
 import { chooseFromMenu } from "./menu";
 
 /**
@@ -51,7 +51,7 @@ export class TreeView {
   async inlineAction(label: string, title: string): Promise<void> {
     const item = this.item(label);
     await item.hover();
-    await item.locator(`.actions .action-label[aria-label^=${JSON.stringify(title)}]`).click();
+    await item.locator(`.actions .action-label${titled(title)}`).click();
   }
 
   /** Chooses from the context menu of an item: the labels of the menu entry, with those of the submenus before it. */

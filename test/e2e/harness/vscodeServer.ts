@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { ensureVscode, type VscodeInstall } from "../../../scripts/setupVscode";
-import { until } from "./condition";
+import { holdsWithin, until } from "./condition";
 import {
   type ProcessInfo,
   allProcesses,
@@ -42,7 +42,10 @@ export interface VscodeServerOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Environment variables of the server, its extension hosts and its terminals, on top of a small clean set. */
   readonly env?: Readonly<Record<string, string>>;
-  /** True: Workspace Trust is on and the workspace opens untrusted (restricted mode). Default false. */
+  /**
+   * True: Workspace Trust is on and the workspace opens untrusted, in Restricted Mode. Default false. An extension that is
+   * loaded from its sources runs there nevertheless: what Restricted Mode does to it is seen only on an installed one.
+   */
   readonly workspaceTrust?: boolean;
   /** Hard limit for installing extensions and coming up, in milliseconds. Default 60,000. */
   readonly limitMs?: number;
@@ -159,7 +162,7 @@ export class VscodeServer {
     return this.launched.output();
   }
 
-  /** Runs before the server ends: windows on it are closed this way. */
+  /** Runs before the server ends: windows on it are closed this way. It must not fail. */
   onDispose(close: () => Promise<void>): void {
     this.closers.push(close);
   }
@@ -178,14 +181,13 @@ export class VscodeServer {
     for (const close of this.closers) await close();
     const known = this.processes();
     killGroup(this.pid, "SIGTERM");
-    await waitAtMost(3_000, () => !groupRuns(this.pid));
-    killGroup(this.pid, "SIGKILL");
+    if (!(await holdsWithin(3_000, () => !groupRuns(this.pid)))) killGroup(this.pid, "SIGKILL");
     await this.launched.exited;
     const remaining = (): ProcessInfo[] => {
       const byPid = new Map([...known, ...this.processes()].map((info) => [info.pid, info]));
       return [...byPid.values()].filter(isRunning);
     };
-    await waitAtMost(graceMs, () => remaining().length === 0);
+    await holdsWithin(graceMs, () => remaining().length === 0);
     const leftovers = remaining();
     for (const info of leftovers) kill(info.pid, "SIGKILL");
     await until("the killed processes to be gone", () => remaining().length === 0, { limitMs: 5_000 });
@@ -330,7 +332,7 @@ async function launch(
     );
     if (port === -1) throw new Error(`VS Code ended before it listened:\n${output}`);
     const health = `http://127.0.0.1:${port}/healthz`;
-    await until("VS Code to answer", async () => (await fetch(health)).ok, {
+    await until("VS Code to answer", async () => (await fetch(health, { signal: AbortSignal.timeout(2_000) })).ok, {
       limitMs: end - Date.now(),
       onLimit: () => output,
     });
@@ -357,10 +359,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   } catch {
     // It has ended already.
   }
-}
-
-async function waitAtMost(limitMs: number, look: () => boolean): Promise<void> {
-  await until("", look, { limitMs }).catch(() => undefined);
 }
 
 /** With retries: a process that is just ending may still write into it. */

@@ -10,7 +10,7 @@ import type { FrameLocator, Locator, Page } from "playwright-core";
 import { type Browser, type BrowserOptions, openBrowser } from "./browser";
 import { until, within } from "./condition";
 import { type Problem, collectProblems } from "./consoleProblems";
-import { type TextMatch, exactly } from "./locatorText";
+import { type TextMatch, exactly, titled } from "./locatorText";
 import { chooseFromMenu } from "./menu";
 import { Notifications } from "./notifications";
 import { QuickInput } from "./quickInput";
@@ -40,7 +40,7 @@ export class Workbench {
   readonly page: Page;
   readonly quickInput: QuickInput;
   readonly notifications: Notifications;
-  /** Console errors and exceptions of the page so far, without VS Code's usual ones. */
+  /** Console errors and exceptions of the page so far, VS Code's own included. */
   readonly problems: readonly Problem[];
 
   private constructor(
@@ -73,9 +73,11 @@ export class Workbench {
     }
   }
 
-  /** Loads the window again, as F5 does in a browser: a new extension host, editors and views restored. */
+  /** Loads the window again, as "Developer: Reload Window" does: a new extension host, editors and views restored. */
   async reload(): Promise<void> {
-    await this.page.reload();
+    // Not the browser's reload: VS Code may then not come to write down which editors are open.
+    const loaded = this.page.waitForEvent("domcontentloaded", { timeout: 30_000 });
+    await Promise.all([loaded, this.quickInput.startCommand("workbench.action.reloadWindow")]);
     await this.restored();
   }
 
@@ -134,14 +136,14 @@ export class Workbench {
   /** Presses a button at the right of the active group's tabs, by its title. */
   async editorAction(title: string): Promise<void> {
     await this.page
-      .locator(`.editor-group-container.active .editor-actions .action-label[aria-label^=${JSON.stringify(title)}]`)
+      .locator(`.editor-group-container.active .editor-actions .action-label${titled(title)}`)
       .first()
       .click();
   }
 
   /** Chooses from the "..." menu at the right of the active group's tabs. */
   async editorMenu(...entries: readonly string[]): Promise<void> {
-    await this.editorAction("More Actions");
+    await this.editorAction("More Actions...");
     await chooseFromMenu(this.page, entries);
   }
 
@@ -161,7 +163,7 @@ export class Workbench {
 
   /** Opens a view container of the activity bar by its title. */
   async showViewContainer(title: string): Promise<void> {
-    const label = `.action-label[aria-label^=${JSON.stringify(title)}]`;
+    const label = `.action-label${titled(title)}`;
     const item = this.page.locator(`.activitybar .action-item:has(${label})`).first();
     await until(`the view container ${title} to open`, async () => {
       if ((await item.getAttribute("aria-expanded")) === "true") return true;
@@ -177,7 +179,7 @@ export class Workbench {
 
   /** The element of a view, by its title; its view container must be open. Unfolds it. */
   async view(title: string): Promise<Locator> {
-    const header = this.page.locator(`.pane-header[aria-label^=${JSON.stringify(title)}]`).first();
+    const header = this.page.locator(`.pane-header${titled(title)}`).first();
     await header.waitFor({ state: "attached" });
     const pane = header.locator("xpath=..");
     // The only view of a container has no header of its own to fold it by.
@@ -202,12 +204,26 @@ export class Workbench {
     await dialog.waitFor({ state: "hidden" });
   }
 
+  /** Waits for Restricted Mode, which a server with `workspaceTrust` opens in, and trusts the workspace. */
+  async trustWorkspace(): Promise<void> {
+    const restricted = this.statusBarItem({ text: "Restricted Mode" });
+    await restricted.waitFor();
+    await this.runCommand("workbench.trust.manage");
+    await this.page.locator(".workspace-trust-editor .monaco-button", { hasText: exactly("Trust") }).click();
+    await restricted.waitFor({ state: "hidden" });
+  }
+
   /** The inside of the only webview in sight, or of the one with this title. Waits for its content. */
   async webview(title?: TextMatch, limitMs?: number): Promise<FrameLocator> {
     return webview(this.page, title, limitMs);
   }
 
-  // ---- Pictures and evidence
+  // ---- Problems, pictures and evidence
+
+  /** Errors of extensions and webviews so far: logged, thrown, or against a content security policy. */
+  extensionProblems(): readonly Problem[] {
+    return this.problems.filter((problem) => problem.origin !== "workbench");
+  }
 
   /** Takes a picture into .test-output/screenshots/NAME.png and returns the file's path. */
   async screenshot(name: string, options: PictureOptions = {}): Promise<string> {
@@ -224,7 +240,9 @@ export class Workbench {
   async keepEvidence(name: string): Promise<string> {
     const folder = join(OUTPUT, "failures", name.replace(/[^\w.-]+/g, "-").slice(0, 100));
     mkdirSync(folder, { recursive: true });
-    const problems = this.problems.map((problem) => `${problem.kind} ${problem.url}\n${problem.text}\n`).join("\n");
+    const problems = this.problems
+      .map((problem) => `${problem.origin} ${problem.kind} ${problem.url}\n${problem.text}\n`)
+      .join("\n");
     writeFileSync(join(folder, "problems.txt"), problems);
     writeFileSync(join(folder, "server.txt"), this.server.log());
     await this.page.screenshot({ path: join(folder, "window.png"), timeout: 5_000 });
