@@ -2,6 +2,7 @@
 import type * as vscode from "vscode";
 import type { GraphDescription } from "../../simulator/graph/graphDescription";
 import type { SymbolOccurrence } from "../language/jobFileReferences";
+import { regionName } from "../regionName";
 import { graphOfDocument } from "./jobFileGraph";
 
 export function describeElement(document: vscode.TextDocument, { kind, id }: SymbolOccurrence): string {
@@ -22,7 +23,7 @@ function operatorLines(graph: GraphDescription, id: string): readonly string[] {
       ? `Runs in one task with ${vertex.operators.map(({ name }) => escapeMarkdown(name)).join(" → ")}.`
       : `Runs in a task of its own${why.length > 0 ? `: ${why.map(escapeMarkdown).join("; ")}` : ""}.`,
     regions.length === 1
-      ? `In region ${escapeMarkdown(regions[0]?.id ?? "")}: a failure of one of its ${subtasks} subtasks restarts all of them.`
+      ? `In ${escapeMarkdown(regionName(regions[0]?.id ?? ""))}: a failure of one of its ${subtasks} subtasks restarts all of them.`
       : `In ${regions.length} regions: a failure restarts the subtasks of one of them.`,
   ];
 }

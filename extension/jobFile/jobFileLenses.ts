@@ -4,6 +4,7 @@ import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
 import type { SymbolOccurrence } from "../language/jobFileReferences";
 import type { CommandId } from "../manifest/commands";
+import { regionName } from "../regionName";
 import type { RunSession } from "../runs/runSession";
 import type { RunStore } from "../runs/runStore";
 import { vertexActivity } from "../runs/runView";
@@ -46,7 +47,7 @@ export class JobFileLenses implements vscode.CodeLensProvider, vscode.Disposable
       if (graph === undefined || vertex === undefined) continue;
       const regions = graph.regions.filter(({ vertices }) => vertices.includes(vertex.id));
       const parts = [
-        regions.length === 1 ? `region ${regions[0]?.id ?? ""}` : `${regions.length} regions`,
+        regions.length === 1 ? regionName(regions[0]?.id ?? "") : `${regions.length} regions`,
         ...(session?.active === true ? vertexActivity(session.view, vertex.id) : []),
       ];
       lenses.push(this.elementLens(document, definition, vertex.id, parts.join(" · ")));

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import type { RunSummary } from "../../simulator/client/run";
 import type { RegionDescription } from "../../simulator/graph/graphDescription";
 import { DisposableList } from "../disposableList";
+import { regionName } from "../regionName";
 import type { RunSession } from "./runSession";
 import type { RunStore } from "./runStore";
 import { stateIcon } from "./stateIcon";
@@ -195,7 +196,7 @@ function pastRunItem(summary: RunSummary): vscode.TreeItem {
 
 function regionItem(session: RunSession, region: RegionDescription): vscode.TreeItem {
   const item = new vscode.TreeItem(
-    `Region ${region.id}`,
+    capitalized(regionName(region.id)),
     session.active ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
   );
   const tasks = tasksOfRegion(session.view, region);
@@ -232,6 +233,10 @@ function faultItem(runId: string, fault: ActiveFault): vscode.TreeItem {
   item.iconPath = new vscode.ThemeIcon("zap", new vscode.ThemeColor("problemsWarningIcon.foreground"));
   item.contextValue = "fault.active";
   return item;
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function groupItem(id: string, label: string, icon: string): vscode.TreeItem {
