@@ -116,15 +116,20 @@ export function failoverText(
 ): string {
   const { graph, regions } = analyzed;
   const name = shortIds(analyzed);
+  const restarting = new Uint8Array(graph.subtaskCount);
+  for (const subtask of scope.subtasks) restarting[subtask] = 1;
+  const tasks = (region: number): string => {
+    const members = regionMembers(regions, region);
+    const restart = members.reduce((sum, subtask) => sum + restarting[subtask], 0);
+    return restart === members.length ? String(restart) : `${restart} of ${members.length}, others not started`;
+  };
   const rows = Array.from(scope.regions.subarray(0, MOST_ROWS), (region, i) => [
     regionId(region),
-    String(regions.starts[region + 1] - regions.starts[region]),
+    tasks(region),
     plain(formatSubtasks(graph, regionMembers(regions, region), 12, name), 1000),
     plain(reasonText(analyzed, scope, i, name), 300),
   ]);
   const untouched = graph.subtaskCount - scope.subtasks.length;
-  const restarting = new Uint8Array(graph.subtaskCount);
-  for (const subtask of scope.subtasks) restarting[subtask] = 1;
   const rest = Array.from({ length: graph.subtaskCount }, (_, i) => i).filter((subtask) => restarting[subtask] === 0);
   return [
     `${paint.bold(plain(formatSubtasks(graph, [failed], 1, name), 100))} fails (strategy ${scope.strategy}): ${scope.subtasks.length} of ${count(graph.subtaskCount, "task")} restart, in ${count(scope.regions.length, "region")}.`,

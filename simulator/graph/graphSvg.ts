@@ -72,7 +72,7 @@ export function graphSvg(analyzed: AnalyzedGraph): string {
 
 function boxOf(vertex: AnalyzedGraph["vertices"][number], regions: string): Box {
   const names = vertex.operators.length > 1 ? vertex.operators.map((operator) => operator.name) : [vertex.name];
-  const lines = names.slice(0, MOST_OPERATORS).map((name) => shorten(name, LONGEST_LINE));
+  const lines = names.slice(0, MOST_OPERATORS).map((name, i) => shorten(i === 0 ? name : `↳ ${name}`, LONGEST_LINE));
   if (names.length > MOST_OPERATORS) lines.push(`and ${names.length - MOST_OPERATORS} more`);
   const parallelism = vertex.parallelism < 0 ? "parallelism not decided" : `parallelism ${vertex.parallelism}`;
   lines.push(`${vertex.kind === "service" ? "service, " : ""}${parallelism}`, regions);

@@ -92,7 +92,9 @@ function regionsOf(test: Case, graph: ExecutionGraph, regions: PipelinedRegions)
   return Array.from({ length: regions.count }, (_, r) => named(test, graph, regionMembers(regions, r)));
 }
 
-describe("Flink's cases of pipelined regions", () => {
+describe("Flink's cases of pipelined regions", function () {
+  this.timeout(60_000);
+
   for (const test of cases) {
     it(`${test.suite}.${test.test}${test.variant === undefined ? "" : ` (${test.variant})`}`, () => {
       let checked = 0;
