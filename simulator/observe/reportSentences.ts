@@ -38,10 +38,11 @@ export function outcome(report: RunReport): "good" | "bad" | "open" {
 function restartClause({ run, failures }: RunReport): string {
   const tasks = new Set(failures.flatMap((failure) => failure.restartedTasks)).size;
   const instances = failures.reduce((sum, failure) => sum + failure.restartedInstances.length, 0);
-  const what = failures.every((failure) => failure.fault.startsWith("FL") || failure.fault === "none")
-    ? "failure"
-    : "fault";
-  const count = plural(failures.length, what);
+  const injected = failures.filter(isInjected).length;
+  const counts = [[injected, "fault"] as const, [failures.length - injected, "failure"] as const].filter(
+    ([number]) => number > 0,
+  );
+  const count = counts.map(([number, what]) => plural(number, what)).join(" and ");
   const ofTasks =
     tasks === run.streamTasks
       ? `all ${plural(tasks, "stream task")}`
@@ -192,6 +193,7 @@ export function dipSentence({ dip }: FailureReport): string {
   if (dip === null) return "";
   if (dip.durationMs === 0) return "Throughput held.";
   const depth = dip.depth >= 0.995 ? "Throughput came to a standstill" : `Throughput fell by ${shareText(dip.depth)}`;
+  if (dip.durationMs === null && dip.depth < 0.1) return `${depth}.`;
   return dip.durationMs === null
     ? `${depth} and did not come back while this could be seen.`
     : `${depth} and was back after ${durationText(dip.durationMs)}.`;

@@ -42,12 +42,12 @@ export class ThroughputSeries {
     return this.#intervalMs;
   }
 
-  /** The time that metrics cover, ms from the run's start. */
+  /** The time that metrics cover in whole bins, ms from the run's start. */
   get from(): number {
-    return Math.min(this.#from, this.#until);
+    return Math.min(Math.ceil(this.#from / BIN_MS) * BIN_MS, this.until);
   }
   get until(): number {
-    return this.#until;
+    return Math.floor(this.#until / BIN_MS) * BIN_MS;
   }
 
   add(event: JournalEventOf<"metrics">): void {

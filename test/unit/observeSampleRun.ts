@@ -85,7 +85,6 @@ export class SampleRun {
   readonly streams: readonly string[];
   readonly instances: readonly string[];
   readonly #attempt = new Map<string, number>();
-  readonly #live = new Map<string, string>();
   readonly #loadDelayMs: number;
   #failure = 0;
   #failover = 0;
@@ -166,7 +165,6 @@ export class SampleRun {
     const vertexKind = this.instances.includes(task) ? "service" : "stream";
     const process = vertexKind === "service" ? `service:${task}` : this.taskManagerOf(task);
     const attempt = this.#attempt.get(task) ?? 0;
-    this.#live.set(task, to);
     this.at(ms, {
       kind: "task.state",
       task,
@@ -221,14 +219,9 @@ export class SampleRun {
     return warming + 9;
   }
 
+  /** Who is among them is filled in when the journal is made, from what ran at that time. */
   endpoints(ms: number): void {
-    const live = this.instances.filter((instance) => this.#live.get(instance) === "RUNNING");
-    const instances = live.map((instance) => ({
-      instance,
-      attempt: this.#attempt.get(instance) ?? 0,
-      address: "127.0.0.1:1",
-    }));
-    this.at(ms, { kind: "service.endpoints", service: "langid", instances });
+    this.at(ms, { kind: "service.endpoints", service: "langid", instances: [] });
   }
 
   inject(ms: number, fault: string, target: string, evidence?: string): number {
@@ -465,8 +458,19 @@ export class SampleRun {
 
   /** In the order of time, as a journal. */
   events(): JournalEvent[] {
+    const running = new Map<string, number>();
     return this.#events
       .toSorted((a, b) => a.at - b.at || a.order - b.order)
-      .map(({ at, body }, seq) => ({ seq, at: START + at, ...body }));
+      .map(({ at, body }, seq) => {
+        if (body.kind === "task.state" && body.vertexKind === "service") {
+          if (body.to === "RUNNING") running.set(body.task, body.attempt);
+          else running.delete(body.task);
+        }
+        if (body.kind !== "service.endpoints") return { seq, at: START + at, ...body };
+        const instances = this.instances
+          .filter((instance) => running.has(instance))
+          .map((instance) => ({ instance, attempt: running.get(instance) ?? 0, address: "127.0.0.1:1" }));
+        return { seq, at: START + at, ...body, instances };
+      });
   }
 }
