@@ -24,6 +24,10 @@ export function encodeTaskState(state: TaskState): Buffer {
   return Buffer.concat([MAGIC, packr.pack(state)]);
 }
 
+export function decodeTaskState(bytes: Buffer): TaskState {
+  return packr.unpack(bytes.subarray(MAGIC.length)) as TaskState;
+}
+
 /** Relative to the run's folder. */
 export function stateFilePath(checkpoint: number, vertex: string, index: number): string {
   return `checkpoints/chk-${checkpoint}/${encodeURIComponent(vertex)}-${index}.state`;
@@ -81,7 +85,7 @@ export async function readStateFile(runDirectory: string, handle: StateHandle): 
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) {
     throw damaged("it was written by another version");
   }
-  return packr.unpack(bytes.subarray(MAGIC.length)) as TaskState;
+  return decodeTaskState(bytes);
 }
 
 async function syncFolder(path: string): Promise<void> {

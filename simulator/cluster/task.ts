@@ -13,9 +13,9 @@ import { isTerminal } from "../graph/executionState";
 import type { FunctionRef, JobSpec, OperatorSpec } from "../graph/jobFile";
 import type { JobGraph, JobVertex } from "../graph/jobGraph";
 import type { Cause, JournalEventBody, ProcessName, SubtaskName, TaskMetrics } from "../observe/journalEvent";
-import { errorText, formatPosition, loadFunction, positionInSource } from "../operators/functionModule";
+import { errorText, loadFunction } from "../operators/functionModule";
 import type { FunctionModules } from "../operators/functionModule";
-import { recordText } from "../operators/recordText";
+import { userFunctionFailed } from "../operators/userFunction";
 import { SourceOperator } from "../operators/sourceOperator";
 import type { LoadedFunction, OperatorContext, OperatorSnapshot } from "../operators/streamOperator";
 import { encodeTaskState, readStateFile, stateFilePath, writeStateFile } from "./checkpointStorage";
@@ -544,25 +544,7 @@ export class Task {
     const { modules } = this.environment;
     return {
       call: loadFunction(ref, modules) as F,
-      failed: (error, value) => {
-        if (error instanceof FaultlineError) {
-          return error;
-        }
-        const position = positionInSource(error, modules);
-        const at = position === undefined ? "" : ` at ${formatPosition(position)}`;
-        return FaultlineError.of(
-          "FL2004",
-          `The function "${ref.exportName}" of "${operator}" failed${at} on the record ${recordText(value)}: ${errorText(error)}`,
-          undefined,
-          {
-            file: position?.file ?? ref.module,
-            line: position?.line,
-            column: position?.column,
-            element: `operators.${operator}`,
-          },
-          error,
-        );
-      },
+      failed: (error, value) => userFunctionFailed(error, value, ref, operator, modules),
     };
   }
 }

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, extname, join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { TraceMap, originalPositionFor } from "@jridgewell/trace-mapping";
 import type { BuildFailure, Loader, Message, Plugin } from "esbuild";
 import { FaultlineError } from "../graph/errors";
@@ -265,44 +265,64 @@ export function formatPosition({ file, line, column }: SourcePosition): string {
   return `${file}:${line}:${column}`;
 }
 
-const traceMaps = new Map<string, TraceMap | undefined>();
+interface SourceMap {
+  readonly map: TraceMap;
+  /** Absolute paths. */
+  readonly sources: ReadonlySet<string>;
+}
 
-function traceMapOf(compiledFile: string): TraceMap | undefined {
-  if (!traceMaps.has(compiledFile)) {
-    let map: TraceMap | undefined;
+const sourceMaps = new Map<string, SourceMap | undefined>();
+
+function sourceMapOf(compiledFile: string): SourceMap | undefined {
+  if (!sourceMaps.has(compiledFile)) {
+    let found: SourceMap | undefined;
     try {
       const mapFile = `${compiledFile}.map`;
-      map = new TraceMap(readFileSync(mapFile, "utf8"), pathToFileURL(mapFile).href);
+      const map = new TraceMap(readFileSync(mapFile, "utf8"), pathToFileURL(mapFile).href);
+      const sources = map.resolvedSources.flatMap((source) => (source === null ? [] : [sourcePath(source)]));
+      found = { map, sources: new Set(sources) };
     } catch {
-      map = undefined;
+      found = undefined;
     }
-    traceMaps.set(compiledFile, map);
+    sourceMaps.set(compiledFile, found);
   }
-  return traceMaps.get(compiledFile);
+  return sourceMaps.get(compiledFile);
+}
+
+function sourcePath(source: string): string {
+  return source.startsWith("file:") ? fileURLToPath(source) : source;
 }
 
 /**
- * The innermost place in the person's own source that an error passed through: the topmost frame of its stack in a compiled module, its
- * own code before that of packages it uses. `undefined` when there is none.
+ * The innermost place in the person's own source that an error passed through: the topmost frame of its stack in a compiled module, the
+ * person's own code before that of packages it uses. `undefined` when there is none.
  */
 export function positionInSource(error: unknown, modules: FunctionModules): SourcePosition | undefined {
-  if (!(error instanceof Error) || error.stack === undefined) {
+  if (!(error instanceof Error) || typeof error.stack !== "string") {
     return undefined;
   }
-  const compiled = new Set(Object.values(modules));
+  const maps = Object.values(modules).flatMap((file) => {
+    const map = sourceMapOf(file);
+    return map === undefined ? [] : [{ file, ...map }];
+  });
   let inPackage: SourcePosition | undefined;
-  for (const [, file, line, column] of error.stack.matchAll(/(?:at |\()(?:file:\/\/)?([^\s()]+?):(\d+):(\d+)\)?$/gm)) {
-    const map = compiled.has(file) ? traceMapOf(file) : undefined;
-    if (map === undefined) {
-      continue;
-    }
-    const found = originalPositionFor(map, { line: Number(line), column: Number(column) - 1 });
-    if (found.source !== null) {
-      const source = found.source.startsWith("file://")
-        ? decodeURIComponent(new URL(found.source).pathname)
-        : found.source;
-      const position = { file: source, line: found.line, column: found.column + 1 };
-      if (!source.includes("/node_modules/")) {
+  for (const [, place, lineText, columnText] of error.stack.matchAll(/^ {4}at (?:.* \()?(.+?):(\d+):(\d+)\)?$/gm)) {
+    const file = sourcePath(place);
+    const [line, column] = [Number(lineText), Number(columnText)];
+    const position = maps
+      .map(({ file: compiled, map, sources }): SourcePosition | undefined => {
+        if (compiled === file) {
+          const found = originalPositionFor(map, { line, column: column - 1 });
+          return found.source === null
+            ? undefined
+            : { file: sourcePath(found.source), line: found.line, column: found.column + 1 };
+        }
+        // Node run with --enable-source-maps has traced the frame back already.
+        return sources.has(file) ? { file, line, column } : undefined;
+      })
+      .find((found) => found !== undefined);
+    if (position !== undefined) {
+      if (!/[\\/]node_modules[\\/]/.test(position.file)) {
         return position;
       }
       inPackage ??= position;

@@ -3,7 +3,7 @@ import { FaultlineError } from "../graph/errors";
 import type { OperatorKind } from "../graph/jobFile";
 import type { ProcessContext, ProcessFunction } from "./functions";
 import { stateKey } from "./stateKey";
-import { StreamOperator } from "./streamOperator";
+import { StreamOperator, WORK_AT_ONCE } from "./streamOperator";
 import type { LoadedFunction, OperatorContext, OperatorOutput, TaskTimer } from "./streamOperator";
 import { TimerHeap } from "./timerHeap";
 
@@ -84,8 +84,8 @@ export class ProcessOperator extends StreamOperator {
     this.currentWatermark = timestamp;
     const { control } = this.context;
     control.run(() => {
-      while (this.eventTimers.next !== undefined && this.eventTimers.next.time <= timestamp) {
-        if (control.blocked) {
+      for (let fired = 0; this.eventTimers.next !== undefined && this.eventTimers.next.time <= timestamp; fired++) {
+        if (control.blocked || fired === WORK_AT_ONCE) {
           return false;
         }
         this.fire(this.eventTimers);
@@ -136,8 +136,13 @@ export class ProcessOperator extends StreamOperator {
     const timer = control.setTimer(next.time, () => {
       this.wakeUp = undefined;
       control.run(() => {
-        while (this.processingTimers.next !== undefined && this.processingTimers.next.time <= Date.now()) {
-          if (control.blocked) {
+        const now = Date.now();
+        for (
+          let fired = 0;
+          this.processingTimers.next !== undefined && this.processingTimers.next.time <= now;
+          fired++
+        ) {
+          if (control.blocked || fired === WORK_AT_ONCE) {
             return false;
           }
           this.fire(this.processingTimers);

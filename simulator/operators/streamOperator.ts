@@ -14,8 +14,14 @@ export interface ElementReceiver {
   watermark(timestamp: number): void;
 }
 
-/** Some of a piece of work: emits until it is done (true) or {@link TaskControl.blocked} (false; it is called again). */
+/**
+ * Some of a piece of work: emits until it is done (true), {@link TaskControl.blocked}, or has emitted {@link WORK_AT_ONCE} elements (false; it
+ * is called again).
+ */
 export type Continuation = () => boolean;
+
+/** Elements that a {@link Continuation} emits before it lets the loop look at the clock. */
+export const WORK_AT_ONCE = 512;
 
 /** What the time counts as in which a task takes no input. */
 export type InputBlock = "backPressured" | "busy";

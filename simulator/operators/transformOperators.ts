@@ -3,7 +3,7 @@ import { FaultlineError } from "../graph/errors";
 import type { OperatorKind } from "../graph/jobFile";
 import type { FilterFunction, FlatMapFunction, MapFunction } from "./functions";
 import { ServiceTime } from "./serviceTime";
-import { StreamOperator } from "./streamOperator";
+import { StreamOperator, WORK_AT_ONCE } from "./streamOperator";
 import type { LoadedFunction, OperatorContext, OperatorOutput } from "./streamOperator";
 
 type Of<K extends OperatorKind["kind"]> = Extract<OperatorKind, { kind: K }>;
@@ -59,9 +59,9 @@ export class FlatMapOperator extends StreamOperator {
     } catch (error) {
       throw this.flatMap.failed(error, value);
     }
-    // Taken one by one, so that an endless iterable costs no more memory than a short one.
+    // Taken one by one, so that an endless iterable costs no more memory than a short one, nor the thread for good.
     control.run(() => {
-      while (!control.blocked) {
+      for (let taken = 0; taken < WORK_AT_ONCE && !control.blocked; taken++) {
         let next: IteratorResult<unknown>;
         try {
           next = results.next();

@@ -7,7 +7,7 @@ import type { OperatorKind, WindowSpec } from "../graph/jobFile";
 import { FaultlineError } from "../graph/errors";
 import { recordText } from "./recordText";
 import { stateKey } from "./stateKey";
-import { StreamOperator } from "./streamOperator";
+import { StreamOperator, WORK_AT_ONCE } from "./streamOperator";
 import type { OperatorContext, OperatorOutput, TaskTimer } from "./streamOperator";
 import { TimerHeap } from "./timerHeap";
 import { windowAggregate } from "./windowAggregate";
@@ -211,8 +211,8 @@ export class WindowOperator extends StreamOperator {
   private fireUntil(time: number, then: () => void): void {
     const { control } = this.context;
     control.run(() => {
-      while (this.ends.next !== undefined && this.ends.next.time <= time) {
-        if (control.blocked) {
+      for (let fired = 0; this.ends.next !== undefined && this.ends.next.time <= time; fired++) {
+        if (control.blocked || fired === WORK_AT_ONCE) {
           return false;
         }
         const { time: end, key: id } = this.ends.pop()!;
