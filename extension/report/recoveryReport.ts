@@ -5,7 +5,6 @@ import { DisposableList } from "../disposableList";
 import { REPORT_VIEW_TYPE } from "../manifest/manifest";
 import type { RunSession } from "../runs/runSession";
 import type { RunStore } from "../runs/runStore";
-import { newNonce } from "../webviewDocument";
 
 export class RecoveryReports implements vscode.Disposable {
   private readonly disposables = new DisposableList();
@@ -44,7 +43,9 @@ export class RecoveryReports implements vscode.Disposable {
   }
 
   private async draw(session: RunSession): Promise<void> {
-    const html = await loadBundle("extensionRun").renderRunReport(session, newNonce());
+    const { renderFinishedRun, renderLiveRun } = loadBundle("extensionRun");
+    if (!session.live) await session.ended;
+    const html = session.active ? renderLiveRun(session.snapshot().events) : await renderFinishedRun(session.directory);
     const panel = this.panels.get(session.id);
     if (panel !== undefined) panel.webview.html = html;
   }

@@ -1,1 +1,17 @@
-export function renderRunReport(_session: unknown, _nonce: string): Promise<string> { return Promise.resolve(""); }
+/** The report's page: the one that the command line writes. It brings its own content security policy, with a nonce, and no other content. */
+import { readFile } from "node:fs/promises";
+import { finishRun } from "../../simulator/client/finishRun";
+import type { JournalEvent } from "../../simulator/observe/journalEvent";
+import { reportOf } from "../../simulator/observe/recoveryReport";
+import { reportHtml } from "../../simulator/observe/reportHtml";
+
+/** Of a run that is over: counts the sinks against the sources, and leaves the report in the run's folder too. */
+export async function renderFinishedRun(directory: string): Promise<string> {
+  const { html } = await finishRun(directory);
+  return readFile(html, "utf8");
+}
+
+/** Of a run that goes on, as far as its journal goes; what was lost or duplicated is counted when it is over. */
+export function renderLiveRun(events: readonly JournalEvent[]): string {
+  return reportHtml(events, reportOf(events));
+}

@@ -183,13 +183,13 @@ export function faultTargets(view: RunView): readonly { readonly target: string;
   ];
 }
 
-/** "RUNNING, attempt 2, on taskmanager:0". */
+/** "running, attempt 2, taskmanager:0". */
 export function describeTask(task: TaskView): string {
   return [
-    task.phase !== undefined && task.state === "RUNNING" ? task.phase : task.state,
+    (task.phase !== undefined && task.state === "RUNNING" ? task.phase : task.state).toLowerCase(),
     task.attempt > 0 ? `attempt ${task.attempt + 1}` : undefined,
     task.device,
-    task.vertexKind === "stream" && task.process !== undefined ? `on ${task.process}` : undefined,
+    task.vertexKind === "stream" && task.process !== undefined ? task.process : undefined,
   ]
     .filter((part) => part !== undefined)
     .join(", ");

@@ -27,10 +27,10 @@ const CRASH = journal(
 describe("the view of a run in the editor", () => {
   it("shows the attempt that runs, and nothing of the one before it", () => {
     const before = foldRunView(EMPTY_RUN_VIEW, CRASH.slice(0, 5));
-    assert.equal(describeTask(before.tasks.get("langid#1")!), "SERVING, cpu");
+    assert.equal(describeTask(before.tasks.get("langid#1")!), "serving, cpu");
     const after = foldRunView(before, CRASH.slice(5));
-    assert.equal(describeTask(after.tasks.get("langid#1")!), "CREATED, attempt 2");
-    assert.equal(describeTask(after.tasks.get("map#0")!), "RUNNING, on taskmanager:0");
+    assert.equal(describeTask(after.tasks.get("langid#1")!), "created, attempt 2");
+    assert.equal(describeTask(after.tasks.get("map#0")!), "running, taskmanager:0");
   });
 
   it("is not confused by the loss of a process whose successor is up", () => {
