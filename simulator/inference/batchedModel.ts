@@ -18,7 +18,10 @@ const HAND_OVER_AHEAD_BELOW_MS = 20;
 export type CallOutcome =
   | { readonly kind: "ok"; readonly outputs: readonly ModelTensor[] }
   /** Not run: the queue was full, it waited too long, its deadline passed, it was cancelled, or the model is draining. */
-  | { readonly kind: "refused"; readonly reason: "queue-full" | "too-large" | "wait" | "deadline" | "cancelled" | "draining" }
+  | {
+      readonly kind: "refused";
+      readonly reason: "queue-full" | "too-large" | "wait" | "deadline" | "cancelled" | "draining";
+    }
   | { readonly kind: "failed"; readonly error: FaultlineError };
 
 /** One request: as many rows as its tensors have. */
@@ -56,7 +59,11 @@ export class BatchedModel {
   ) {
     const { batchAxis } = session.signature;
     const maxSize =
-      batchAxis.kind === "none" ? 1 : batchAxis.kind === "fixed" ? Math.min(batchAxis.size, batching.maxSize) : batching.maxSize;
+      batchAxis.kind === "none"
+        ? 1
+        : batchAxis.kind === "fixed"
+          ? Math.min(batchAxis.size, batching.maxSize)
+          : batching.maxSize;
     this.batcher = new Batcher({
       maxSize,
       maxDelayMs: batching.maxDelayMs,

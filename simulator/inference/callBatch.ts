@@ -64,7 +64,8 @@ export function splitOutputs(signature: ModelSignature, outputs: readonly ModelT
     const stride = elementCount(rowShape);
     for (let row = 0; row < count; row++) {
       const result = results[row];
-      if (result !== undefined) result[name] = { type, shape: rowShape, data: sliceData(data, row * stride, (row + 1) * stride) };
+      if (result !== undefined)
+        result[name] = { type, shape: rowShape, data: sliceData(data, row * stride, (row + 1) * stride) };
     }
   }
   return results;

@@ -42,9 +42,11 @@ export function whyNotHere(device: string): string | undefined {
   if (provider === "cuda" || provider === "tensorrt") {
     if (nvidiaGpus() === 0) return "no NVIDIA device on this machine (/dev/nvidia*)";
     const library = `libonnxruntime_providers_${provider}.so`;
-    if (!existsSync(join(ortBinaries(), library))) return `ONNX Runtime's ${provider} provider is not installed (${library})`;
+    if (!existsSync(join(ortBinaries(), library)))
+      return `ONNX Runtime's ${provider} provider is not installed (${library})`;
   }
-  if (provider === "webgpu" && softwareVulkan()) return "no GPU on this machine; Vulkan could only be emulated by the CPU";
+  if (provider === "webgpu" && softwareVulkan())
+    return "no GPU on this machine; Vulkan could only be emulated by the CPU";
   if (provider === "dml" || provider === "coreml") return `ONNX Runtime has no ${device} on Linux`;
   return undefined;
 }
@@ -68,7 +70,11 @@ export function softwareVulkan(): boolean {
   if (process.platform !== "linux") return false;
   const driver = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES ?? "";
   if (/swiftshader|lavapipe|lvp_icd/i.test(driver)) return true;
-  return !(entries("/dev/dri").some((name) => name.startsWith("renderD")) || nvidiaGpus() > 0 || existsSync("/dev/kfd"));
+  return !(
+    entries("/dev/dri").some((name) => name.startsWith("renderD")) ||
+    nvidiaGpus() > 0 ||
+    existsSync("/dev/kfd")
+  );
 }
 
 function entries(folder: string): readonly string[] {

@@ -9,6 +9,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promise
 import { homedir, hostname, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { nvidiaGpus, ortBinaries, platformAccelerators, softwareVulkan, whyNotHere } from "./device";
+import { buildOnnxModel, floatInitializer } from "./onnxModelBuilder";
 
 export interface DeviceProbe {
   /** In a person's words: `cpu`, `cuda:0`, `webgpu (software)`. */
@@ -61,7 +62,7 @@ async function probeDevice(name: string): Promise<DeviceProbe> {
   const folder = await mkdtemp(join(tmpdir(), "faultline-probe-"));
   try {
     const model = join(folder, "probe.onnx");
-    await writeFile(model, await probeModel());
+    await writeFile(model, probeModel());
     return await runProbe(name, model);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -91,7 +92,12 @@ function runProbe(name: string, model: string): Promise<DeviceProbe> {
       clearTimeout(timer);
       const report = parseReport(out);
       if (report?.device !== undefined) {
-        resolve({ device: report.device, works: true, detail: "a session was made and run", firstRunMs: report.ms ?? 0 });
+        resolve({
+          device: report.device,
+          works: true,
+          detail: "a session was made and run",
+          firstRunMs: report.ms ?? 0,
+        });
       } else {
         resolve({ device: name, works: false, detail: report?.error ?? detail });
       }
@@ -151,8 +157,7 @@ function nvidiaDriverVersion(): string {
 }
 
 /** y = relu(x · w), 8 → 8. */
-async function probeModel(): Promise<Uint8Array> {
-  const { buildOnnxModel, floatInitializer } = await import("./onnxModelBuilder");
+function probeModel(): Uint8Array {
   const size = 8;
   return buildOnnxModel({
     inputs: [{ name: "x", type: "FP32", shape: ["N", size] }],

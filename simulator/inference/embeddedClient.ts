@@ -24,7 +24,10 @@ export interface EmbeddedClientOptions {
   readonly subtask: number;
   /** Threads of the model on the CPU; by default the cores divided by the service's parallelism. */
   readonly intraOpThreads?: number;
-  readonly onPhase?: (phase: InstancePhase, details: { readonly device?: string; readonly previousPhaseMs?: number; readonly loadDelayMs?: number }) => void;
+  readonly onPhase?: (
+    phase: InstancePhase,
+    details: { readonly device?: string; readonly previousPhaseMs?: number; readonly loadDelayMs?: number },
+  ) => void;
 }
 
 export class EmbeddedClient implements InferenceClient {
@@ -54,7 +57,8 @@ export class EmbeddedClient implements InferenceClient {
     const session = await ModelSession.open({
       path: spec.model,
       candidates: deviceCandidates(spec.device, options.subtask, accelerators),
-      intraOpThreads: options.intraOpThreads ?? Math.max(1, Math.floor(availableParallelism() / Math.max(1, spec.parallelism))),
+      intraOpThreads:
+        options.intraOpThreads ?? Math.max(1, Math.floor(availableParallelism() / Math.max(1, spec.parallelism))),
     });
     if (spec.loadDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, spec.loadDelayMs));
     const { device } = session;
@@ -95,7 +99,10 @@ export class EmbeddedClient implements InferenceClient {
             const [outputs] = splitOutputs(signature, outcome.outputs, 1);
             if (outputs !== undefined) return this.succeed(call, outputs);
           }
-          this.fail(call, outcome.kind === "failed" ? outcome.error : refusedError(outcome.kind === "refused" ? outcome.reason : ""));
+          this.fail(
+            call,
+            outcome.kind === "failed" ? outcome.error : refusedError(outcome.kind === "refused" ? outcome.reason : ""),
+          );
         },
       });
     });
@@ -110,7 +117,8 @@ export class EmbeddedClient implements InferenceClient {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    for (const call of this.calls) this.fail(call, FaultlineError.of("FL3008", "The client was closed while the call was in flight."));
+    for (const call of this.calls)
+      this.fail(call, FaultlineError.of("FL3008", "The client was closed while the call was in flight."));
     await this.model.close();
   }
 
@@ -135,7 +143,11 @@ export class EmbeddedClient implements InferenceClient {
 function refusedError(reason: string): FaultlineError {
   switch (reason) {
     case "queue-full":
-      return FaultlineError.of("FL3007", "The model's queue is full.", "Lower the operator's capacity, or raise queue.maxLength.");
+      return FaultlineError.of(
+        "FL3007",
+        "The model's queue is full.",
+        "Lower the operator's capacity, or raise queue.maxLength.",
+      );
     case "wait":
       return FaultlineError.of("FL3007", "The call waited longer in the model's queue than queue.maxWait allows.");
     case "deadline":

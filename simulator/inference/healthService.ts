@@ -1,5 +1,11 @@
 /** `grpc.health.v1.Health`: SERVING once the instance is warm, NOT_SERVING before and while it drains. */
-import { status, type sendUnaryData, type ServerUnaryCall, type ServerWritableStream, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import {
+  status,
+  type sendUnaryData,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import { ServingStatus } from "../proto/openInference";
 
 interface HealthCheckRequest {
@@ -33,7 +39,10 @@ export class HealthService {
 
   implementation(): UntypedServiceImplementation {
     return {
-      Check: (call: ServerUnaryCall<HealthCheckRequest, HealthCheckResponse>, reply: sendUnaryData<HealthCheckResponse>) => {
+      Check: (
+        call: ServerUnaryCall<HealthCheckRequest, HealthCheckResponse>,
+        reply: sendUnaryData<HealthCheckResponse>,
+      ) => {
         if (this.exists(call.request)) reply(null, { status: this.current });
         else reply({ code: status.NOT_FOUND, details: `There is no service "${call.request.service ?? ""}".` });
       },

@@ -6,12 +6,7 @@
 import { status } from "@grpc/grpc-js";
 import type { TensorData } from "../core/tensor";
 import { FaultlineError, type ErrorCode } from "../graph/errors";
-import type {
-  InferParameters,
-  InferTensor,
-  ModelInferRequest,
-  ModelInferResponse,
-} from "../proto/openInference";
+import type { InferParameters, InferTensor, ModelInferRequest, ModelInferResponse } from "../proto/openInference";
 import type { BatchPart, InputContents } from "./modelBatch";
 import type { ModelTensor } from "./modelThreadMessages";
 import { shapeFits, type ModelSignature, type ValueSignature } from "./modelSignature";
@@ -55,14 +50,21 @@ function invalid(message: string): CallRefused {
 }
 
 /** @throws CallRefused INVALID_ARGUMENT when the request is not one that the model can be called with. */
-export function parseInferRequest(request: ModelInferRequest, signature: ModelSignature, maxRows: number): ParsedRequest {
+export function parseInferRequest(
+  request: ModelInferRequest,
+  signature: ModelSignature,
+  maxRows: number,
+): ParsedRequest {
   const rawContents = request.rawInputContents ?? [];
-  const raw = rawContents.length > 0 || request.inputs.every((input) => input.contents == null);
+  const raw =
+    rawContents.length > 0 || request.inputs.every((input) => input.contents === undefined || input.contents === null);
   if (rawContents.length > 0) {
     if (rawContents.length !== request.inputs.length) {
-      throw invalid(`${request.inputs.length} inputs came with ${rawContents.length} raw contents; there must be one for each.`);
+      throw invalid(
+        `${request.inputs.length} inputs came with ${rawContents.length} raw contents; there must be one for each.`,
+      );
     }
-    const typed = request.inputs.find((input) => input.contents != null);
+    const typed = request.inputs.find((input) => input.contents !== undefined && input.contents !== null);
     if (typed !== undefined) {
       throw invalid(`Input "${typed.name}" has typed contents although the request uses raw contents.`);
     }
@@ -90,7 +92,15 @@ export function parseInferRequest(request: ModelInferRequest, signature: ModelSi
   if (rows > maxRows) {
     throw invalid(`A request may have at most ${maxRows} rows (batching.maxSize), this one has ${rows}.`);
   }
-  return { rows, group, shapes, contents, outputs: wantedOutputs(request, signature), raw, timeoutMs: timeoutOf(request.parameters) };
+  return {
+    rows,
+    group,
+    shapes,
+    contents,
+    outputs: wantedOutputs(request, signature),
+    raw,
+    timeoutMs: timeoutOf(request.parameters),
+  };
 }
 
 /** Positions in the request of the model's inputs, in the model's order; any order is taken. */
@@ -143,7 +153,7 @@ function checkedContents(
     if (raw.byteLength === expected) return raw;
     throw invalid(`Input "${declared.name}" must have ${expected} bytes of raw contents, ${raw.byteLength} came.`);
   }
-  if (input.contents == null) {
+  if (input.contents === undefined || input.contents === null) {
     if (count === 0) return type === "BYTES" ? [] : new Uint8Array(0);
     throw invalid(`Input "${declared.name}" has no contents.`);
   }
@@ -161,7 +171,9 @@ function wantedOutputs(request: ModelInferRequest, signature: ModelSignature): r
   if (request.outputs === undefined || request.outputs.length === 0) return undefined;
   return request.outputs.map(({ name }) => {
     if (signature.outputs.some((output) => output.name === name)) return name;
-    throw invalid(`The model has no output "${name}"; its outputs are: ${signature.outputs.map((o) => o.name).join(", ")}.`);
+    throw invalid(
+      `The model has no output "${name}"; its outputs are: ${signature.outputs.map((o) => o.name).join(", ")}.`,
+    );
   });
 }
 
@@ -207,7 +219,8 @@ export function responseTensors(response: ModelInferResponse): readonly ModelTen
     const type = output.datatype;
     const shape = output.shape.map(longToNumber);
     const count = elementCount(shape);
-    const wrong = (what: string) => FaultlineError.of("FL3010", `The service's answer for output "${output.name}" ${what}.`);
+    const wrong = (what: string) =>
+      FaultlineError.of("FL3010", `The service's answer for output "${output.name}" ${what}.`);
     if (!isTensorType(type)) throw wrong(`has the unknown type ${type}`);
     const bytes = raw[index];
     let data: TensorData | { error: string } | undefined;

@@ -17,10 +17,12 @@ import {
 } from "@grpc/grpc-js";
 import { FaultlineError, type ErrorCode } from "../graph/errors";
 import {
+  CODE_PARAMETER,
   HEALTH_SERVICE,
   healthServiceDefinition,
   INFERENCE_SERVICE,
   inferenceServiceDefinition,
+  STATUS_PARAMETER,
   type ModelInferRequest,
   type ModelInferResponse,
   type ModelMetadataResponse,
@@ -41,11 +43,10 @@ export interface InferenceServerOptions {
   readonly onFirstAnswer: () => void;
 }
 
-export const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+/** How long answers may take to go out once the last run is through. */
+const FLUSH_LIMIT_MS = 2_000;
 
-/** Names of parameters in answers on a stream that carry what a gRPC status would. */
-export const STATUS_PARAMETER = "grpc_status";
-export const CODE_PARAMETER = "faultline_code";
+export const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 interface NamedVersion {
   readonly name?: string;
@@ -55,7 +56,9 @@ interface NamedVersion {
 export class InferenceServer {
   private readonly server: Server;
   private readonly models = new Map<string, BatchedModel>();
-  private readonly health = new HealthService((service) => service === INFERENCE_SERVICE || service === HEALTH_SERVICE || this.models.has(service));
+  private readonly health = new HealthService(
+    (service) => service === INFERENCE_SERVICE || service === HEALTH_SERVICE || this.models.has(service),
+  );
   private readonly streams = new Set<ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>>();
   private ready = false;
   private draining = false;
@@ -79,9 +82,12 @@ export class InferenceServer {
       }),
       ServerMetadata: this.unary(() => ({ name: "faultline", version: "1", extensions: ["model_stream_infer"] })),
       ModelMetadata: this.unary(({ name, version }: NamedVersion) => this.modelMetadata(name, version)),
-      ModelInfer: (call: ServerUnaryCall<ModelInferRequest, ModelInferResponse>, reply: sendUnaryData<ModelInferResponse>) =>
-        this.modelInfer(call, reply),
-      ModelStreamInfer: (call: ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>) => this.modelStreamInfer(call),
+      ModelInfer: (
+        call: ServerUnaryCall<ModelInferRequest, ModelInferResponse>,
+        reply: sendUnaryData<ModelInferResponse>,
+      ) => this.modelInfer(call, reply),
+      ModelStreamInfer: (call: ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>) =>
+        this.modelStreamInfer(call),
     });
   }
 
@@ -113,13 +119,22 @@ export class InferenceServer {
     this.health.set(true);
   }
 
-  /** Takes no new calls (UNAVAILABLE), finishes those taken, and resolves when the last is answered. */
+  /** Takes no new calls (UNAVAILABLE), finishes those taken, and resolves when the last answer has gone out. */
   async drain(): Promise<void> {
     this.draining = true;
     this.ready = false;
     this.health.set(false);
     await Promise.all([...this.models.values()].map((model) => model.drain()));
     for (const stream of this.streams) stream.end();
+    this.health.close();
+    // Closing at once would cut off answers that are still in a buffer; a caller that never reads must not hold the instance.
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, FLUSH_LIMIT_MS);
+      this.server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   /** Lets go of the port and of every connection at once. */
@@ -131,7 +146,11 @@ export class InferenceServer {
   private modelMetadata(name: string | undefined, version: string | undefined): ModelMetadataResponse {
     const [known, model] = this.model(name, version);
     const { inputs, outputs } = model.session.signature;
-    const metadata = (value: (typeof inputs)[number]) => ({ name: value.name, datatype: value.type, shape: value.shape });
+    const metadata = (value: (typeof inputs)[number]) => ({
+      name: value.name,
+      datatype: value.type,
+      shape: value.shape,
+    });
     return {
       name: known,
       versions: ["1"],
@@ -153,12 +172,19 @@ export class InferenceServer {
       throw new CallRefused(status.NOT_FOUND, `There is no model "${name ?? ""}" here; there is: ${names}.`, "FL3008");
     }
     if (version !== undefined && version !== "" && version !== "1") {
-      throw new CallRefused(status.NOT_FOUND, `Model "${chosen[0]}" has no version "${version}"; it has version 1.`, "FL3008");
+      throw new CallRefused(
+        status.NOT_FOUND,
+        `Model "${chosen[0]}" has no version "${version}"; it has version 1.`,
+        "FL3008",
+      );
     }
     return chosen;
   }
 
-  private modelInfer(call: ServerUnaryCall<ModelInferRequest, ModelInferResponse>, reply: sendUnaryData<ModelInferResponse>): void {
+  private modelInfer(
+    call: ServerUnaryCall<ModelInferRequest, ModelInferResponse>,
+    reply: sendUnaryData<ModelInferResponse>,
+  ): void {
     const deadline = call.getDeadline();
     const deadlineMs = fromNow(deadline instanceof Date ? deadline.getTime() : deadline);
     const origin = this.nextOrigin++;
@@ -242,7 +268,11 @@ export class InferenceServer {
       arrivedMs,
       deadlineMs: Math.min(deadlineMs, arrivedMs + parsed.timeoutMs),
       settle: (outcome) => {
-        answer(outcome.kind === "ok" ? inferResponse(name, request.id ?? "", parsed, outcome.outputs) : refused(outcome, model));
+        answer(
+          outcome.kind === "ok"
+            ? inferResponse(name, request.id ?? "", parsed, outcome.outputs)
+            : refused(outcome, model),
+        );
         if (outcome.kind === "ok" && !this.answered) {
           this.answered = true;
           this.options.onFirstAnswer();
@@ -267,7 +297,10 @@ export class InferenceServer {
     if (this.authorization === undefined) return;
     const given = Buffer.from(String(metadata.get("authorization")[0] ?? ""));
     if (given.length === this.authorization.length && timingSafeEqual(given, this.authorization)) return;
-    throw new CallRefused(status.UNAUTHENTICATED, "The token is missing or wrong; send it as `authorization: Bearer TOKEN`.");
+    throw new CallRefused(
+      status.UNAUTHENTICATED,
+      "The token is missing or wrong; send it as `authorization: Bearer TOKEN`.",
+    );
   }
 }
 
@@ -276,9 +309,17 @@ function refused(outcome: Exclude<CallOutcome, { kind: "ok" }>, model: BatchedMo
   const { maxLength, maxWaitMs } = model.queueConfig;
   switch (outcome.reason) {
     case "queue-full":
-      return new CallRefused(status.RESOURCE_EXHAUSTED, `The queue is full (queue.maxLength is ${maxLength}).`, "FL3007");
+      return new CallRefused(
+        status.RESOURCE_EXHAUSTED,
+        `The queue is full (queue.maxLength is ${maxLength}).`,
+        "FL3007",
+      );
     case "wait":
-      return new CallRefused(status.RESOURCE_EXHAUSTED, `The request waited longer than queue.maxWait (${maxWaitMs} ms).`, "FL3007");
+      return new CallRefused(
+        status.RESOURCE_EXHAUSTED,
+        `The request waited longer than queue.maxWait (${maxWaitMs} ms).`,
+        "FL3007",
+      );
     case "too-large":
       return new CallRefused(status.INVALID_ARGUMENT, `A request may have at most ${model.maxRows} rows.`, "FL3004");
     case "deadline":

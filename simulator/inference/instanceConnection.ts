@@ -15,17 +15,18 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import type { Tensors } from "../core/tensor";
-import { FaultlineError } from "../graph/errors";
+import type { FaultlineError } from "../graph/errors";
 import type { ServiceSpec } from "../graph/jobFile";
 import {
+  CODE_PARAMETER,
   inferenceServiceDefinition,
+  STATUS_PARAMETER,
   type ModelInferRequest,
   type ModelMetadataResponse,
   type ModelStreamInferResponse,
 } from "../proto/openInference";
 import { batchRequest, splitOutputs } from "./callBatch";
 import { responseTensors } from "./inferRequest";
-import { CODE_PARAMETER, STATUS_PARAMETER } from "./inferenceServer";
 import { modelSignature, type ModelSignature } from "./modelSignature";
 import { prepareCall, type PendingCall } from "./pendingCall";
 import { isTensorType, longToNumber } from "./tensorContents";
@@ -44,10 +45,21 @@ export interface ConnectionOwner {
   /** The instance can be called. */
   onReady(connection: InstanceConnection): void;
   /** The stream is gone; these calls were on it, those were waiting to be sent. */
-  onLost(connection: InstanceConnection, sent: readonly PendingCall[], unsent: readonly PendingCall[], reason: string): void;
+  onLost(
+    connection: InstanceConnection,
+    sent: readonly PendingCall[],
+    unsent: readonly PendingCall[],
+    reason: string,
+  ): void;
   onResult(connection: InstanceConnection, call: PendingCall, outputs: Tensors): void;
   /** The instance lives, but answered a message with an error. */
-  onRefused(connection: InstanceConnection, calls: readonly PendingCall[], code: status, message: string, faultlineCode?: string): void;
+  onRefused(
+    connection: InstanceConnection,
+    calls: readonly PendingCall[],
+    code: status,
+    message: string,
+    faultlineCode?: string,
+  ): void;
   /** The call cannot be sent at all. */
   onUnsendable(call: PendingCall, error: FaultlineError): void;
 }
@@ -271,7 +283,7 @@ export class InstanceConnection {
     this.sent.delete(id);
     this.sentCalls -= calls.length;
     const error = answer.errorMessage ?? "";
-    if (error !== "" || response == null) {
+    if (error !== "" || response === undefined || response === null) {
       const code = longToNumber(response?.parameters?.[STATUS_PARAMETER]?.int64Param ?? status.INTERNAL);
       if (code === Number(status.RESOURCE_EXHAUSTED)) this.window = Math.max(1, Math.floor(this.window / 2));
       const open = calls.filter((call) => !call.settled);

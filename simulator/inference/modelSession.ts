@@ -124,7 +124,11 @@ function problemError(problem: ModelProblem): FaultlineError {
 async function checkReadable(path: string): Promise<void> {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) {
-    throw FaultlineError.of("FL3001", `Model not found: ${path}.`, "Check the path; in a job file it is relative to that file.");
+    throw FaultlineError.of(
+      "FL3001",
+      `Model not found: ${path}.`,
+      "Check the path; in a job file it is relative to that file.",
+    );
   }
   if (!stats.isFile()) throw FaultlineError.of("FL3001", `Not a file: ${path}.`, "Name the ONNX file itself.");
   await access(path, constants.R_OK).catch(() => {
@@ -147,7 +151,10 @@ function withTrialShapes<V extends { readonly name: string; readonly shape: read
 /** An odd number of rows, so that an output axis of this size is the batch axis and not a coincidence. */
 const TRIAL_ROWS = 3;
 
-function openInThread(worker: Worker, options: ModelSessionOptions): Promise<Extract<ModelThreadAnswer, { kind: "opened" }>> {
+function openInThread(
+  worker: Worker,
+  options: ModelSessionOptions,
+): Promise<Extract<ModelThreadAnswer, { kind: "opened" }>> {
   const timeoutMs = options.openTimeoutMs ?? 600_000;
   return new Promise((resolve, reject) => {
     // Listeners are removed one by one: Worker has listeners of its own that keep its port going.
@@ -161,18 +168,27 @@ function openInThread(worker: Worker, options: ModelSessionOptions): Promise<Ext
     };
     const onError = (error: Error) =>
       fail(
-        FaultlineError.of("FL3003", `ONNX Runtime does not start here: ${error.message}`, "`faultline doctor` says what is missing."),
+        FaultlineError.of(
+          "FL3003",
+          `ONNX Runtime does not start here: ${error.message}`,
+          "`faultline doctor` says what is missing.",
+        ),
       );
     const onExit = () => fail(FaultlineError.of("FL3003", "The thread of the model ended while loading."));
     const onMessage = (answer: ModelThreadAnswer) => {
-      if (answer.kind !== "opened") return fail(answer.kind === "notOpened" ? problemError(answer) : new Error(answer.kind));
+      if (answer.kind !== "opened")
+        return fail(answer.kind === "notOpened" ? problemError(answer) : new Error(answer.kind));
       finish();
       resolve(answer);
     };
     const timer = setTimeout(
       () =>
         fail(
-          FaultlineError.of("FL3009", `Loading ${options.path} took more than ${timeoutMs / 1000} s.`, "The device may hang."),
+          FaultlineError.of(
+            "FL3009",
+            `Loading ${options.path} took more than ${timeoutMs / 1000} s.`,
+            "The device may hang.",
+          ),
         ),
       timeoutMs,
     );

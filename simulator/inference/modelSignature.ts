@@ -13,7 +13,8 @@ export interface ValueSignature {
   readonly shape: readonly number[];
 }
 
-export type BatchAxis = { readonly kind: "none" } | { readonly kind: "dynamic" } | { readonly kind: "fixed"; readonly size: number };
+export type BatchAxis =
+  { readonly kind: "none" } | { readonly kind: "dynamic" } | { readonly kind: "fixed"; readonly size: number };
 
 export interface ModelSignature {
   readonly inputs: readonly ValueSignature[];
@@ -39,7 +40,5 @@ export function recordShape(signature: ModelSignature, value: ValueSignature): r
 
 /** Whether a shape fits a declared one: same rank, and equal where a size is declared. */
 export function shapeFits(declared: readonly number[], shape: readonly number[]): boolean {
-  return (
-    declared.length === shape.length && declared.every((size, axis) => size === -1 || size === shape[axis])
-  );
+  return declared.length === shape.length && declared.every((size, axis) => size === -1 || size === shape[axis]);
 }

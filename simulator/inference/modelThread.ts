@@ -121,7 +121,8 @@ function readSignature(opened: InferenceSession): { inputs: ValueSignature[]; ou
     metadata.flatMap((value): ValueSignature[] => {
       if (!value.isTensor) return [];
       const type = TYPE_OF_ORT.get(value.type);
-      if (type === undefined) throw new Unusable(`"${value.name}" is of type ${value.type}, which has no tensor type here.`);
+      if (type === undefined)
+        throw new Unusable(`"${value.name}" is of type ${value.type}, which has no tensor type here.`);
       return [{ name: value.name, type, shape: value.shape.map((size) => (typeof size === "number" ? size : -1)) }];
     });
   const noTensor = opened.inputMetadata.find((value) => !value.isTensor);
@@ -218,7 +219,7 @@ async function run(request: Extract<ModelThreadRequest, { kind: "run" }>): Promi
     for (const [name, value] of Object.entries(results)) {
       const type = TYPE_OF_ORT.get(value.type);
       if (type === undefined) continue;
-      const data = ownData(type, value.data as TensorData);
+      const data = ownData(type, value.data);
       if (ArrayBuffer.isView(data)) transfer.add(data.buffer as ArrayBuffer);
       outputs.push({ name, type, shape: value.dims, data });
     }
@@ -270,7 +271,9 @@ function loadProblem(request: OpenModel, candidate: DeviceCandidate, text: strin
 }
 
 function outOfMemory(text: string): boolean {
-  return /bad_alloc|out of memory|failed to allocate memory|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation|BFCArena/i.test(text);
+  return /bad_alloc|out of memory|failed to allocate memory|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation|BFCArena/i.test(
+    text,
+  );
 }
 
 /** The sentence of an ONNX Runtime error, without its source position and colours. */

@@ -34,7 +34,12 @@ export interface ModelTensor {
 
 export type ModelThreadRequest =
   | OpenModel
-  | { readonly kind: "run"; readonly run: number; readonly inputs: readonly ModelTensor[]; readonly outputs?: readonly string[] }
+  | {
+      readonly kind: "run";
+      readonly run: number;
+      readonly inputs: readonly ModelTensor[];
+      readonly outputs?: readonly string[];
+    }
   | { readonly kind: "close" };
 
 export interface DeviceTrial {

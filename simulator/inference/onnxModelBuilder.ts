@@ -60,7 +60,12 @@ export function buildOnnxModel(graph: OnnxGraph): Uint8Array {
   writer.uint32(tag(1, 0)).int64(8);
   writer.uint32(tag(2, 2)).string("faultline");
   writeGraph(writer.uint32(tag(7, 2)).fork(), graph).ldelim();
-  writer.uint32(tag(8, 2)).fork().uint32(tag(2, 0)).int64(graph.opset ?? 17).ldelim();
+  writer
+    .uint32(tag(8, 2))
+    .fork()
+    .uint32(tag(2, 0))
+    .int64(graph.opset ?? 17)
+    .ldelim();
   return writer.finish();
 }
 

@@ -69,7 +69,9 @@ export function prepareCall(call: PendingCall, signature: ModelSignature): void 
     if (expected.includes(-1)) group += `${tensor.shape.join(",")};`;
   }
   if (Object.keys(call.inputs).length > signature.inputs.length) {
-    const unknown = Object.keys(call.inputs).find((name) => !signature.inputs.some((declared) => declared.name === name));
+    const unknown = Object.keys(call.inputs).find(
+      (name) => !signature.inputs.some((declared) => declared.name === name),
+    );
     throw FaultlineError.of(
       "FL3004",
       `The model has no input "${unknown ?? ""}".`,

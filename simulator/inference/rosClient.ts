@@ -120,7 +120,8 @@ export class RosClient implements InferenceClient, ConnectionOwner {
     this.connections.clear();
     this.candidates = [];
     this.parked = [];
-    for (const call of this.calls) this.fail(call, FaultlineError.of("FL3008", "The client was closed while the call was in flight."));
+    for (const call of this.calls)
+      this.fail(call, FaultlineError.of("FL3008", "The client was closed while the call was in flight."));
     clearInterval(this.sweepTimer);
   }
 
@@ -132,7 +133,12 @@ export class RosClient implements InferenceClient, ConnectionOwner {
     this.routeAll(this.parked.splice(0));
   }
 
-  onLost(connection: InstanceConnection, sent: readonly PendingCall[], unsent: readonly PendingCall[], reason: string): void {
+  onLost(
+    connection: InstanceConnection,
+    sent: readonly PendingCall[],
+    unsent: readonly PendingCall[],
+    reason: string,
+  ): void {
     this.retiring.delete(connection);
     const current = this.connections.get(connection.instance) === connection;
     if (current) this.connections.delete(connection.instance);
@@ -150,7 +156,13 @@ export class RosClient implements InferenceClient, ConnectionOwner {
     call.resolve(outputs);
   }
 
-  onRefused(connection: InstanceConnection, calls: readonly PendingCall[], code: status, message: string, faultlineCode?: string): void {
+  onRefused(
+    connection: InstanceConnection,
+    calls: readonly PendingCall[],
+    code: status,
+    message: string,
+    faultlineCode?: string,
+  ): void {
     const notModelsFault = code === status.UNAVAILABLE || code === status.RESOURCE_EXHAUSTED;
     if (calls.length > 1 && !notModelsFault && code !== status.DEADLINE_EXCEEDED) {
       // One of them is to blame; by themselves the others are answered.
@@ -208,7 +220,12 @@ export class RosClient implements InferenceClient, ConnectionOwner {
     const again = calls.filter((call) => call.attempts < this.spec.retry.maxAttempts);
     for (const call of calls) if (call.attempts >= this.spec.retry.maxAttempts) this.fail(call, error);
     if (again.length === 0) return;
-    this.options.onEvent?.({ kind: "retry", instance: connection.instance, requests: again.length, reason: error.message });
+    this.options.onEvent?.({
+      kind: "retry",
+      instance: connection.instance,
+      requests: again.length,
+      reason: error.message,
+    });
     this.counts.retried += again.length;
     const attempts = Math.max(1, ...again.map((call) => call.attempts));
     const timer = setTimeout(() => {
@@ -262,7 +279,10 @@ export class RosClient implements InferenceClient, ConnectionOwner {
           : `it was sent ${call.attempts} time${call.attempts === 1 ? "" : "s"}, last to ${call.lastInstance ?? "?"}`;
       this.fail(
         call,
-        FaultlineError.of("FL3009", `A call of ${this.options.task} to "${this.spec.id}" took more than ${timeoutMs} ms: ${why}.`),
+        FaultlineError.of(
+          "FL3009",
+          `A call of ${this.options.task} to "${this.spec.id}" took more than ${timeoutMs} ms: ${why}.`,
+        ),
       );
     }
     if (expired) this.parked = this.parked.filter((call) => !call.settled);
@@ -296,7 +316,12 @@ export class RosClient implements InferenceClient, ConnectionOwner {
 }
 
 function externalEndpoints(spec: ServiceSpec): readonly ServiceEndpoint[] {
-  return spec.addresses.map((address, index) => ({ instance: `${spec.id}#${index}`, attempt: 0, address, token: spec.token }));
+  return spec.addresses.map((address, index) => ({
+    instance: `${spec.id}#${index}`,
+    attempt: 0,
+    address,
+    token: spec.token,
+  }));
 }
 
 function isErrorCode(code: string | undefined): code is ErrorCode {

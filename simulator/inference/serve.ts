@@ -37,7 +37,11 @@ export async function serveModel(options: ServeOptions): Promise<ServedModel> {
   const path = resolve(options.model);
   const model = options.name ?? basename(path, extname(path));
   if (options.port !== undefined && !(Number.isInteger(options.port) && options.port >= 0 && options.port <= 65535)) {
-    throw FaultlineError.of("FL1000", `${options.port} is not a port.`, "Ports are whole numbers from 0 (any free one) to 65535.");
+    throw FaultlineError.of(
+      "FL1000",
+      `${options.port} is not a port.`,
+      "Ports are whole numbers from 0 (any free one) to 65535.",
+    );
   }
   const token = options.token ? randomBytes(24).toString("base64url") : undefined;
   const instance = await runServiceInstance({

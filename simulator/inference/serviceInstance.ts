@@ -9,9 +9,12 @@ import { performance } from "node:perf_hooks";
 import { FaultlineError } from "../graph/errors";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { Cause, InstanceMetrics, InstancePhase } from "../observe/journalEvent";
+import { BatchedModel } from "./batchedModel";
 import { deviceCandidates } from "./device";
 import { autoAccelerators } from "./doctorDevices";
+import { DEFAULT_MAX_MESSAGE_BYTES, InferenceServer } from "./inferenceServer";
 import { ModelSession } from "./modelSession";
+import { warmUp } from "./warmUp";
 
 export interface PhaseReport {
   readonly phase: InstancePhase;
@@ -69,12 +72,6 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
   // Watched from now on: its failure must not count as unhandled while the port is being opened.
   opening.catch(() => undefined);
 
-  // Loaded while the model's thread loads ONNX Runtime and the model.
-  const [{ DEFAULT_MAX_MESSAGE_BYTES, InferenceServer }, { BatchedModel }, { warmUp }] = await Promise.all([
-    import("./inferenceServer"),
-    import("./batchedModel"),
-    import("./warmUp"),
-  ]);
   let device = "";
   let address = "";
   const server = new InferenceServer({

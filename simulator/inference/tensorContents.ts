@@ -72,7 +72,10 @@ export function decodeBytesElements(bytes: Uint8Array, count: number): string[] 
 }
 
 /** A typed array of `type` on memory of its own or, where it lies aligned, on `bytes` itself. BYTES is not a typed array. */
-export function typedArrayOf(type: Exclude<TensorType, "BYTES">, bytes: Uint8Array): Exclude<TensorData, readonly string[]> {
+export function typedArrayOf(
+  type: Exclude<TensorType, "BYTES">,
+  bytes: Uint8Array,
+): Exclude<TensorData, readonly string[]> {
   const size = ELEMENT_BYTES[type];
   // Not slice(): that of a Buffer is a view.
   const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
@@ -109,7 +112,9 @@ export function dataFitsType(type: TensorType, data: TensorData): boolean {
   if (type === "BYTES") return Array.isArray(data);
   if (!ArrayBuffer.isView(data)) return false;
   // Cheaper than constructing: the tag names the class, also across realms.
-  return data[Symbol.toStringTag] === ARRAY_NAME[type] || (data instanceof Uint8Array && ARRAY_NAME[type] === "Uint8Array");
+  return (
+    data[Symbol.toStringTag] === ARRAY_NAME[type] || (data instanceof Uint8Array && ARRAY_NAME[type] === "Uint8Array")
+  );
 }
 
 const ARRAY_NAME: Readonly<Record<Exclude<TensorType, "BYTES">, string>> = {
@@ -158,7 +163,11 @@ const CONTENTS_FIELD = {
 } as const satisfies Record<Exclude<TensorType, "FP16">, keyof InferTensorContents>;
 
 /** Typed contents → data; a sentence why not when they do not hold `count` elements of `type`. */
-export function decodeContents(type: TensorType, contents: InferTensorContents, count: number): TensorData | { error: string } {
+export function decodeContents(
+  type: TensorType,
+  contents: InferTensorContents,
+  count: number,
+): TensorData | { error: string } {
   if (type === "FP16") return { error: "FP16 has no typed contents; send it raw" };
   const field = CONTENTS_FIELD[type];
   const values = contents[field] ?? [];
@@ -214,7 +223,12 @@ export function encodeContents(type: TensorType, data: TensorData): InferTensorC
   }
 }
 
-function outOfRange(values: readonly number[], low: number, high: number, type: TensorType): { error: string } | undefined {
+function outOfRange(
+  values: readonly number[],
+  low: number,
+  high: number,
+  type: TensorType,
+): { error: string } | undefined {
   const bad = values.find((value) => value < low || value > high);
   return bad === undefined ? undefined : { error: `${bad} is out of the range of ${type}` };
 }

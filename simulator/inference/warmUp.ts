@@ -11,7 +11,11 @@ import { ELEMENT_BYTES, elementCount } from "./tensorContents";
  * `runs` runs with zeros: the first with one row, the others with a full batch. Zeros, and size 1 for an axis that the model leaves open,
  * are not what every model can run with; such a model is warm with its first real call instead, so FL3010 is not an error here.
  */
-export async function warmUp(session: ModelSession, maxRows: number, runs: number): Promise<{ readonly completed: number }> {
+export async function warmUp(
+  session: ModelSession,
+  maxRows: number,
+  runs: number,
+): Promise<{ readonly completed: number }> {
   let completed = 0;
   for (let run = 0; run < runs; run++) {
     const rows = run === 0 || session.signature.batchAxis.kind !== "dynamic" ? 1 : maxRows;
@@ -34,7 +38,9 @@ function zeroPart(session: ModelSession, rows: number): BatchPart {
   });
   const contents = signature.inputs.map((input, index) => {
     const count = elementCount(shapes[index] ?? []);
-    return input.type === "BYTES" ? Array.from({ length: count }, () => "") : new Uint8Array(count * ELEMENT_BYTES[input.type]);
+    return input.type === "BYTES"
+      ? Array.from({ length: count }, () => "")
+      : new Uint8Array(count * ELEMENT_BYTES[input.type]);
   });
   return { rows, shapes, contents };
 }

@@ -78,6 +78,10 @@ export type ServingStatus = (typeof ServingStatus)[keyof typeof ServingStatus];
 export const INFERENCE_SERVICE = "inference.GRPCInferenceService";
 export const HEALTH_SERVICE = "grpc.health.v1.Health";
 
+/** Parameters of an answer on a stream that carry what the status of a unary call would: the stream itself goes on. */
+export const STATUS_PARAMETER = "grpc_status";
+export const CODE_PARAMETER = "faultline_code";
+
 export function inferenceServiceDefinition(): ServiceDefinition {
   return serviceDefinition("open_inference_grpc.proto", INFERENCE_SERVICE);
 }

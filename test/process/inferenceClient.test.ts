@@ -1,0 +1,356 @@
+import assert from "node:assert/strict";
+import type { Tensors } from "../../simulator/core/tensor";
+import { EmbeddedClient } from "../../simulator/inference/embeddedClient";
+import type { InferenceClientEvent } from "../../simulator/inference/inferenceClient";
+import type { ServiceEndpoint } from "../../simulator/inference/instanceConnection";
+import { RosClient } from "../../simulator/inference/rosClient";
+import type { ServiceSpec } from "../../simulator/graph/jobFile";
+import { affineModel, denseModel, identityModel, lookupModel, raggedSumModel, writeModel } from "../fixtures/onnxModel";
+import { InstanceProcess, serviceSpec } from "../fixtures/serviceInstances";
+
+const row = (value: number): Tensors => ({
+  x: { type: "FP32", shape: [4], data: Float32Array.of(value, value + 1, value + 2, value + 3) },
+});
+const first = (outputs: Tensors): unknown => outputs.y?.data[0];
+
+class Cluster {
+  readonly processes: InstanceProcess[] = [];
+  readonly events: InferenceClientEvent[] = [];
+  readonly client: RosClient;
+
+  private constructor(
+    readonly spec: ServiceSpec,
+    readonly endpoints: readonly ServiceEndpoint[],
+  ) {
+    this.client = new RosClient({ spec, endpoints, task: "classify#0", onEvent: (event) => this.events.push(event) });
+  }
+
+  static async start(spec: ServiceSpec, instances: number): Promise<Cluster> {
+    const processes = Array.from({ length: instances }, (_, index) => InstanceProcess.start(spec, index));
+    const cluster = new Cluster(spec, await Promise.all(processes.map((process) => process.ready())));
+    cluster.processes.push(...processes);
+    return cluster;
+  }
+
+  async stop(): Promise<void> {
+    await this.client.close();
+    await Promise.all(this.processes.map((process) => process.kill()));
+  }
+
+  /** Keeps `capacity` calls in flight until `count` are made; answers checked one by one. */
+  async load(
+    count: number,
+    capacity: number,
+    at: (sent: number) => void = () => undefined,
+  ): Promise<{ answers: number[]; failed: unknown[] }> {
+    const answers = new Array<number>(count).fill(0);
+    const failed: unknown[] = [];
+    let sent = 0;
+    const worker = async () => {
+      while (sent < count) {
+        const index = sent++;
+        at(index);
+        try {
+          const outputs = await this.client.call(row(index), { timeoutMs: 20_000 });
+          assert.equal(first(outputs), 2 * index + 1);
+          answers[index] = (answers[index] ?? 0) + 1;
+        } catch (error) {
+          failed.push(error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: capacity }, worker));
+    return { answers, failed };
+  }
+}
+
+describe("RosClient", function () {
+  this.timeout(90_000);
+
+  it("loses and doubles nothing when one of two instances is killed under load, and again when it is back", async () => {
+    const cluster = await Cluster.start(serviceSpec(writeModel(affineModel())), 2);
+    try {
+      const [victim, other] = cluster.processes as [InstanceProcess, InstanceProcess];
+      let back: Promise<void> | undefined;
+      const { answers, failed } = await cluster.load(20_000, 200, (sent) => {
+        if (sent !== 5_000) return;
+        back = (async () => {
+          await victim.kill("SIGKILL");
+          const again = InstanceProcess.start(cluster.spec, 0, 1);
+          cluster.processes.push(again);
+          cluster.client.updateEndpoints(cluster.endpoints.slice(1));
+          cluster.client.updateEndpoints([await again.ready(), ...cluster.endpoints.slice(1)]);
+        })();
+      });
+      await back;
+      assert.equal(victim.child.signalCode, "SIGKILL", "the kill happened");
+      assert.deepEqual(failed, []);
+      assert.ok(answers.every((count) => count === 1));
+      const retry = cluster.events.find(({ kind }) => kind === "retry");
+      assert.equal(retry?.instance, "model#0");
+      const metrics = cluster.client.takeMetrics();
+      assert.equal(metrics.requests, 20_000);
+      assert.equal(metrics.succeeded, 20_000);
+      assert.equal(metrics.failed, 0);
+      assert.equal(metrics.inFlight, 0);
+      assert.ok(metrics.retried > 0, "calls were in flight when it was killed");
+      const { answers: after } = await cluster.load(2_000, 100);
+      assert.ok(after.every((count) => count === 1));
+      const again = cluster.processes[2];
+      assert.ok((await again.metrics()).requests > 0, "the new attempt is called");
+      assert.ok((await other.metrics()).requests > 0);
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it("keeps calls while there is no instance at all, and makes them when one comes", async () => {
+    const spec = serviceSpec(writeModel(affineModel()));
+    const client = new RosClient({ spec, endpoints: [], task: "classify#0" });
+    const instance = InstanceProcess.start(spec);
+    try {
+      const calls = Array.from({ length: 100 }, (_, index) => client.call(row(index), { timeoutMs: 30_000 }));
+      const endpoint = await instance.ready();
+      assert.equal(client.inFlight, 100);
+      client.updateEndpoints([endpoint]);
+      assert.deepEqual(
+        (await Promise.all(calls)).map(first),
+        Array.from({ length: 100 }, (_, index) => 2 * index + 1),
+      );
+    } finally {
+      await client.close();
+      await instance.kill();
+    }
+  });
+
+  it("fails a call with FL3009 when its time is over, and says why", async () => {
+    const client = new RosClient({ spec: serviceSpec("/nowhere.onnx"), endpoints: [], task: "classify#0" });
+    await assert.rejects(client.call(row(1), { timeoutMs: 50 }), {
+      code: "FL3009",
+      message: /took more than 50 ms: no instance of "model" was there/,
+    });
+    assert.equal(client.takeMetrics().failed, 1);
+    await client.close();
+  });
+
+  it("gives an instance time to drain, and sends it nothing more", async () => {
+    const cluster = await Cluster.start(serviceSpec(writeModel(affineModel())), 2);
+    try {
+      let drained: Promise<unknown> | undefined;
+      const { answers, failed } = await cluster.load(10_000, 100, (sent) => {
+        if (sent !== 3_000) return;
+        cluster.client.updateEndpoints(cluster.endpoints.slice(1));
+        cluster.processes[0].send("drain");
+        drained = cluster.processes[0].line((line) => line.drained === true);
+      });
+      await drained;
+      assert.deepEqual(failed, []);
+      assert.ok(answers.every((count) => count === 1));
+      assert.deepEqual(cluster.events, [], "nothing had to be made again");
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it("comes back by itself to an instance whose connection broke, without being told", async () => {
+    const spec = serviceSpec(writeModel(affineModel()), { deployment: "external" });
+    const before = InstanceProcess.start(spec);
+    const endpoint = await before.ready();
+    const client = new RosClient({ spec: { ...spec, addresses: [endpoint.address] }, task: "classify#0" });
+    let after: InstanceProcess | undefined;
+    try {
+      assert.equal(first(await client.call(row(1), { timeoutMs: 5_000 })), 3);
+      await before.kill();
+      const call = client.call(row(2), { timeoutMs: 30_000 });
+      after = InstanceProcess.start(spec, 0, 0, { port: Number(endpoint.address.split(":")[1]) });
+      assert.equal(first(await call), 5);
+    } finally {
+      await client.close();
+      await before.kill();
+      await after?.kill();
+    }
+  });
+
+  it("refuses a record that does not fit the model before it is sent, and answers the others", async () => {
+    const cluster = await Cluster.start(serviceSpec(writeModel(affineModel())), 1);
+    try {
+      const call = (inputs: Tensors) => cluster.client.call(inputs, { timeoutMs: 5_000 });
+      const outcomes = await Promise.allSettled([
+        call(row(1)),
+        call({}),
+        call({ x: { type: "FP32", shape: [3], data: new Float32Array(3) } }),
+        call({ x: { type: "FP32", shape: [4], data: new Float32Array(3) } }),
+        call({ x: { type: "FP64", shape: [4], data: new Float64Array(4) } }),
+        call({ x: { type: "FP32", shape: [4], data: new Float64Array(4) } }),
+        call({ ...row(1), z: row(1).x }),
+        call(row(2)),
+      ]);
+      const codes = outcomes.map((outcome) =>
+        outcome.status === "fulfilled" ? "ok" : (outcome.reason as { code: string }).code,
+      );
+      assert.deepEqual(codes, ["ok", "FL3004", "FL3004", "FL3004", "FL3004", "FL3004", "FL3004", "ok"]);
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it("fails only the record that the model itself fails on, after its attempts", async () => {
+    const spec = serviceSpec(writeModel(lookupModel()), {
+      retry: { maxAttempts: 2, initialBackoffMs: 5, maxBackoffMs: 5 },
+    });
+    const cluster = await Cluster.start(spec, 1);
+    try {
+      const calls = [3, 99, 5].map((index) =>
+        cluster.client.call(
+          { i: { type: "INT64", shape: [1], data: BigInt64Array.of(BigInt(index)) } },
+          { timeoutMs: 10_000 },
+        ),
+      );
+      const outcomes = await Promise.allSettled(calls);
+      assert.deepEqual(
+        outcomes.map(({ status }) => status),
+        ["fulfilled", "rejected", "fulfilled"],
+      );
+      assert.equal((outcomes[1] as PromiseRejectedResult).reason.code, "FL3010");
+      assert.deepEqual(
+        [...((outcomes[2] as PromiseFulfilledResult<Tensors>).value.row.data as Float32Array)],
+        [10, 11],
+      );
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it("groups records by their shapes where a model leaves axes open", async () => {
+    const cluster = await Cluster.start(serviceSpec(writeModel(raggedSumModel())), 1);
+    try {
+      const lengths = Array.from({ length: 60 }, (_, index) => 1 + (index % 5));
+      const sums = await Promise.all(
+        lengths.map(async (length, index) => {
+          const data = new Float32Array(length).fill(index);
+          const outputs = await cluster.client.call(
+            { x: { type: "FP32", shape: [length], data } },
+            { timeoutMs: 10_000 },
+          );
+          return outputs.sum?.data[0];
+        }),
+      );
+      assert.deepEqual(
+        sums,
+        lengths.map((length, index) => length * index),
+      );
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it("waits and comes again when the queue is full: more callers than the queue holds, and none fails", async () => {
+    const spec = serviceSpec(writeModel(denseModel(512, 4)), {
+      batching: { maxSize: 4, maxDelayMs: 0 },
+      queue: { maxLength: 8, maxWaitMs: 60_000 },
+      retry: { maxAttempts: 20, initialBackoffMs: 5, maxBackoffMs: 100 },
+    });
+    const cluster = await Cluster.start(spec, 1);
+    const others = Array.from(
+      { length: 4 },
+      () => new RosClient({ spec, endpoints: cluster.endpoints, task: "classify#1" }),
+    );
+    try {
+      const record: Tensors = { x: { type: "FP32", shape: [512], data: new Float32Array(512).fill(1) } };
+      const calls = others.flatMap((client) =>
+        Array.from({ length: 50 }, () => client.call(record, { timeoutMs: 60_000 })),
+      );
+      assert.equal((await Promise.all(calls)).length, 200);
+    } finally {
+      for (const client of others) await client.close();
+      await cluster.stop();
+    }
+  });
+
+  it("sends a key to one instance under consistent-hash", async () => {
+    const cluster = await Cluster.start(serviceSpec(writeModel(affineModel()), { balancing: "consistent-hash" }), 2);
+    try {
+      await Promise.all(
+        Array.from({ length: 200 }, (_, index) => cluster.client.call(row(index), { timeoutMs: 10_000, key: "one" })),
+      );
+      const counts = await Promise.all(cluster.processes.map(async (process) => (await process.metrics()).requests));
+      assert.deepEqual(counts.sort(), [0, 200]);
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it("rejects what is in flight when it is closed, and the instance drops what it had queued", async () => {
+    const spec = serviceSpec(writeModel(denseModel(1024, 24)), { batching: { maxSize: 1, maxDelayMs: 0 } });
+    const cluster = await Cluster.start(spec, 1);
+    try {
+      const record: Tensors = { x: { type: "FP32", shape: [1024], data: new Float32Array(1024) } };
+      const outcomes = Promise.allSettled(
+        Array.from({ length: 100 }, () => cluster.client.call(record, { timeoutMs: 60_000 })),
+      );
+      await cluster.processes[0].line(({ phase }) => phase === "SERVING");
+      await cluster.client.close();
+      const codes = (await outcomes)
+        .filter(({ status }) => status === "rejected")
+        .map((outcome) => (outcome as PromiseRejectedResult).reason.code);
+      assert.ok(codes.length > 0 && codes.every((code) => code === "FL3008"));
+      const metrics = await cluster.processes[0].metrics();
+      assert.ok(metrics.requests < 100);
+      await assert.rejects(cluster.client.call(record, { timeoutMs: 10 }), { code: "FL3008" });
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it("serves strings and models without a batch axis", async () => {
+    const cluster = await Cluster.start(serviceSpec(writeModel(identityModel("BYTES", ["N", 1]))), 1);
+    const whole = await Cluster.start(serviceSpec(writeModel(identityModel("INT32", [2, 3]))), 1);
+    try {
+      const text = await Promise.all(
+        ["ä", "", "zzz"].map((value) =>
+          cluster.client.call({ x: { type: "BYTES", shape: [1], data: [value] } }, { timeoutMs: 10_000 }),
+        ),
+      );
+      assert.deepEqual(
+        text.map((outputs) => outputs.y?.data),
+        [["ä"], [""], ["zzz"]],
+      );
+      const cube: Tensors = { x: { type: "INT32", shape: [3], data: Int32Array.of(1, 2, 3) } };
+      assert.deepEqual((await whole.client.call(cube, { timeoutMs: 10_000 })).y, cube.x);
+    } finally {
+      await cluster.stop();
+      await whole.stop();
+    }
+  });
+});
+
+describe("EmbeddedClient", function () {
+  this.timeout(60_000);
+
+  it("answers as an instance does, in this process, with its own phases and batches", async () => {
+    const phases: string[] = [];
+    const spec = serviceSpec(writeModel(affineModel()), { deployment: "embedded" });
+    const client = await EmbeddedClient.open({ spec, subtask: 0, onPhase: (phase) => phases.push(phase) });
+    const outputs = await Promise.all(
+      Array.from({ length: 500 }, (_, index) => client.call(row(index), { timeoutMs: 10_000 })),
+    );
+    assert.deepEqual(
+      outputs.map(first),
+      Array.from({ length: 500 }, (_, index) => 2 * index + 1),
+    );
+    assert.deepEqual(phases, ["LOADING", "WARMING", "READY"]);
+    assert.equal(client.device, "cpu");
+    await assert.rejects(client.call({}, { timeoutMs: 10 }), { code: "FL3004" });
+    const { requests, succeeded, failed, inFlight } = client.takeMetrics();
+    assert.deepEqual(
+      { requests, succeeded, failed, inFlight },
+      { requests: 501, succeeded: 500, failed: 1, inFlight: 0 },
+    );
+    await client.close();
+    await assert.rejects(client.call(row(1), { timeoutMs: 10 }), { code: "FL3008" });
+  });
+
+  it("does not open a model that is not there", async () => {
+    await assert.rejects(EmbeddedClient.open({ spec: serviceSpec("/nowhere.onnx"), subtask: 0 }), { code: "FL3001" });
+  });
+});
