@@ -1,0 +1,46 @@
+/**
+ * What a coordinator that takes over knows of the job: a fold over the journal of the one before. The checkpoints on disk are added by who
+ * can read them. Source: Flink's JobManager high availability, which keeps the same things elsewhere.
+ */
+import type { JournalEvent, SubtaskName } from "../observe/journalEvent";
+import type { CompletedCheckpoint } from "./checkpoint";
+import type { RecoveredJob } from "./jobMasterState";
+
+export class RecoveredJobFold {
+  private readonly attempts = new Map<SubtaskName, number>();
+  private readonly instances = new Map<SubtaskName, boolean>();
+  private highestCheckpoint = 0;
+  private failureCount = 0;
+  private failoverCount = 0;
+
+  observe(event: JournalEvent): void {
+    switch (event.kind) {
+      case "task.state":
+        this.attempts.set(event.task, Math.max(event.attempt, this.attempts.get(event.task) ?? 0));
+        if (event.vertexKind === "service") this.instances.set(event.task, event.to !== "FAILED" && event.to !== "CANCELED");
+        return;
+      case "failure":
+        this.failureCount = event.id;
+        return;
+      case "failover":
+        this.failoverCount = event.id;
+        return;
+      case "checkpoint.triggered":
+        this.highestCheckpoint = Math.max(this.highestCheckpoint, event.checkpoint);
+        return;
+      default:
+    }
+  }
+
+  /** @param checkpoints complete ones on disk, oldest first, and a number greater than any there. */
+  result(checkpoints: { readonly completed: readonly CompletedCheckpoint[]; readonly nextCheckpoint: number }): RecoveredJob {
+    return {
+      attempts: this.attempts,
+      instances: [...this.instances].flatMap(([name, live]) => (live ? [name] : [])),
+      completed: checkpoints.completed,
+      nextCheckpoint: Math.max(checkpoints.nextCheckpoint, this.highestCheckpoint + 1),
+      failureCount: this.failureCount,
+      failoverCount: this.failoverCount,
+    };
+  }
+}

@@ -1,0 +1,72 @@
+/** Checkpoints complete only when every task that has to has acknowledged; tasks start from the latest complete one, and it is on the disk. */
+import type { JobMasterCommand, JobMasterInput, JobMasterState } from "../core/jobMasterState";
+import type { JournalEventBody, SubtaskName } from "../observe/journalEvent";
+import { ensure } from "./invariantViolation";
+import type { VirtualWorld } from "./virtualWorld";
+
+type Triggered = Extract<JournalEventBody, { kind: "checkpoint.triggered" }>;
+type Completed = Extract<JournalEventBody, { kind: "checkpoint.completed" }>;
+
+export class CheckpointRecord {
+  /** Checkpoint → tasks that have to acknowledge, with their attempts. */
+  private readonly required = new Map<number, ReadonlyMap<SubtaskName, number>>();
+  private readonly acknowledged = new Map<number, Map<SubtaskName, number>>();
+  private readonly stored = new Set<number>();
+  latestCompleted = 0;
+
+  /** A new coordinator knows nothing of what was pending; what is complete stays. */
+  afterRecovery(): CheckpointRecord {
+    const next = new CheckpointRecord();
+    next.latestCompleted = this.latestCompleted;
+    return next;
+  }
+
+  onInput(input: JobMasterInput): void {
+    if (input.kind === "checkpointStored") this.stored.add(input.checkpoint);
+    if (input.kind !== "checkpointAck") return;
+    const tasks = this.acknowledged.get(input.checkpoint) ?? new Map<SubtaskName, number>();
+    this.acknowledged.set(input.checkpoint, tasks);
+    // The attempt that was asked counts; a later word of another attempt does not take its place.
+    if (this.required.get(input.checkpoint)?.get(input.task) === input.attempt) tasks.set(input.task, input.attempt);
+  }
+
+  onTriggered(event: Triggered, live: ReadonlyMap<SubtaskName, number>): void {
+    ensure(!this.required.has(event.checkpoint), "checkpoint-number", `checkpoint ${event.checkpoint} was triggered twice`);
+    ensure(event.checkpoint > this.latestCompleted, "checkpoint-number", `checkpoint ${event.checkpoint} was triggered after ${this.latestCompleted} was complete`);
+    ensure(event.tasks === live.size, "checkpoint-tasks", `checkpoint ${event.checkpoint} asks ${event.tasks} tasks; ${live.size} live`);
+    this.required.set(event.checkpoint, live);
+  }
+
+  onCompleted(event: Completed): void {
+    const { checkpoint } = event;
+    const required = this.required.get(checkpoint);
+    ensure(required !== undefined, "checkpoint-incomplete", `checkpoint ${checkpoint} was completed without having been triggered`);
+    const missing = [...required.keys()].filter((task) => this.acknowledged.get(checkpoint)?.has(task) !== true);
+    ensure(missing.length === 0, "checkpoint-incomplete", `checkpoint ${checkpoint} is complete without ${missing.join(", ")}`);
+    ensure(this.stored.has(checkpoint), "checkpoint-incomplete", `checkpoint ${checkpoint} is complete and its metadata is not on the disk`);
+    ensure(checkpoint > this.latestCompleted, "checkpoint-order", `checkpoint ${checkpoint} was completed after ${this.latestCompleted}`);
+    this.latestCompleted = checkpoint;
+  }
+}
+
+export function checkCheckpoints(record: CheckpointRecord, world: VirtualWorld, master: JobMasterState, commands: readonly JobMasterCommand[]): void {
+  const { completed } = master.checkpoints;
+  const latest = completed[completed.length - 1];
+  for (const command of commands) {
+    if (command.kind === "discardCheckpoint") {
+      const kept = completed.some((checkpoint) => checkpoint.checkpoint === command.checkpoint);
+      ensure(!kept, "discarded", `checkpoint ${command.checkpoint} is discarded and still counts as complete`);
+    }
+    if (command.kind !== "deploy") continue;
+    for (const { task, restore } of command.deployments) {
+      const from = restore?.checkpoint;
+      ensure(from === latest?.checkpoint, "restore", `${task} starts from checkpoint ${from ?? "none"}; the latest is ${latest?.checkpoint ?? "none"}`);
+      if (restore === undefined) continue;
+      ensure(world.disk.readState(restore.handle) !== undefined, "restore", `the state of ${task} at checkpoint ${from} is not on the disk`);
+    }
+  }
+  const config = master.job.runtime.checkpointing;
+  const running = master.checkpoints.pending.filter((pending) => pending.reason === "periodic");
+  ensure(running.length <= (config?.maxConcurrent ?? 0), "max-concurrent", `${running.length} checkpoints run at once`);
+  void record;
+}

@@ -1,0 +1,49 @@
+/** What is done to a virtual world on purpose, and when. A schedule is data: it can be printed, shortened and played again. */
+import type { JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
+
+export type VirtualFault =
+  /** SIGKILL. */
+  | { readonly kind: "crash"; readonly process: ProcessName }
+  /** SIGTERM: the process ends by itself, with code 143. */
+  | { readonly kind: "terminate"; readonly process: ProcessName }
+  /** SIGSTOP, and SIGCONT after a time. */
+  | { readonly kind: "hang"; readonly process: ProcessName; readonly forMs: number }
+  /** The coordinator dies in the midst of its next step that has commands, after this many of them. */
+  | { readonly kind: "crash-mid-step"; readonly commands: number }
+  /** The worker's control connection breaks; what is under way is lost. */
+  | { readonly kind: "reset"; readonly process: ProcessName }
+  /** Nothing goes over the worker's control connection for a time. */
+  | { readonly kind: "black-hole"; readonly process: ProcessName; readonly forMs: number }
+  /** The data connection between two TaskManagers breaks. */
+  | { readonly kind: "data-reset"; readonly from: ProcessName; readonly to: ProcessName }
+  /** The task's function fails on its next record. */
+  | { readonly kind: "poison"; readonly task: SubtaskName }
+  /** The task cannot write its next state file. */
+  | { readonly kind: "state-error"; readonly task: SubtaskName }
+  /** The next metadata of a checkpoint cannot be written. */
+  | { readonly kind: "storage-error" }
+  /** The next metadata of a checkpoint takes this long to write. */
+  | { readonly kind: "slow-storage"; readonly forMs: number }
+  /** The model of the instance fails. */
+  | { readonly kind: "device-lost"; readonly instance: SubtaskName }
+  /** What people do. */
+  | { readonly kind: "scale"; readonly service: string; readonly parallelism: number }
+  | { readonly kind: "checkpoint" }
+  | { readonly kind: "stop"; readonly mode: "drain" | "cancel" };
+
+/** At a time, or some time after the n-th event of a kind. */
+export type FaultTrigger =
+  | { readonly atMs: number }
+  | { readonly event: JournalEventBody["kind"]; readonly nth: number; readonly delayMs: number };
+
+export interface ScheduledFault {
+  readonly when: FaultTrigger;
+  readonly fault: VirtualFault;
+}
+
+export function describeFault({ when, fault }: ScheduledFault): string {
+  const { kind, ...parameters } = fault;
+  const details = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
+  const time = "atMs" in when ? `at ${when.atMs} ms` : `${when.delayMs} ms after ${when.event} no. ${when.nth}`;
+  return `${time}: ${[kind, ...details].join(" ")}`;
+}

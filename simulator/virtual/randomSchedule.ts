@@ -1,0 +1,117 @@
+/** Random faults for the fuzzer: at any time, and right after the events where things go wrong most easily. */
+import type { JobSpec } from "../graph/jobFile";
+import { buildJobGraph } from "../graph/jobGraph";
+import type { JournalEventBody } from "../observe/journalEvent";
+import type { Chance } from "./chance";
+import type { FaultTrigger, ScheduledFault, VirtualFault } from "./faultSchedule";
+
+const EVENTS: readonly JournalEventBody["kind"][] = [
+  "checkpoint.triggered",
+  "checkpoint.completed",
+  "checkpoint.failed",
+  "failover",
+  "failover.finished",
+  "failure",
+  "process.connected",
+  "process.lost",
+  "task.state",
+  "instance.phase",
+  "service.endpoints",
+  "job.state",
+];
+
+/** How long the job takes when nothing goes wrong, about: faults after that hit nothing. */
+export function expectedDurationMs(job: JobSpec): number {
+  let longest = 500;
+  for (const operator of job.operators) {
+    if (operator.kind !== "source") continue;
+    const { limit = 200, ratePerSecond = 1000 } = operator.source;
+    longest = Math.max(longest, (1000 * limit) / ratePerSecond);
+  }
+  return longest + 1_500;
+}
+
+export function randomSchedule(chance: Chance, job: JobSpec): ScheduledFault[] {
+  const horizonMs = expectedDurationMs(job);
+  const faults: ScheduledFault[] = [];
+  const count = chance.pick([0, 1, 1, 2, 2, 3, 4, 6]);
+  for (let index = 0; index < count; index++) {
+    const fault = randomFault(chance, job);
+    if (fault !== undefined) faults.push({ when: randomTrigger(chance, horizonMs), fault });
+  }
+  const endless = job.operators.some((operator) => operator.kind === "source" && operator.source.limit === undefined);
+  if (endless || chance.yes(0.08)) {
+    const mode = chance.yes(endless ? 0.8 : 0.5) ? "drain" : "cancel";
+    const atMs = Math.round(chance.between(0, horizonMs));
+    faults.push({ when: { atMs }, fault: { kind: "stop", mode } });
+    // A stop that finds no coordinator is asked for again, as people do.
+    if (endless) for (const later of [20_000, 60_000]) faults.push({ when: { atMs: atMs + later }, fault: { kind: "stop", mode: "drain" } });
+  }
+  return faults;
+}
+
+function randomTrigger(chance: Chance, horizonMs: number): FaultTrigger {
+  if (chance.yes(0.45)) return { atMs: Math.round(chance.between(0, horizonMs)) };
+  return {
+    event: chance.pick(EVENTS),
+    nth: chance.yes(0.6) ? chance.whole(1, 3) : chance.whole(1, 30),
+    delayMs: chance.yes(0.3) ? 0 : Math.round(chance.exponential(20)),
+  };
+}
+
+function randomFault(chance: Chance, job: JobSpec): VirtualFault | undefined {
+  const { taskManagers } = job.runtime;
+  const manager = (): string => `taskmanager:${chance.whole(0, taskManagers - 1)}`;
+  const owned = job.services.filter((service) => service.deployment === "rpc-service" || service.deployment === "sidecar");
+  const instance = (): string => {
+    const service = chance.pick(owned);
+    return `${service.id}#${chance.whole(0, service.parallelism - 1)}`;
+  };
+  const anyProcess = (): string => {
+    if (chance.yes(0.2)) return "coordinator";
+    return owned.length > 0 && chance.yes(0.5) ? `service:${instance()}` : manager();
+  };
+  const worker = (): string => (owned.length > 0 && chance.yes(0.5) ? `service:${instance()}` : manager());
+  const forMs = Math.round(chance.exponential(chance.pick([50, 1_000, 5_000])));
+  switch (chance.whole(0, 17)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      return { kind: "crash", process: anyProcess() };
+    case 4:
+      return { kind: "terminate", process: anyProcess() };
+    case 5:
+    case 6:
+      return { kind: "hang", process: anyProcess(), forMs };
+    case 7:
+      return { kind: "crash-mid-step", commands: chance.whole(0, 4) };
+    case 8:
+      return { kind: "reset", process: worker() };
+    case 9:
+      return { kind: "black-hole", process: worker(), forMs };
+    case 10:
+      return taskManagers < 2 ? undefined : { kind: "data-reset", from: "taskmanager:0", to: `taskmanager:${chance.whole(1, taskManagers - 1)}` };
+    case 11:
+      return { kind: "poison", task: randomTask(chance, job) };
+    case 12:
+      return { kind: "state-error", task: randomTask(chance, job) };
+    case 13:
+      return { kind: "storage-error" };
+    case 14:
+      return { kind: "slow-storage", forMs };
+    case 15:
+      return owned.length === 0 ? undefined : { kind: "device-lost", instance: instance() };
+    case 16: {
+      const scalable = job.services.filter((service) => service.deployment === "rpc-service");
+      return scalable.length === 0 ? undefined : { kind: "scale", service: chance.pick(scalable).id, parallelism: chance.whole(1, 4) };
+    }
+    default:
+      return { kind: "checkpoint" };
+  }
+}
+
+function randomTask(chance: Chance, job: JobSpec): string {
+  const vertex = chance.pick(buildJobGraph(job).vertices.filter(({ kind }) => kind === "stream"));
+  return `${vertex.id}#${chance.whole(0, vertex.parallelism - 1)}`;
+}

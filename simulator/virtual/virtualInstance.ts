@@ -1,0 +1,183 @@
+/**
+ * A service instance's process in virtual time: it loads, warms up, joins, answers batches one after the other, drains. The queue and the
+ * batches are those of `core/batcher`.
+ */
+import { Batcher } from "../core/batcher";
+import type { BatchEntry } from "../core/batcher";
+import type { ServiceSpec } from "../graph/jobFile";
+import type { InstancePhase, SubtaskName } from "../observe/journalEvent";
+import type { VirtualProcess } from "./virtualProcess";
+
+/** How long the parts of an instance's life take; the next value of each. */
+export interface InstanceTiming {
+  startMs(): number;
+  loadMs(): number;
+  warmMs(): number;
+  /** One run of the model over this many rows. */
+  runMs(rows: number): number;
+}
+
+export type Refusal = "unavailable" | "overloaded" | "too-late";
+
+export interface InstanceRequest {
+  /** Who asks: a client's requests are cancelled together. */
+  readonly origin: number;
+  readonly deadlineMs: number;
+  answered(): void;
+  refused(why: Refusal): void;
+}
+
+interface Entry extends BatchEntry {
+  readonly request: InstanceRequest;
+}
+
+export interface InstanceOptions {
+  readonly spec: ServiceSpec;
+  readonly instance: SubtaskName;
+  readonly attempt: number;
+  readonly process: VirtualProcess;
+  readonly timing: InstanceTiming;
+  now(): number;
+  /** A phase was entered; the one before took `previousPhaseMs`. */
+  onPhase(phase: InstancePhase, previousPhaseMs: number | undefined): void;
+  /** The device ran this long; `wanted` of the rows had somebody waiting. */
+  onRun?(runMs: number, rows: number, wanted: number): void;
+}
+
+export class VirtualInstance {
+  private phaseNow: InstancePhase = "STARTING";
+  private phaseSince: number;
+  private readonly batcher: Batcher<Entry>;
+  private wakeAtMs = Infinity;
+  private underWay = 0;
+  private onDrained: (() => void) | undefined;
+  private readonly goneOrigins = new Set<number>();
+
+  constructor(private readonly options: InstanceOptions) {
+    const { spec } = options;
+    this.phaseSince = options.now();
+    this.batcher = new Batcher<Entry>({
+      maxSize: spec.batching.maxSize,
+      maxDelayMs: spec.batching.maxDelayMs,
+      maxLength: spec.queue.maxLength,
+      maxWaitMs: spec.queue.maxWaitMs,
+      handOverAheadBelowMs: 0,
+    });
+  }
+
+  get phase(): InstancePhase {
+    return this.phaseNow;
+  }
+
+  get instance(): SubtaskName {
+    return this.options.instance;
+  }
+
+  get attempt(): number {
+    return this.options.attempt;
+  }
+
+  get process(): VirtualProcess {
+    return this.options.process;
+  }
+
+  get queueDepth(): number {
+    return this.batcher.depth;
+  }
+
+  /** From the process's start until it takes calls. */
+  start(): void {
+    const { process, timing } = this.options;
+    process.post(timing.startMs(), () => {
+      this.enter("LOADING");
+      process.post(timing.loadMs(), () => {
+        this.enter("WARMING");
+        process.post(timing.warmMs(), () => this.enter("READY"));
+      });
+    });
+  }
+
+  request(request: InstanceRequest): void {
+    if (this.phaseNow !== "READY" && this.phaseNow !== "SERVING") {
+      request.refused("unavailable");
+      return;
+    }
+    const admission = this.batcher.offer(
+      { rows: 1, group: "", origin: request.origin, deadlineMs: request.deadlineMs, request },
+      this.options.now(),
+    );
+    if (admission !== "queued") {
+      request.refused(admission === "expired" ? "too-late" : "overloaded");
+      return;
+    }
+    this.underWay++;
+    this.poll();
+  }
+
+  /** A client is gone: what it asked for and is not running yet is dropped. */
+  cancel(origin: number): void {
+    this.goneOrigins.add(origin);
+    this.underWay -= this.batcher.cancel((entry) => entry.origin === origin).length;
+    this.poll();
+    this.endIfDrained();
+  }
+
+  /** Takes no more calls; `drained` when those under way are answered. Does nothing before the instance is ready, as the real one. */
+  drain(drained: () => void): void {
+    if (this.phaseNow !== "READY" && this.phaseNow !== "SERVING") return;
+    this.onDrained = drained;
+    this.enter("DRAINING");
+    this.endIfDrained();
+  }
+
+  private poll(): void {
+    const { process, now } = this.options;
+    for (;;) {
+      const decision = this.batcher.poll(now());
+      for (const { entry } of decision.dropped) {
+        this.underWay--;
+        entry.request.refused("too-late");
+      }
+      if (decision.batch === undefined) {
+        if (decision.wakeAtMs < this.wakeAtMs) {
+          this.wakeAtMs = decision.wakeAtMs;
+          process.timer(decision.wakeAtMs, () => {
+            this.wakeAtMs = Infinity;
+            this.poll();
+          });
+        }
+        break;
+      }
+      this.run(decision.batch, decision.rows);
+    }
+  }
+
+  private run(batch: readonly Entry[], rows: number): void {
+    const { process, timing, onRun } = this.options;
+    const runMs = timing.runMs(rows);
+    process.post(runMs, () => {
+      this.batcher.finished(runMs);
+      this.underWay -= batch.length;
+      onRun?.(runMs, rows, batch.filter(({ origin }) => !this.goneOrigins.has(origin)).length);
+      for (const { request } of batch) request.answered();
+      if (this.phaseNow === "READY") this.enter("SERVING");
+      this.poll();
+      this.endIfDrained();
+    });
+  }
+
+  private endIfDrained(): void {
+    if (this.underWay > 0 || this.onDrained === undefined) return;
+    const { onDrained } = this;
+    this.onDrained = undefined;
+    onDrained();
+  }
+
+  private enter(phase: InstancePhase): void {
+    const now = this.options.now();
+    const previousPhaseMs = now - this.phaseSince;
+    this.phaseNow = phase;
+    this.phaseSince = now;
+    this.options.onPhase(phase, previousPhaseMs);
+  }
+}

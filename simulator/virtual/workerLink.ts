@@ -1,0 +1,119 @@
+/** A virtual worker's one connection to the coordinator: the rules of `cluster/workerConnection`. */
+import type { JobMasterCommand, JobMasterInput } from "../core/jobMasterState";
+import type { JournalEventBody, ProcessName } from "../observe/journalEvent";
+import type { ConnectionEnd, VirtualConnection } from "./virtualConnection";
+import type { VirtualProcess } from "./virtualProcess";
+
+export type Hello = Omit<Extract<JobMasterInput, { kind: "workerConnected" }>, "kind">;
+
+export type WorkerMessage =
+  | ({ readonly kind: "hello" } & Hello)
+  | { readonly kind: "input"; readonly input: JobMasterInput }
+  | { readonly kind: "journal"; readonly at: number; readonly body: JournalEventBody };
+
+export type CoordinatorMessage = { readonly kind: "welcome" } | { readonly kind: "command"; readonly command: JobMasterCommand };
+
+export type ControlConnection = VirtualConnection<WorkerMessage, CoordinatorMessage>;
+
+const GIVE_UP_MS = 30_000;
+const RETRY_MS = 50;
+
+export interface WorkerLinkOptions {
+  readonly process: VirtualProcess;
+  readonly heartbeatIntervalMs: number;
+  now(): number;
+  /** Undefined when nobody listens. */
+  dial(worker: ConnectionEnd<CoordinatorMessage>): ControlConnection | undefined;
+  hello(): Hello;
+  onCommand(command: JobMasterCommand): void;
+  onDisconnected(): void;
+}
+
+export class WorkerLink {
+  private connection: ControlConnection | undefined;
+  private welcomed = false;
+  private disconnectedAtMs: number | undefined;
+  private waiting: WorkerMessage[] = [];
+  private heartbeatEpoch = 0;
+
+  constructor(private readonly options: WorkerLinkOptions) {
+    this.connect();
+  }
+
+  get process(): ProcessName {
+    return this.options.process.name;
+  }
+
+  /** Sends now, or as soon as a coordinator welcomes this worker; the latter only for what still means something then. */
+  send(input: JobMasterInput): void {
+    this.deliver({ kind: "input", input }, input.kind === "instancePhase" || input.kind === "instanceFailed");
+  }
+
+  journal(body: JournalEventBody): void {
+    this.deliver({ kind: "journal", at: this.options.now(), body }, true);
+  }
+
+  /** The process ends in order: what was sent arrives. */
+  close(): void {
+    this.connection?.closeByWorker();
+  }
+
+  /** A fault of the network. */
+  reset(): void {
+    this.connection?.reset();
+  }
+
+  private deliver(message: WorkerMessage, keep: boolean): void {
+    if (this.welcomed) this.connection?.sendUp(message);
+    else if (keep) this.waiting.push(message);
+  }
+
+  private connect(): void {
+    const { options } = this;
+    let connection: ControlConnection | undefined = undefined;
+    connection = options.dial({
+      process: options.process,
+      onMessage: (message) => {
+        if (this.connection === connection) this.onMessage(message);
+      },
+      onClosed: () => {
+        if (this.connection === connection) this.onClosed();
+      },
+    });
+    this.connection = connection;
+    if (connection === undefined) this.onClosed();
+    else connection.sendUp({ kind: "hello", ...options.hello() });
+  }
+
+  private onMessage(message: CoordinatorMessage): void {
+    if (message.kind === "command") {
+      this.options.onCommand(message.command);
+      return;
+    }
+    this.welcomed = true;
+    this.disconnectedAtMs = undefined;
+    this.beat(++this.heartbeatEpoch);
+    for (const late of this.waiting.splice(0)) this.connection?.sendUp(late);
+  }
+
+  private beat(epoch: number): void {
+    const { process, now, heartbeatIntervalMs } = this.options;
+    process.timer(now() + heartbeatIntervalMs, () => {
+      if (epoch !== this.heartbeatEpoch) return;
+      this.connection?.sendUp({ kind: "input", input: { kind: "heartbeat", process: process.name } });
+      this.beat(epoch);
+    });
+  }
+
+  private onClosed(): void {
+    const { process, now } = this.options;
+    const wasConnected = this.welcomed;
+    this.welcomed = false;
+    this.connection = undefined;
+    this.heartbeatEpoch++;
+    this.disconnectedAtMs ??= now();
+    if (wasConnected) this.options.onDisconnected();
+    if (now() - this.disconnectedAtMs > GIVE_UP_MS) process.exit(1);
+    else process.timer(now() + RETRY_MS, () => this.connect());
+  }
+}
