@@ -112,11 +112,16 @@ export type HostMessage =
   | { readonly kind: "journal"; readonly run: string; readonly bytes: Uint8Array; readonly last: boolean }
   | { readonly kind: "events"; readonly run: string; readonly from: number; readonly events: readonly JournalEvent[] }
   /** Every process of the run is gone. */
-  | { readonly kind: "runEnded"; readonly run: string; readonly state: JobState | string; readonly report: boolean }
+  | { readonly kind: "runEnded"; readonly run: string; readonly state: JobState; readonly report: boolean }
   /** Show this element: select it and bring it into sight. */
   | { readonly kind: "reveal"; readonly element: PictureElement }
   /** Answer to `isolate`: the graph as it would be with this operator's model as an RPC service. */
-  | { readonly kind: "isolated"; readonly element: PictureElement; readonly after: GraphDescription; readonly changes: readonly string[] }
+  | {
+      readonly kind: "isolated";
+      readonly element: PictureElement;
+      readonly after: GraphDescription;
+      readonly changes: readonly string[];
+    }
   /** One sentence for the status line, for example that a request of the view could not be met. */
   | { readonly kind: "notice"; readonly severity: "info" | "warning" | "error"; readonly text: string }
   /** Runs that can be compared with this one, and their journals when asked for. */

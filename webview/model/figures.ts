@@ -1,0 +1,121 @@
+/** Live figures of vertices, edges and calls, from the newest metrics of their subtasks. What cannot be known is undefined, never guessed. */
+import type { GraphDescription, VertexDescription } from "../../simulator/graph/graphDescription";
+import { LatencyHistogram } from "../../simulator/observe/latencyHistogram";
+import type { RunModel, Timed } from "./runModel";
+
+export interface VertexFigures {
+  /** Records (requests, of a service) a second. */
+  readonly inPerSecond: number;
+  readonly outPerSecond: number;
+  /** Shares of the time, 0 to 1, mean over the subtasks. */
+  readonly busy: number;
+  readonly backPressured: number;
+  readonly queueDepth: number;
+  readonly inFlight: number;
+  /** Requests in one run of the model, mean; services only. */
+  readonly batch: number | undefined;
+  readonly p99Ms: number | undefined;
+}
+
+export interface CallFigures {
+  readonly perSecond: number;
+  readonly inFlight: number;
+  readonly p99Ms: number | undefined;
+}
+
+/** Metrics older than this many of their intervals say nothing of now. */
+const STALE_INTERVALS = 4;
+
+function fresh<M>(timed: Timed<M> | undefined, now: number): Timed<M> | undefined {
+  return timed === undefined || now - timed.at > Math.max(1000, timed.intervalMs * STALE_INTERVALS) ? undefined : timed;
+}
+
+export function vertexFigures(run: RunModel, vertex: VertexDescription, now: number): VertexFigures | undefined {
+  let count = 0;
+  let inPerSecond = 0;
+  let outPerSecond = 0;
+  let busy = 0;
+  let backPressured = 0;
+  let queueDepth = 0;
+  let inFlight = 0;
+  let batches = 0;
+  let requests = 0;
+  const latency = new LatencyHistogram();
+  for (let index = 0; index < vertex.parallelism; index++) {
+    const name = `${vertex.id}#${index}`;
+    if (vertex.kind === "service") {
+      const timed = fresh(run.instanceMetrics.get(name), now);
+      if (timed === undefined) continue;
+      const { metrics, intervalMs } = timed;
+      count++;
+      inPerSecond += (metrics.requests * 1000) / intervalMs;
+      busy += metrics.busyMs / intervalMs;
+      queueDepth += metrics.queueDepth;
+      inFlight += metrics.inFlight;
+      batches += metrics.batches;
+      requests += metrics.requests;
+      latency.merge(metrics.latencyMs);
+    } else {
+      const timed = fresh(run.taskMetrics.get(name), now);
+      if (timed === undefined) continue;
+      const { metrics, intervalMs } = timed;
+      count++;
+      inPerSecond += (metrics.recordsIn * 1000) / intervalMs;
+      outPerSecond += (metrics.recordsOut * 1000) / intervalMs;
+      busy += metrics.busyMs / intervalMs;
+      backPressured += metrics.backPressuredMs / intervalMs;
+      inFlight += metrics.rpc?.inFlight ?? 0;
+    }
+  }
+  if (count === 0) return undefined;
+  return {
+    inPerSecond,
+    outPerSecond,
+    busy: Math.min(1, busy / count),
+    backPressured: Math.min(1, backPressured / count),
+    queueDepth,
+    inFlight,
+    batch: batches > 0 ? requests / batches : undefined,
+    p99Ms: latency.quantile(0.99) ?? undefined,
+  };
+}
+
+/** Records a second over an edge: what its target takes in when it has no other input, else what its source gives when it has no other output. */
+export function edgeRate(
+  graph: GraphDescription,
+  index: number,
+  figures: ReadonlyMap<string, VertexFigures>,
+): number | undefined {
+  const { source, target } = graph.edges[index];
+  let inputs = 0;
+  let outputs = 0;
+  for (const edge of graph.edges) {
+    if (edge.target === target) inputs++;
+    if (edge.source === source) outputs++;
+  }
+  if (inputs === 1) return figures.get(target)?.inPerSecond;
+  if (outputs === 1) return figures.get(source)?.outPerSecond;
+  return undefined;
+}
+
+export function callFigures(
+  run: RunModel,
+  caller: VertexDescription,
+  service: string,
+  now: number,
+): CallFigures | undefined {
+  let known = false;
+  let perSecond = 0;
+  let inFlight = 0;
+  const latency = new LatencyHistogram();
+  for (let index = 0; index < caller.parallelism; index++) {
+    const timed = fresh(run.taskMetrics.get(`${caller.id}#${index}`), now);
+    const rpc = timed?.metrics.rpc;
+    if (timed === undefined || rpc === undefined || rpc.service !== service) continue;
+    known = true;
+    perSecond += (rpc.succeeded * 1000) / timed.intervalMs;
+    inFlight += rpc.inFlight;
+    latency.merge(rpc.latencyMs);
+  }
+  return known ? { perSecond, inFlight, p99Ms: latency.quantile(0.99) ?? undefined } : undefined;
+}

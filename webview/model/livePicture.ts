@@ -1,0 +1,153 @@
+/** What the picture shows of a run at one moment: looks and figures, worked out once for each moment and kept. */
+import type { CellFigures } from "../graph/vertexNode";
+import type { LivePicture } from "../graph/graphView";
+import { displayName } from "../graph/vertexCard";
+import { callFigures, vertexFigures, type VertexFigures } from "./figures";
+import { count, duration, plural } from "./numberWords";
+import type { Picture } from "./picture";
+import { groupTitle, regionName } from "./regionGroups";
+import type { RunModel } from "./runModel";
+import { IDLE, latestBefore, lookAt, type SubtaskLook } from "./subtaskLook";
+
+/** @param at moment of the picture, ms since the epoch; @param figures false while looking back at a moment without metrics. */
+export function livePicture(picture: Picture, run: RunModel | undefined, at: number): LivePicture {
+  const looks = new Map<string, SubtaskLook>();
+  const figures = new Map<string, VertexFigures | undefined>();
+  const look = (vertex: string, index: number): SubtaskLook => {
+    if (run === undefined) return IDLE;
+    const name = `${vertex}#${index}`;
+    let known = looks.get(name);
+    if (known === undefined) looks.set(name, (known = lookAt(run.facts, name, at)));
+    return known;
+  };
+  const vertexFigure = (id: string): VertexFigures | undefined => {
+    const vertex = picture.vertices.get(id);
+    if (run === undefined || vertex === undefined) return undefined;
+    if (!figures.has(id)) figures.set(id, vertexFigures(run, vertex, at));
+    return figures.get(id);
+  };
+  const edges = new Map(picture.edges.map((edge) => [edge.id, edge]));
+  const calls = new Map(picture.calls.map((call) => [call.id, call]));
+  return {
+    look,
+    vertex: vertexFigure,
+    cell: (vertex, index) => cellFigures(picture, run, look(vertex, index), vertex, index, at),
+    edgeRate: (id) => {
+      const edge = edges.get(id);
+      if (edge?.countedAt === "target") return vertexFigure(edge.edge.target)?.inPerSecond;
+      if (edge?.countedAt === "source") return vertexFigure(edge.edge.source)?.outPerSecond;
+      return undefined;
+    },
+    call: (id) => {
+      const call = calls.get(id)?.call;
+      const caller = call && picture.vertices.get(call.source);
+      return run === undefined || call === undefined || caller === undefined
+        ? undefined
+        : callFigures(run, caller, call.target, at);
+    },
+    live: run !== undefined,
+    frame: (group) => (run === undefined ? undefined : frameWords(picture, run, group, at)),
+    subtaskName: (vertex, index) => subtaskName(picture, look(vertex, index), vertex, index),
+    vertexName: (vertex) => vertexName(picture, vertex, look),
+  };
+}
+
+/** For this long after a recovery its frames still say whether they were concerned. */
+const FRAME_REMEMBERED_MS = 6000;
+
+function frameWords(picture: Picture, run: RunModel, id: string, at: number): ReturnType<LivePicture["frame"]> {
+  const failover = latestBefore(run.facts.failovers, at, (one) => one.at);
+  if (failover === undefined || at - (failover.finishedAt ?? at) > FRAME_REMEMBERED_MS || run.facts.ended !== undefined)
+    return undefined;
+  const group = picture.regions.groups.find((one) => one.id === id);
+  const own = new Set(group?.vertices);
+  const hit = failover.tasks.filter((task) => own.has(task.slice(0, task.lastIndexOf("#")))).length;
+  if (hit === 0) return { words: "✓ did not notice", hit: false };
+  const done = failover.finishedAt !== undefined && failover.finishedAt <= at;
+  return {
+    words: done
+      ? `↻ ${plural(hit, "task")} restarted`
+      : `↻ ${plural(hit, "task")} ${hit === 1 ? "restarts" : "restart"}`,
+    hit: true,
+  };
+}
+
+function cellFigures(
+  picture: Picture,
+  run: RunModel | undefined,
+  look: SubtaskLook,
+  vertex: string,
+  index: number,
+  at: number,
+): CellFigures {
+  if (run === undefined || look.look === "idle") return { first: "", second: "" };
+  const name = `${vertex}#${index}`;
+  const service = picture.vertices.get(vertex)?.kind === "service";
+  const restarts = look.restarts === 0 ? "" : plural(look.restarts, "restart");
+  if (service) {
+    const instance = run.facts.instances.get(name)?.at(-1);
+    const second = [instance?.device, restarts === "" ? "no restart" : restarts].filter(Boolean).join(" · ");
+    if (look.look !== "running" && look.look !== "draining") return { first: `attempt ${look.attempt}`, second };
+    const metrics = run.instanceMetrics.get(name);
+    const stale =
+      metrics === undefined ||
+      at - metrics.at > Math.max(1000, metrics.intervalMs * 4) ||
+      metrics.metrics.attempt < look.attempt;
+    return {
+      first: stale ? "" : `queue ${metrics.metrics.queueDepth} · ${metrics.metrics.inFlight} in flight`,
+      second,
+    };
+  }
+  const metrics = run.taskMetrics.get(name);
+  if (look.look !== "running" || metrics === undefined) return { first: restarts, second: "" };
+  const rate = (Math.max(metrics.metrics.recordsIn, metrics.metrics.recordsOut) * 1000) / metrics.intervalMs;
+  return { first: [`${count(rate)}/s`, restarts].filter(Boolean).join(" · "), second: "" };
+}
+
+function subtaskName(picture: Picture, look: SubtaskLook, vertex: string, index: number): string {
+  const owner = picture.vertices.get(vertex);
+  const region = picture.regions.regionOfSubtask.get(`${vertex}#${index}`);
+  const kind = owner?.kind === "service" ? "service instance" : "subtask";
+  const parts = [`${kind} ${shortName(owner?.name ?? vertex, vertex)} number ${index}`, look.words];
+  if (look.restarts > 0) parts.push(`restarted ${look.restarts === 1 ? "once" : `${look.restarts} times`}`);
+  if (region !== undefined) parts.push(regionName(region.id));
+  return parts.join(", ");
+}
+
+function vertexName(picture: Picture, vertex: string, look: (vertex: string, index: number) => SubtaskLook): string {
+  const owner = picture.vertices.get(vertex);
+  if (owner === undefined) return vertex;
+  const group = picture.regions.groupOfVertex.get(vertex);
+  const looks = new Map<string, number>();
+  for (let index = 0; index < owner.parallelism; index++) {
+    const { words } = look(vertex, index);
+    looks.set(words, (looks.get(words) ?? 0) + 1);
+  }
+  const parts = [
+    owner.kind === "service" ? `Service ${shortName(owner.name, vertex)}` : shortName(owner.name, vertex),
+    owner.kind === "service" ? plural(Math.max(0, owner.parallelism), "instance") : `parallelism ${owner.parallelism}`,
+    owner.kind === "service" ? "each instance its own region" : group === undefined ? "" : groupTitle(group).name,
+    [...looks].map(([words, number]) => `${number} ${words}`).join(", "),
+  ];
+  const targets = picture.out.get(vertex) ?? [];
+  const words = (ids: readonly string[]): string =>
+    ids
+      .slice(0, 4)
+      .map((id) => shortName(picture.vertices.get(id)?.name ?? id, id))
+      .join(", ");
+  const fed = targets.filter((id) => picture.vertices.get(id)?.kind === "stream");
+  const called = targets.filter((id) => picture.vertices.get(id)?.kind === "service");
+  if (fed.length > 0) parts.push(`feeds ${words(fed)}`);
+  if (called.length > 0) parts.push(`calls ${words(called)}`);
+  return parts.filter(Boolean).join("; ");
+}
+
+export function shortName(name: string, id: string): string {
+  const clean = displayName(name, id);
+  return clean.length > 80 ? `${clean.slice(0, 60)}…${clean.slice(-16)}` : clean;
+}
+
+/** `0.4 s ago`, `just now`. */
+export function ago(ms: number): string {
+  return ms < 100 ? "just now" : `${duration(Math.max(0, ms))} ago`;
+}

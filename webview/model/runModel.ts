@@ -1,0 +1,110 @@
+/**
+ * A run as the view holds it: the journal folded into facts, the newest metrics of every subtask, and what changed since the last drawing.
+ */
+import type { InstanceMetrics, JournalEvent, SubtaskName, TaskMetrics } from "../../simulator/observe/journalEvent";
+import { RunFacts } from "../../simulator/observe/runFacts";
+import type { RunHandle } from "../protocol";
+
+export interface Timed<M> {
+  readonly at: number;
+  readonly intervalMs: number;
+  readonly metrics: M;
+}
+
+export class RunModel {
+  readonly facts = new RunFacts();
+  /** `seq` of the next event. */
+  next = 0;
+  readonly taskMetrics = new Map<SubtaskName, Timed<TaskMetrics>>();
+  readonly instanceMetrics = new Map<SubtaskName, Timed<InstanceMetrics>>();
+  /** Events that a sentence can be made of, newest last; bounded. */
+  readonly milestones: JournalEvent[] = [];
+  ended = false;
+  #skewMs: number | undefined;
+
+  constructor(readonly handle: RunHandle) {}
+
+  /**
+   * @returns which subtasks look different now, and whether figures did; `gap` when events are missing in between: then nothing was folded.
+   */
+  add(
+    events: readonly JournalEvent[],
+    received: number,
+  ): { readonly changed: ReadonlySet<SubtaskName>; readonly figures: boolean; readonly gap: boolean } {
+    const changed = new Set<SubtaskName>();
+    let figures = false;
+    for (const event of events) {
+      if (event.seq < this.next) continue;
+      if (event.seq > this.next && !this.sparse) return { changed, figures, gap: true };
+      this.next = event.seq + 1;
+      this.facts.add(event);
+      switch (event.kind) {
+        case "task.state":
+          changed.add(event.task);
+          break;
+        case "instance.phase":
+          changed.add(event.instance);
+          break;
+        case "metrics":
+          figures = true;
+          this.#metrics(event);
+          break;
+        case "run.ended":
+          this.ended = true;
+          break;
+        default:
+          break;
+      }
+      if (MILESTONES.has(event.kind)) {
+        this.milestones.push(event);
+        if (this.milestones.length > 400) this.milestones.splice(0, 200);
+      }
+    }
+    const last = events.at(-1);
+    if (last !== undefined && this.handle.live && !this.ended) {
+      const skew = received - last.at;
+      this.#skewMs = Math.min(this.#skewMs ?? skew, skew);
+    }
+    return { changed, figures, gap: false };
+  }
+
+  /** While a snapshot is read, `seq` may jump: metrics were left out. */
+  sparse = false;
+
+  /** The present of the run, ms since the epoch by the run's clock, which need not be the browser's. */
+  now(clock: number): number {
+    if (!this.handle.live || this.ended || this.#skewMs === undefined) return this.facts.lastAt;
+    return Math.max(this.facts.lastAt, clock - this.#skewMs);
+  }
+
+  #metrics(event: JournalEvent & { kind: "metrics" }): void {
+    for (const task in event.tasks)
+      this.taskMetrics.set(task, { at: event.at, intervalMs: event.intervalMs, metrics: event.tasks[task] });
+    for (const instance in event.instances) {
+      this.instanceMetrics.set(instance, {
+        at: event.at,
+        intervalMs: event.intervalMs,
+        metrics: event.instances[instance],
+      });
+    }
+  }
+}
+
+const MILESTONES: ReadonlySet<JournalEvent["kind"]> = new Set([
+  "run.started",
+  "coordinator.recovered",
+  "job.state",
+  "process.lost",
+  "failure",
+  "failover",
+  "failover.finished",
+  "checkpoint.failed",
+  "checkpoint.damaged",
+  "sink.first-record",
+  "fault.injected",
+  "fault.effective",
+  "fault.failed",
+  "fault.healed",
+  "service.scaled",
+  "run.ended",
+]);

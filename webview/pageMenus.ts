@@ -1,0 +1,96 @@
+/** What can be done with an element, and with the picture as a whole. */
+import type { MenuItem } from "./contextMenu";
+import { displayName } from "./graph/vertexCard";
+import { keyOf, type Command } from "./keymap";
+import type { Picture } from "./model/picture";
+import type { HostMessageOf, PictureElement, ViewMessage } from "./protocol";
+
+export interface MenuState {
+  readonly graph: HostMessageOf<"graph">;
+  readonly live: boolean;
+}
+
+export interface MenuActions {
+  readonly inject: () => void;
+  readonly select: () => void;
+  readonly send: (message: ViewMessage) => void;
+}
+
+export function elementMenu(
+  element: PictureElement,
+  picture: Picture,
+  state: MenuState,
+  actions: MenuActions,
+): MenuItem[] {
+  if (!("vertex" in element)) return [];
+  const vertex = picture.vertices.get(element.vertex);
+  if (vertex === undefined) return [];
+  const name = displayName(vertex.name, vertex.id);
+  const short = name.length > 40 ? `${name.slice(0, 26)}…${name.slice(-12)}` : name;
+  const label = element.kind === "subtask" ? `${short}#${element.index}` : short;
+  const items: MenuItem[] = [
+    { kind: "title", label },
+    {
+      kind: "action",
+      label: "Inject Failure…",
+      key: keyOf("inject"),
+      disabled: state.live ? undefined : "Nothing is running.",
+      act: actions.inject,
+    },
+    { kind: "line" },
+    { kind: "action", label: "Show Details", key: keyOf("select"), act: actions.select },
+    {
+      kind: "action",
+      label: "Go to Definition",
+      key: keyOf("definition"),
+      disabled: state.graph.openable ? undefined : "This graph does not come from a job file.",
+      act: () => actions.send({ kind: "openElement", element }),
+    },
+    {
+      kind: "action",
+      label: "Copy Name",
+      act: () =>
+        actions.send({ kind: "copy", text: element.kind === "subtask" ? `${vertex.id}#${element.index}` : vertex.id }),
+    },
+  ];
+  return items;
+}
+
+export function moreMenu(
+  state: { readonly report: boolean; readonly run: boolean; readonly live: boolean },
+  send: (message: ViewMessage) => void,
+  does: (command: Command) => void,
+): MenuItem[] {
+  return [
+    {
+      kind: "action",
+      label: "Open Report",
+      disabled: state.report ? undefined : "There is a report when a run has ended.",
+      act: () => send({ kind: "openReport" }),
+    },
+    {
+      kind: "action",
+      label: "Heal All Faults",
+      disabled: state.live ? undefined : "Nothing is running.",
+      act: () => send({ kind: "heal" }),
+    },
+    { kind: "line" },
+    {
+      kind: "action",
+      label: "Recovery Timeline",
+      key: keyOf("timeline"),
+      disabled: state.run ? undefined : "There is no run.",
+      act: () => does("timeline"),
+    },
+    { kind: "action", label: "Keyboard Shortcuts", key: keyOf("shortcuts"), act: () => does("shortcuts") },
+  ];
+}
+
+/** The element as the command line names it; a vertex stands for any of its subtasks. */
+export function faultTarget(element: PictureElement, picture: Picture | undefined): string | undefined {
+  if (!("vertex" in element)) return undefined;
+  const kind = picture?.vertices.get(element.vertex)?.kind;
+  if (kind === undefined) return undefined;
+  const index = element.kind === "subtask" ? String(element.index) : "*";
+  return `${kind === "service" ? "service" : "task"}:${element.vertex}#${index}`;
+}
