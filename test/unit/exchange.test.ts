@@ -226,7 +226,7 @@ describe("exchange", () => {
         }
         return [...log];
       };
-      const send = (channel: number, ...items: (string | CheckpointBarrier | "end")[]): void => {
+      const send = (channel: number, ...items: (string | CheckpointBarrier)[]): void => {
         for (const item of items) {
           if (item === "end") partitions[channel].broadcastEvent({ kind: "endOfPartition" });
           else if (typeof item === "string") partitions[channel].emit(item, undefined, 0);

@@ -342,7 +342,7 @@ describe("operators", () => {
     const functions = () => {
       const file = Object.values(prepared.modules)[0];
       // eslint-disable-next-line @typescript-eslint/no-require-imports
-      return require(file) as { answer(n: number): void; asked(): number[] };
+      return require(file) as { readonly answer: (n: number) => void; readonly asked: () => number[] };
     };
 
     it("ordered: results in the order of the inputs, watermarks in their place", async () => {

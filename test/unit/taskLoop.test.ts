@@ -149,7 +149,7 @@ describe("task loop", () => {
           turns.push(name);
           return "progress";
         },
-        onError: assert.fail,
+        onError: (error) => assert.fail(String(error)),
         journal: () => {},
         log: () => {},
         afterSlice: () => {},
