@@ -1,6 +1,6 @@
 /** Builds everything that ships into `dist/`: `npm run build`. */
 import { build } from "esbuild";
-import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { JOB_FILE_SCHEMA } from "../simulator/graph/jobFileSchema";
@@ -23,7 +23,6 @@ const NODE_ENTRIES: Readonly<Record<string, string>> = {
 };
 
 export async function buildAll({ minify }: { minify: boolean }): Promise<void> {
-  await rm(DIST, { recursive: true, force: true });
   await mkdir(join(DIST, "schemas"), { recursive: true });
   const entries = Object.entries(NODE_ENTRIES).filter(([, source]) => existsSync(join(ROOT, source)));
   await Promise.all([

@@ -27,6 +27,7 @@ export async function recoverRun(directory: string, events: AsyncIterable<Journa
   let failoverCount = 0;
   let nextInjection = 1;
   let ended = false;
+  let stopping: "drain" | "cancel" | undefined;
   for await (const event of events) {
     switch (event.kind) {
       case "task.state":
@@ -47,6 +48,9 @@ export async function recoverRun(directory: string, events: AsyncIterable<Journa
       case "fault.failed":
         open.delete(event.injection);
         break;
+      case "run.stopping":
+        stopping = event.mode;
+        break;
       case "run.ended":
         ended = true;
         break;
@@ -62,6 +66,7 @@ export async function recoverRun(directory: string, events: AsyncIterable<Journa
       nextCheckpoint,
       failureCount,
       failoverCount,
+      stopping,
     },
     damaged,
     openInjections: [...open.values()],

@@ -21,7 +21,6 @@ export function startWorker(): WorkerEnvironment {
     if (process.platform !== "win32") rmSync(config.socketDirectory, { recursive: true, force: true });
     process.exit(1);
   });
-  process.title = `faultline ${name}`;
   // The terminal's Ctrl-C goes to the whole group; the run's owner decides what it means.
   process.on("SIGINT", () => undefined);
   return { directory, process: name, args, config, token: readFileSync(runPaths.token(directory), "utf8") };

@@ -21,20 +21,56 @@ import { resetForNewAttempt, setTaskState } from "./taskState";
 /** Causes that come again at every attempt: restarting would only hide them. Of an instance that once worked they are worth another try. */
 const NOT_RECOVERABLE: ReadonlySet<Cause["code"]> = new Set(["FL1020", "FL1021", "FL1022", "FL3001", "FL3002", "FL3003", "FL3004"]);
 
+/** How long the failure of a consumer is held for that of its producer. */
+const HELD_FAILURE_MS = 200;
+const heldFailureTimer = (task: SubtaskName): string => `held-failure:${task}`;
 const failoverTimer = (id: number): string => `failover:${id}`;
 
 /** A task or instance failed. `process` is named where it was lost. */
 export function onTaskFailed(t: Transition, task: TaskRecord, cause: Cause, process?: ProcessName): void {
-  const { state } = t;
   if (task.state === "CANCELING") {
     setTaskState(t, task, "CANCELED");
     continueFailovers(t);
     return;
   }
   if (isTerminal(task.state)) return;
+  setTaskState(t, task, "FAILED", cause);
+  failOver(t, task, cause, process);
+}
+
+/**
+ * A task failed because a producer was lost. What happened to the producer is the failure worth telling and deciding about; it is
+ * on its way from another process, so this one is held for a moment. Flink asks the producer's state in the same case
+ * (`PartitionProducerStateProvider`).
+ */
+export function onConsumerFailed(t: Transition, task: TaskRecord, cause: Cause, producer: SubtaskName): void {
+  const producerState = t.state.tasks.get(producer)?.state;
+  if (isTerminal(task.state) || task.state === "CANCELING" || producerState === undefined || isTerminal(producerState)) {
+    onTaskFailed(t, task, cause);
+    return;
+  }
+  setTaskState(t, task, "FAILED", cause);
+  t.state.heldFailures.set(task.name, { attempt: task.attempt, cause });
+  t.commands.push({ kind: "setTimer", timer: heldFailureTimer(task.name), atMs: t.nowMs + HELD_FAILURE_MS });
+}
+
+export function taskOfHeldFailure(timer: string): SubtaskName | undefined {
+  return timer.startsWith("held-failure:") ? timer.slice("held-failure:".length) : undefined;
+}
+
+/** The producer's own failure did not come: this one counts by itself. */
+export function onHeldFailure(t: Transition, name: SubtaskName): void {
+  const held = t.state.heldFailures.get(name);
+  const task = t.state.tasks.get(name);
+  t.state.heldFailures.delete(name);
+  if (held !== undefined && task !== undefined && task.attempt === held.attempt && task.state === "FAILED") failOver(t, task, held.cause);
+}
+
+/** Decides about a task that has just FAILED. */
+function failOver(t: Transition, task: TaskRecord, cause: Cause, process?: ProcessName): void {
+  const { state } = t;
   const id = ++state.failureCount;
   t.events.push({ kind: "failure", id, task: task.name, attempt: task.attempt, process, cause });
-  setTaskState(t, task, "FAILED", cause);
   if (state.stopping === "cancel" || state.failure !== undefined) return;
   if (NOT_RECOVERABLE.has(cause.code) && (task.vertexKind === "stream" || task.attempt === 0)) {
     failJob(t, cause);
@@ -111,7 +147,10 @@ function startFailover(t: Transition, failure: number, scope: readonly TaskRecor
   const stream = scope.filter((task) => task.vertexKind === "stream");
   const instances = scope.filter((task) => task.vertexKind === "service");
   const failover: Failover = { id: ++state.failoverCount, members: new Map(), dueAtMs: t.nowMs + delayMs, phase: "CANCELLING" };
-  for (const task of scope) failover.members.set(task.name, ++task.version);
+  for (const task of scope) {
+    failover.members.set(task.name, ++task.version);
+    if (state.heldFailures.delete(task.name)) t.commands.push({ kind: "cancelTimer", timer: heldFailureTimer(task.name) });
+  }
   state.failovers.push(failover);
   const live = [...state.tasks.values()].filter((task) => !isTerminal(task.state) || failover.members.has(task.name));
   t.events.push({

@@ -20,7 +20,16 @@ import {
   triggerCheckpoint,
   triggerFinalWhenDue,
 } from "./checkpointCoordinator";
-import { cancelAll, continueFailovers, isFailoverTimer, onGlobalFailure, onTaskFailed } from "./failover";
+import {
+  cancelAll,
+  continueFailovers,
+  isFailoverTimer,
+  onConsumerFailed,
+  onGlobalFailure,
+  onHeldFailure,
+  onTaskFailed,
+  taskOfHeldFailure,
+} from "./failover";
 import type { JobMasterCommand, JobMasterInput, JobMasterState, RecoveredJob, TaskRecord, Transition } from "./jobMasterState";
 import { setJobState } from "./jobState";
 import { endProcess, isHeartbeatTimer, onConnected, onLost, silentProcesses, startHeartbeatChecks, startProcess } from "./processes";
@@ -75,9 +84,10 @@ export function createJobMaster(job: JobSpec, seed: number, recovered?: Recovere
     failovers: [],
     failoverCount: recovered?.failoverCount ?? 0,
     failureCount: recovered?.failureCount ?? 0,
+    heldFailures: new Map(),
     checkpoints: newCheckpointCoordinator(recovered?.completed ?? [], recovered?.nextCheckpoint ?? 1),
     random: { seed },
-    stopping: undefined,
+    stopping: recovered?.stopping,
     ended: false,
     recovering: recovered,
   };
@@ -282,7 +292,9 @@ function onTaskState(t: Transition, input: Extract<JobMasterInput, { kind: "task
   const task = t.state.tasks.get(input.task);
   if (task === undefined || task.attempt !== input.attempt) return;
   if (input.state === "FAILED") {
-    onTaskFailed(t, task, input.cause ?? { code: "FL2003", message: `${task.name} failed.` });
+    const cause = input.cause ?? { code: "FL2003" as const, message: `${task.name} failed.` };
+    if (input.producer === undefined) onTaskFailed(t, task, cause);
+    else onConsumerFailed(t, task, cause, input.producer);
     return;
   }
   if (!setTaskState(t, task, input.state)) return;
@@ -305,6 +317,7 @@ function checkAllRunning(t: Transition): void {
 function onTimer(t: Transition, timer: string): void {
   if (isPeriodicTimer(timer)) onPeriodicTimer(t);
   else if (isFailoverTimer(timer)) continueFailovers(t);
+  else if (taskOfHeldFailure(timer) !== undefined) onHeldFailure(t, taskOfHeldFailure(timer) ?? "");
   else if (isHeartbeatTimer(timer)) {
     for (const process of silentProcesses(t)) {
       t.commands.push({ kind: "endProcess", process: process.name, how: "kill" });
@@ -330,6 +343,7 @@ function onStop(t: Transition, mode: "drain" | "cancel"): void {
   const { state } = t;
   if (isJobTerminal(state.jobState) || state.stopping === "cancel" || state.stopping === mode) return;
   state.stopping = mode;
+  t.events.push({ kind: "run.stopping", mode });
   if (mode === "drain") {
     triggerFinalWhenDue(t);
     return;

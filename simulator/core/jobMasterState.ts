@@ -70,6 +70,8 @@ export interface JobMasterState {
   readonly failovers: Failover[];
   failoverCount: number;
   failureCount: number;
+  /** Failures of consumers that wait for their producer's. */
+  readonly heldFailures: Map<SubtaskName, { readonly attempt: number; readonly cause: Cause }>;
   readonly checkpoints: CheckpointCoordinatorState;
   readonly random: SeededRandom;
   /** Set once a stop was asked for. */
@@ -90,6 +92,8 @@ export interface RecoveredJob {
   readonly nextCheckpoint: number;
   readonly failureCount: number;
   readonly failoverCount: number;
+  /** The stop that had been asked for. */
+  readonly stopping?: "drain" | "cancel";
 }
 
 export type TimerName = string;
