@@ -78,6 +78,8 @@ export class RunModel {
   }
 
   #metrics(event: JournalEvent & { kind: "metrics" }): void {
+    // The counts that a task ends with cover no stretch of time: they are no rate.
+    if (event.intervalMs <= 0) return;
     for (const task in event.tasks)
       this.taskMetrics.set(task, { at: event.at, intervalMs: event.intervalMs, metrics: event.tasks[task] });
     for (const instance in event.instances) {
