@@ -11,11 +11,11 @@ import type { Cause, ProcessName, SubtaskName } from "../observe/journalEvent";
 import { abortPending, byProcess, isStoring, latestCompleted, reopenCheckpoints } from "./checkpointCoordinator";
 import type { Failover, TaskRecord, Transition } from "./jobMasterState";
 import { setJobState } from "./jobState";
-import { endProcess } from "./processes";
+import { endProcess, isGone } from "./processes";
 import type { RestartStrategyState } from "./restartStrategy";
 import { decideRestart, newRestartStrategyState } from "./restartStrategy";
 import { scheduleStreamTasks } from "./scheduler";
-import { deployInstance } from "./serviceManager";
+import { deployInstance, publishEndpoints } from "./serviceManager";
 import { resetForNewAttempt, setTaskState } from "./taskState";
 
 /** Causes that come again at every attempt: restarting would only hide them. Of an instance that once worked they are worth another try. */
@@ -79,7 +79,7 @@ function failOver(t: Transition, task: TaskRecord, cause: Cause, process?: Proce
   const scope = scopeOf(t, task);
   const decision = decideRestart(restartConfig(t, task), restartState(t, task), t.nowMs, state.random);
   if (!decision.restart) {
-    failJob(t, { code: "FL2012", message: `${cause.message} No restart: ${decision.reason}.`, hint: cause.hint, detail: cause.detail });
+    failJob(t, { code: cause.code, message: `${cause.message} No restart: ${decision.reason}.`, hint: cause.hint, detail: cause.detail });
     return;
   }
   startFailover(t, id, scope, decision.delayMs);
@@ -93,7 +93,7 @@ export function onGlobalFailure(t: Transition, cause: Cause): void {
   t.events.push({ kind: "failure", id, task: first.name, attempt: first.attempt, cause });
   const decision = decideRestart(t.state.job.runtime.restartStrategy, t.state.jobRestarts, t.nowMs, t.state.random);
   if (!decision.restart) {
-    failJob(t, { code: "FL2012", message: `${cause.message} No restart: ${decision.reason}.`, hint: cause.hint });
+    failJob(t, { code: cause.code, message: `${cause.message} No restart: ${decision.reason}.`, hint: cause.hint });
     return;
   }
   startFailover(t, id, [...t.state.tasks.values()].filter((task) => task.vertexKind === "stream"), decision.delayMs);
@@ -127,7 +127,7 @@ export function continueFailovers(t: Transition): void {
     }
     if (failover.phase === "CANCELLING") {
       if (t.nowMs < failover.dueAtMs || isStoring(state.checkpoints)) continue;
-      if (members.some((task) => !isTerminal(task.state))) continue;
+      if (members.some((task) => !isDown(t, task))) continue;
       failover.phase = "RESTARTING";
       restart(t, members);
     }
@@ -174,6 +174,11 @@ function startFailover(t: Transition, failure: number, scope: readonly TaskRecor
   continueFailovers(t);
 }
 
+/** Of an instance, its process too has to be gone: two of one name would take each other's place, and the device's memory. */
+function isDown(t: Transition, task: TaskRecord): boolean {
+  return isTerminal(task.state) && (task.vertexKind === "stream" || isGone(t, task.process));
+}
+
 function restart(t: Transition, members: readonly TaskRecord[]): void {
   for (const task of members) resetForNewAttempt(t, task);
   if (members.some((task) => task.vertexKind === "stream")) reopenCheckpoints(t);
@@ -193,8 +198,10 @@ function membersOf(t: Transition, failover: Failover): TaskRecord[] {
 
 function cancelTasks(t: Transition, tasks: readonly TaskRecord[]): void {
   const toTell: TaskRecord[] = [];
+  const withdrawnFrom = new Set<string>();
   for (const task of tasks) {
     if (isTerminal(task.state) || task.state === "CANCELING") continue;
+    if (task.vertexKind === "service" && task.state === "RUNNING" && !task.draining) withdrawnFrom.add(task.vertex);
     if (task.state === "CREATED" || task.state === "SCHEDULED") {
       setTaskState(t, task, "CANCELED");
       continue;
@@ -208,6 +215,7 @@ function cancelTasks(t: Transition, tasks: readonly TaskRecord[]): void {
   for (const [process, group] of byProcess(toTell)) {
     t.commands.push({ kind: "cancel", process, tasks: group.map((task) => ({ task: task.name, attempt: task.attempt })) });
   }
+  for (const service of withdrawnFrom) publishEndpoints(t, service);
 }
 
 /** The adaptive scheduler rebuilds everything, services included; `full` restarts every task; `region` what Flink's strategy says. */

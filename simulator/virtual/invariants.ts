@@ -135,7 +135,8 @@ export class Invariants implements WorldObserver {
   private onFailure(event: EventOf<"failure">, input: JobMasterInput): void {
     const task = this.tasks.get(event.task);
     ensure(task !== undefined, "failure", `${event.task}, which is no task, failed`);
-    ensure(!isTerminal(task.state), "failure", `${event.task} failed when it was ${task.state}`);
+    ensure(event.attempt === task.attempt, "failure", `attempt ${event.attempt} of ${event.task} failed; it is at ${task.attempt}`);
+    ensure(task.state === "FAILED" || this.isGlobal(input, event), "failure", `${event.task} failed when it was ${task.state}`);
     if (input.kind === "taskState" || input.kind === "instanceFailed") {
       ensure(event.attempt === input.attempt, "failure", `attempt ${event.attempt} of ${event.task} failed by a message of attempt ${input.attempt}`);
     }
@@ -157,7 +158,7 @@ export class Invariants implements WorldObserver {
     const surplus = [...actual].filter((name) => !expected.has(name));
     ensure(surplus.length === 0, "scope-too-large", `failover ${event.id} restarts ${surplus.join(", ")} for nothing`);
     ensure(missing.length === 0, "scope-too-small", `failover ${event.id} leaves out ${missing.join(", ")}`);
-    const live = names.filter((name) => !actual.has(name) && !isTerminal(this.tasks.get(name)!.state));
+    const live = [...this.tasks].filter(([name, task]) => !actual.has(name) && !isTerminal(task.state));
     ensure(event.untouched === live.length, "untouched", `failover ${event.id} says ${event.untouched} untouched; ${live.length} are`);
     for (const name of actual) this.mayRestart.add(name);
   }
@@ -191,7 +192,7 @@ export class Invariants implements WorldObserver {
       const behind = [...this.tasks].filter(([, task]) => task.vertexKind === "stream" && task.state !== "FINISHED");
       ensure(behind.length === 0, "finished", `the job is FINISHED, but not ${behind.map(([name]) => name).join(", ")}`);
     }
-    if (event.to === "FAILING" && event.cause?.code === "FL2012") this.checkGivingUp(nowMs);
+    if (event.to === "FAILING" && event.cause?.message.includes("No restart:") === true) this.checkGivingUp(nowMs);
   }
 
   private checkGivingUp(nowMs: number): void {
