@@ -30,9 +30,9 @@ import {
   onTaskFailed,
   taskOfHeldFailure,
 } from "./failover";
-import type { JobMasterCommand, JobMasterInput, JobMasterState, RecoveredJob, TaskRecord, Transition } from "./jobMasterState";
+import type { JobMasterCommand, JobMasterInput, JobMasterState, ProcessRecord, RecoveredJob, TaskRecord, Transition } from "./jobMasterState";
 import { setJobState } from "./jobState";
-import { endProcess, isHeartbeatTimer, onConnected, onLost, silentProcesses, startHeartbeatChecks, startProcess } from "./processes";
+import { endProcess, isGone, isHeartbeatTimer, onConnected, onLost, silentProcesses, startHeartbeatChecks, startProcess } from "./processes";
 import { newRestartStrategyState } from "./restartStrategy";
 import { deployScheduled, scheduleStreamTasks } from "./scheduler";
 import { deployInstance, hasInstances, instanceCount, instanceProcess, newInstance, onInstancePhase, publishEndpoints, scaleService } from "./serviceManager";
@@ -78,6 +78,7 @@ export function createJobMaster(job: JobSpec, seed: number, recovered?: Recovere
     tasks,
     tasksByVertex,
     processes: new Map(),
+    heartbeatCheckAtMs: 0,
     slots: newSlotPool(),
     jobRestarts: newRestartStrategyState(),
     serviceRestarts: new Map(),
@@ -251,6 +252,11 @@ function onWorkerLost(t: Transition, input: Extract<JobMasterInput, { kind: "wor
   const { state } = t;
   const before = onLost(t, input.process, input.pid, input.evidence);
   if (before === undefined) return;
+  if (before.role === "taskmanager" && isGone(t, input.process)) replaceTaskManager(t, before);
+  if (before.state === "LOST") {
+    continueFailovers(t);
+    return;
+  }
   const how =
     input.evidence.by === "exit"
       ? `exited with ${input.evidence.signal ?? `code ${input.evidence.exitCode ?? "?"}`}`
@@ -260,8 +266,6 @@ function onWorkerLost(t: Transition, input: Extract<JobMasterInput, { kind: "wor
   const cause: Cause = { code: "FL2005", message: `${input.process} ${how}.` };
   if (before.role === "taskmanager") {
     removeTaskManager(state.slots, input.process);
-    const ending = before.stopping || isJobTerminal(state.jobState) || state.failure !== undefined || state.stopping === "cancel";
-    if (!ending) startProcess(t, input.process, "taskmanager");
     for (const task of state.tasks.values()) {
       if (task.vertexKind !== "stream" || task.process !== input.process || isTerminal(task.state) || task.state === "CREATED" || task.state === "SCHEDULED") continue;
       onTaskFailed(t, task, cause, input.process);
@@ -286,6 +290,12 @@ function onWorkerLost(t: Transition, input: Extract<JobMasterInput, { kind: "wor
     if (served) publishEndpoints(t, task.vertex);
   }
   continueFailovers(t);
+}
+
+function replaceTaskManager(t: Transition, before: ProcessRecord): void {
+  const { state } = t;
+  const ending = before.stopping || isJobTerminal(state.jobState) || state.failure !== undefined || state.stopping === "cancel";
+  if (!ending) startProcess(t, before.name, "taskmanager");
 }
 
 function onTaskState(t: Transition, input: Extract<JobMasterInput, { kind: "taskState" }>): void {

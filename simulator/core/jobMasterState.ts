@@ -41,6 +41,8 @@ export interface ProcessRecord {
   pid: number | undefined;
   dataAddress: string | undefined;
   lastHeartbeatMs: number;
+  /** Its end was seen: its name is free for a successor. One that is only silent is lost, and told to die, before it is gone. */
+  gone: boolean;
   /** Told to end: its loss is not a failure. */
   stopping: boolean;
 }
@@ -64,6 +66,8 @@ export interface JobMasterState {
   /** The same records by vertex, in order of their index. */
   readonly tasksByVertex: Map<string, TaskRecord[]>;
   readonly processes: Map<ProcessName, ProcessRecord>;
+  /** When the heartbeats are to be looked at next. */
+  heartbeatCheckAtMs: number;
   readonly slots: SlotPoolState;
   readonly jobRestarts: RestartStrategyState;
   readonly serviceRestarts: Map<string, RestartStrategyState>;

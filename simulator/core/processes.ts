@@ -17,6 +17,7 @@ export function startProcess(
     pid: undefined,
     dataAddress: undefined,
     lastHeartbeatMs: t.nowMs,
+    gone: false,
     stopping: false,
   });
   t.commands.push({ kind: "startProcess", process: name, role, instance });
@@ -41,6 +42,7 @@ export function onConnected(
     pid: input.pid,
     dataAddress: input.dataAddress,
     lastHeartbeatMs: t.nowMs,
+    gone: false,
     stopping: t.state.processes.get(input.process)?.stopping ?? false,
   };
   t.state.processes.set(input.process, record);
@@ -48,28 +50,50 @@ export function onConnected(
   return record;
 }
 
-/** @returns the process as it was, or undefined when it was lost before. */
+/**
+ * Takes note that a process was lost. Silence is no end: who is only silent may live, so its successor waits until its end was seen.
+ * @returns the process as it was, or undefined when this is no news.
+ */
 export function onLost(t: Transition, name: ProcessName, pid: number | undefined, evidence: LossEvidence): ProcessRecord | undefined {
   const process = t.state.processes.get(name);
-  if (process === undefined || process.state === "LOST") return undefined;
+  if (process === undefined || process.gone) return undefined;
   if (pid !== undefined && process.pid !== undefined && pid !== process.pid) return undefined;
   const before = { ...process };
+  process.gone = evidence.by !== "heartbeat";
   process.state = "LOST";
-  t.events.push({ kind: "process.lost", process: name, pid: pid ?? process.pid ?? 0, evidence, expected: process.stopping });
+  if (before.state !== "LOST") {
+    t.events.push({ kind: "process.lost", process: name, pid: pid ?? process.pid ?? 0, evidence, expected: process.stopping });
+  }
   return before;
 }
 
+/** Whether the name is free: nothing of that name was started, or its end was seen. */
+export function isGone(t: Transition, name: ProcessName | undefined): boolean {
+  const process = name === undefined ? undefined : t.state.processes.get(name);
+  return process === undefined || process.gone;
+}
+
 export function startHeartbeatChecks(t: Transition): void {
-  t.commands.push({ kind: "setTimer", timer: HEARTBEAT, atMs: t.nowMs + t.state.job.runtime.heartbeatIntervalMs });
+  const atMs = t.nowMs + t.state.job.runtime.heartbeatIntervalMs;
+  t.state.heartbeatCheckAtMs = atMs;
+  t.commands.push({ kind: "setTimer", timer: HEARTBEAT, atMs });
 }
 
 export function isHeartbeatTimer(timer: string): boolean {
   return timer === HEARTBEAT;
 }
 
-/** @returns processes not heard of for longer than the heartbeat timeout, starting ones included. Source: Flink's `HeartbeatManager`. */
+/**
+ * A check that comes late by more than an interval says that this coordinator itself stood still (stopped, or the machine was asleep): what
+ * the others sent meanwhile has not been read yet, so they get their time anew.
+ * @returns processes not heard of for longer than the heartbeat timeout, starting ones included. Source: Flink's `HeartbeatManager`.
+ */
 export function silentProcesses(t: Transition): ProcessRecord[] {
-  const { heartbeatTimeoutMs } = t.state.job.runtime;
+  const { heartbeatTimeoutMs, heartbeatIntervalMs } = t.state.job.runtime;
+  if (t.nowMs - t.state.heartbeatCheckAtMs > heartbeatIntervalMs) {
+    for (const process of t.state.processes.values()) process.lastHeartbeatMs = t.nowMs;
+    return [];
+  }
   return [...t.state.processes.values()].filter(
     (process) => process.state !== "LOST" && t.nowMs - process.lastHeartbeatMs > heartbeatTimeoutMs,
   );

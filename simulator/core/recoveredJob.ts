@@ -12,6 +12,7 @@ export class RecoveredJobFold {
   private highestCheckpoint = 0;
   private failureCount = 0;
   private failoverCount = 0;
+  private stopping: "drain" | "cancel" | undefined;
 
   observe(event: JournalEvent): void {
     switch (event.kind) {
@@ -24,6 +25,9 @@ export class RecoveredJobFold {
         return;
       case "failover":
         this.failoverCount = event.id;
+        return;
+      case "run.stopping":
+        this.stopping = event.mode;
         return;
       case "checkpoint.triggered":
         this.highestCheckpoint = Math.max(this.highestCheckpoint, event.checkpoint);
@@ -41,6 +45,7 @@ export class RecoveredJobFold {
       nextCheckpoint: Math.max(checkpoints.nextCheckpoint, this.highestCheckpoint + 1),
       failureCount: this.failureCount,
       failoverCount: this.failoverCount,
+      stopping: this.stopping,
     };
   }
 }

@@ -7,7 +7,7 @@ import { isTerminal } from "../graph/executionState";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { ServiceEndpoint } from "./deployment";
 import type { JobMasterInput, TaskRecord, Transition } from "./jobMasterState";
-import { endProcess, startProcess } from "./processes";
+import { endProcess, isGone, startProcess } from "./processes";
 import { resetForNewAttempt, setTaskState } from "./taskState";
 
 /** Services whose instances are processes of this run. */
@@ -96,10 +96,11 @@ export function scaleService(t: Transition, input: Extract<JobMasterInput, { kin
   for (const task of surplus) {
     task.draining = true;
     task.version++;
-    if (task.process !== undefined) endProcess(t, task.process, "drain");
+    // One that is not ready yet has nothing to finish, and does not listen to a drain.
+    if (task.process !== undefined) endProcess(t, task.process, task.state === "RUNNING" ? "drain" : "kill");
   }
   if (surplus.length > 0) publishEndpoints(t, service.id);
-  const reusable = all.filter((task) => task.draining && isTerminal(task.state));
+  const reusable = all.filter((task) => task.draining && isTerminal(task.state) && isGone(t, task.process));
   for (let missing = input.parallelism - live.length; missing > 0; missing--) {
     const task = reusable.shift();
     if (task === undefined) {

@@ -178,7 +178,7 @@ function randomCheckpointing(chance: Chance): CheckpointingConfig {
   return {
     intervalMs: chance.pick([50, 200, 500, 2000]),
     mode: chance.yes(0.95) ? "EXACTLY_ONCE" : "AT_LEAST_ONCE",
-    timeoutMs: chance.pick([1_000, 4_000]),
+    timeoutMs: chance.pick([20_000, 60_000]),
     minPauseMs: chance.pick([0, 0, 30, 500]),
     maxConcurrent: chance.pick([1, 1, 2, 3]),
     tolerableFailed: chance.pick([0, 1, 5]),

@@ -10,7 +10,8 @@ import type { VirtualProcess } from "./virtualProcess";
 export type ChannelItem =
   | { readonly kind: "record"; readonly record: number }
   | { readonly kind: "barrier"; readonly checkpoint: number; readonly final: boolean }
-  | { readonly kind: "endOfData" }
+  /** `final`: a final barrier follows, although the job has no checkpoints. */
+  | { readonly kind: "endOfData"; readonly final: boolean }
   | { readonly kind: "endOfPartition" };
 
 export type ProducerLoss = "failed" | "canceled" | "disconnected" | "notFound";

@@ -86,6 +86,7 @@ export class VirtualTask {
   private dataEnded = false;
   private deferredFinal: AlignedBarrier | undefined;
   private finalCheckpoint: number | undefined;
+  private finalFollows = false;
   private readonly aborted = new Set<number>();
 
   constructor(
@@ -276,6 +277,7 @@ export class VirtualTask {
         this.alignment.onBarrier(channel, item.checkpoint, item.final, this.environment.now());
         return;
       case "endOfData":
+        if (item.final) this.finalFollows = true;
         if (this.inputs!.endOfData(channel)) this.finishing = true;
         return;
       case "endOfPartition":
@@ -326,15 +328,16 @@ export class VirtualTask {
 
   private endData(): void {
     this.dataEnded = true;
-    this.broadcast({ kind: "endOfData" });
     const { deferredFinal } = this;
+    if (deferredFinal !== undefined) this.finalFollows = true;
+    this.broadcast({ kind: "endOfData", final: this.finalFollows });
     if (deferredFinal !== undefined) {
       this.deferredFinal = undefined;
       this.checkpoint(deferredFinal);
     } else if (this.vertex.source !== undefined) {
       this.environment.send({ kind: "endOfData", task: this.name, attempt: this.attempt });
     }
-    if (this.environment.model.job.runtime.checkpointing === undefined && this.finalCheckpoint === undefined) {
+    if (this.environment.model.job.runtime.checkpointing === undefined && !this.finalFollows) {
       this.commit(undefined, () => {
         if (!this.ended) this.finish();
       });
