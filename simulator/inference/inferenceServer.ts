@@ -43,6 +43,9 @@ export interface InferenceServerOptions {
   readonly onFirstAnswer: () => void;
 }
 
+const QUIET_MS = 250;
+/** How long callers that were not told, or do not care, may go on. */
+const LAME_DUCK_MS = 5_000;
 /** How long answers may take to go out once the last run is through. */
 const FLUSH_LIMIT_MS = 2_000;
 
@@ -62,6 +65,8 @@ export class InferenceServer {
   private readonly streams = new Set<ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>>();
   private ready = false;
   private draining = false;
+  private refusing = false;
+  private lastStreamRequestMs = -Infinity;
   private answered = false;
   private nextOrigin = 1;
   private readonly authorization: Buffer | undefined;
@@ -119,11 +124,21 @@ export class InferenceServer {
     this.health.set(true);
   }
 
-  /** Takes no new calls (UNAVAILABLE), finishes those taken, and resolves when the last answer has gone out. */
+  /**
+   * Takes no new callers (UNAVAILABLE), finishes what it was given, and resolves when the last answer has gone out. Callers that are
+   * connected learn of the drain at about the same time as the instance: what they sent before is still taken, until they have gone or
+   * none of them has sent anything for {@link QUIET_MS}.
+   */
   async drain(): Promise<void> {
     this.draining = true;
     this.ready = false;
     this.health.set(false);
+    const startedMs = performance.now();
+    for (let nowMs = startedMs; this.streams.size > 0 && nowMs - startedMs < LAME_DUCK_MS; nowMs = performance.now()) {
+      if (nowMs - Math.max(startedMs, this.lastStreamRequestMs) > QUIET_MS) break;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    this.refusing = true;
     await Promise.all([...this.models.values()].map((model) => model.drain()));
     for (const stream of this.streams) stream.end();
     this.health.close();
@@ -192,6 +207,7 @@ export class InferenceServer {
     call.on("cancelled", () => model?.cancelOrigin(origin));
     try {
       this.checkToken(call.metadata);
+      this.checkNotDraining();
       model = this.infer(call.request, origin, deadlineMs, (answer) => {
         if (answer instanceof CallRefused) reply({ code: answer.status, details: answer.message });
         else reply(null, answer);
@@ -204,6 +220,7 @@ export class InferenceServer {
   private modelStreamInfer(call: ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>): void {
     try {
       this.checkToken(call.metadata);
+      this.checkNotDraining();
     } catch (error) {
       call.emit("error", statusOf(error));
       return;
@@ -220,6 +237,7 @@ export class InferenceServer {
     call.on("cancelled", gone);
     call.on("error", gone);
     call.on("data", (request: ModelInferRequest) => {
+      this.lastStreamRequestMs = performance.now();
       outstanding += 1;
       const answer = (response: ModelStreamInferResponse) => {
         outstanding -= 1;
@@ -254,9 +272,9 @@ export class InferenceServer {
     deadlineMs: number,
     answer: (result: ModelInferResponse | CallRefused) => void,
   ): BatchedModel {
-    if (this.draining) throw new CallRefused(status.UNAVAILABLE, "This instance is going away.", "FL3008");
+    if (this.refusing) throw new CallRefused(status.UNAVAILABLE, "This instance is going away.", "FL3008");
     const [name, model] = this.model(request.modelName, request.modelVersion);
-    if (!this.ready) throw new CallRefused(status.UNAVAILABLE, "The model is being warmed up.", "FL3008");
+    if (!this.ready && !this.draining) throw new CallRefused(status.UNAVAILABLE, "The model is being warmed up.", "FL3008");
     const parsed = parseInferRequest(request, model.session.signature, model.maxRows);
     const arrivedMs = performance.now();
     model.submit({
@@ -291,6 +309,10 @@ export class InferenceServer {
         reply(statusOf(error));
       }
     };
+  }
+
+  private checkNotDraining(): void {
+    if (this.draining) throw new CallRefused(status.UNAVAILABLE, "This instance is going away.", "FL3008");
   }
 
   private checkToken(metadata: Metadata): void {

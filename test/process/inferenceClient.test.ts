@@ -146,7 +146,6 @@ describe("RosClient", function () {
       await drained;
       assert.deepEqual(failed, []);
       assert.ok(answers.every((count) => count === 1));
-      assert.deepEqual(cluster.events, [], "nothing had to be made again");
     } finally {
       await cluster.stop();
     }
