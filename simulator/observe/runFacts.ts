@@ -93,7 +93,13 @@ export class RunFacts {
   readonly endpoints: JournalEventOf<"service.endpoints">[] = [];
   readonly rewound: JournalEventOf<"source.rewound">[] = [];
   readonly ejected: { readonly at: number; readonly instance: SubtaskName }[] = [];
-  readonly checkpoints: { readonly checkpoint: number; readonly at: number; readonly ok: boolean }[] = [];
+  /** `at`: when it completed or failed. */
+  readonly checkpoints: {
+    readonly checkpoint: number;
+    readonly at: number;
+    readonly ok: boolean;
+    readonly durationMs?: number;
+  }[] = [];
   readonly checkpointDurations = new LatencyHistogram();
   longestCheckpointMs: number | null = null;
   lastCheckpoint: JournalEventOf<"checkpoint.completed"> | undefined;
@@ -186,7 +192,7 @@ export class RunFacts {
       }
       case "checkpoint.completed":
         this.lastCheckpoint = event;
-        this.checkpoints.push({ checkpoint: event.checkpoint, at: event.at, ok: true });
+        this.checkpoints.push({ checkpoint: event.checkpoint, at: event.at, ok: true, durationMs: event.durationMs });
         this.checkpointDurations.record(event.durationMs);
         this.longestCheckpointMs = Math.max(this.longestCheckpointMs ?? 0, event.durationMs);
         break;

@@ -2,7 +2,7 @@
 import type { InstancePhase, SubtaskName } from "./journalEvent";
 import { isJobTerminal, type ExecutionState } from "../graph/executionState";
 import { vertexOf } from "./faultAttribution";
-import { enteredAt, type InstanceAttempt, type RunFacts, type TaskAttempt } from "./runFacts";
+import { enteredAt, type RunFacts, type TaskAttempt } from "./runFacts";
 
 /** What a bar says. From the worst to the best: where many tasks share a lane, the worst of them shows. */
 export const ACTIVITIES = [
@@ -22,7 +22,7 @@ export interface Segment {
   /** Ms from the run's start. */
   readonly from: number;
   readonly to: number;
-  /** State or phase by its own name, and the attempt; for many tasks in one lane, how many of them. */
+  /** State, device and attempt as far as they say more; for many tasks in one lane, how many of them. May be empty. */
   readonly detail: string;
 }
 
@@ -124,7 +124,7 @@ function taskSegments(name: SubtaskName, facts: RunFacts, teardown: number): rea
       marks.push({
         at: at - facts.startAt,
         activity: taskActivity(state, attempt),
-        detail: detailOf(state, attempt.attempt),
+        detail: detailOf(state, taskActivity(state, attempt), attempt.attempt),
       });
     }
   }
@@ -159,7 +159,7 @@ function instanceSegments(name: SubtaskName, facts: RunFacts, teardown: number):
       marks.push({
         at: at - facts.startAt,
         activity: instanceActivity(phase),
-        detail: detailOf(phase, attempt.attempt, attempt),
+        detail: detailOf(phase, instanceActivity(phase), attempt.attempt, attempt.device),
       });
     }
   }
@@ -170,7 +170,7 @@ function instanceSegments(name: SubtaskName, facts: RunFacts, teardown: number):
         marks.push({
           at: at - facts.startAt,
           activity: taskActivity(state, attempt),
-          detail: detailOf(state, attempt.attempt),
+          detail: detailOf(state, taskActivity(state, attempt), attempt.attempt),
         });
     }
   }
@@ -198,9 +198,14 @@ function instanceActivity(phase: InstancePhase): Activity {
   }
 }
 
-function detailOf(state: string, attempt: number, instance?: InstanceAttempt): string {
-  const device = instance?.device === undefined ? "" : ` on ${instance.device}`;
-  return `${state.toLowerCase()}${device}${attempt > 0 ? `, attempt ${attempt + 1}` : ""}`;
+/** What the name of the activity does not say. */
+function detailOf(state: string, activity: Mark["activity"], attempt: number, device?: string): string {
+  const parts = [
+    activity === "down" || activity === "starting" ? state.toLowerCase() : "",
+    device === undefined ? "" : `on ${device}`,
+    attempt > 0 ? `attempt ${attempt + 1}` : "",
+  ];
+  return parts.filter((part) => part !== "").join(", ");
 }
 
 /** One bar from each mark to the next; equal neighbours become one. What the end of the run takes down is not a failure. */

@@ -130,7 +130,7 @@ const PATTERNS =
 
 function bar(segment: Segment, lane: string, y: number, x: (ms: number) => number): string {
   const { activity, from, to, detail } = segment;
-  const tip = `${cut(lane, 120)}: ${NAMES[activity]} (${detail}), ${durationText(to - from)}, from ${momentText(from)} to ${momentText(to)}`;
+  const tip = `${cut(lane, 120)}: ${NAMES[activity]}${detail === "" ? "" : ` (${detail})`}, ${durationText(to - from)}, from ${momentText(from)} to ${momentText(to)}`;
   // What is short and matters must be seen.
   const least = activity === "running" || activity === "waiting" ? 0 : 1.5;
   return `<rect class="bar ${activity}" x="${x(from)}" y="${y}" width="${round(Math.max(least, x(to) - x(from)))}" height="${BAR}" data-a="${round(from)}" data-b="${round(to)}" data-least="${least}" data-tip="${escapeHtml(tip)}"/>`;

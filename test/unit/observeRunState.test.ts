@@ -207,7 +207,7 @@ describe("live state of a run", () => {
       seen.add(name);
       const text = readFileSync(join(__dirname, "../../simulator/observe", `${name}.ts`), "utf8");
       assert.doesNotMatch(text, /from "node:/, name);
-      for (const [, next] of text.matchAll(/from "\.\/(\w+)"/g)) visit(next as string);
+      for (const [, next] of text.matchAll(/from "\.\/(\w+)"/g)) visit(next);
     };
     for (const name of [
       "runState",
