@@ -1,8 +1,9 @@
 /** Builds everything that ships into `dist/`: `npm run build`. */
 import { build } from "esbuild";
-import { cp, mkdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { transpileDeclaration } from "typescript";
 import { JOB_FILE_SCHEMA } from "../simulator/graph/jobFileSchema";
 import { buildWebview } from "./buildWebview";
 
@@ -48,8 +49,19 @@ export async function buildAll({ minify }: { minify: boolean }): Promise<void> {
     }),
     buildWebview({ outdir: join(DIST, "webview"), minify }),
     cp(join(ROOT, "simulator/proto"), join(DIST, "proto"), { recursive: true, filter: (path) => !path.endsWith(".ts") }),
+    writeFunctionTypes(),
     writeFile(join(DIST, "schemas", "job-file.schema.json"), `${JSON.stringify(JOB_FILE_SCHEMA, undefined, 2)}\n`),
   ]);
+}
+
+/** The types of a person's own functions: `import type { MapFunction } from "faultline"`. */
+async function writeFunctionTypes(): Promise<void> {
+  for (const module of ["operators/functions", "core/tensor"]) {
+    const source = await readFile(join(ROOT, "simulator", `${module}.ts`), "utf8");
+    const target = join(DIST, "types", `${module}.d.ts`);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, transpileDeclaration(source, {}).outputText);
+  }
 }
 
 if (require.main === module) {
