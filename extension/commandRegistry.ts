@@ -43,4 +43,3 @@ export function registerCommands(handlers: CommandHandlers, log: vscode.LogOutpu
   );
   return vscode.Disposable.from(...own);
 }
-

@@ -59,7 +59,8 @@ export function activate(context: vscode.ExtensionContext): void {
           if (runId !== undefined) await reports.open(runId);
         },
         "faultline.revealInGraph": (place) => {
-          if (place !== undefined) panels.open({ kind: "jobFile", uri: place.uri }).show({ kind: "vertex", vertex: place.vertex });
+          if (place !== undefined)
+            panels.open({ kind: "jobFile", uri: place.uri }).show({ kind: "vertex", vertex: place.vertex });
         },
         "faultline.openJobFile": (clicked) => commands.openJobFile(clicked),
         "faultline.openRunFolder": (clicked) => commands.openRunFolder(clicked),

@@ -95,7 +95,13 @@ function layOut(stage: string, target: PackageTarget): void {
     if (existsSync(join(modules, needed))) continue;
     throw new Error(`node_modules/${needed} is not installed: npm install --os ${platform} --cpu ${arch} brings it.`);
   }
-  for (const part of [`${runtime}/package.json`, `${runtime}/dist`, binaries, "onnxruntime-common/package.json", "onnxruntime-common/dist/cjs"]) {
+  for (const part of [
+    `${runtime}/package.json`,
+    `${runtime}/dist`,
+    binaries,
+    "onnxruntime-common/package.json",
+    "onnxruntime-common/dist/cjs",
+  ]) {
     copy(modules, native, part);
   }
   for (const part of ["esbuild/package.json", "esbuild/lib/main.js", esbuild]) copy(modules, native, part);
@@ -104,7 +110,8 @@ function layOut(stage: string, target: PackageTarget): void {
 /** Without what only a checkout needs; the dependencies are in the bundles or in `dist/node_modules`. */
 function packagedManifest(): Record<string, unknown> {
   const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Record<string, unknown>;
-  for (const key of ["scripts", "dependencies", "devDependencies", "bin", "private", "files", "optionalDependencies"]) delete manifest[key];
+  for (const key of ["scripts", "dependencies", "devDependencies", "bin", "private", "files", "optionalDependencies"])
+    delete manifest[key];
   return manifest;
 }
 

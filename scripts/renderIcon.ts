@@ -8,7 +8,10 @@ const FOLDER = join(__dirname, "..", "extension");
 const SIZE = 256;
 
 async function main(): Promise<void> {
-  const browser = await chromium.launch({ executablePath: await ensureChromium(), args: ["--no-sandbox", "--disable-gpu"] });
+  const browser = await chromium.launch({
+    executablePath: await ensureChromium(),
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
   try {
     const page = await browser.newPage({ viewport: { width: SIZE, height: SIZE } });
     await page.setContent(`<body style="margin:0">${readFileSync(join(FOLDER, "icons", "icon.svg"), "utf8")}</body>`);

@@ -33,7 +33,9 @@ function notice(folder: string, name: string): string {
     readonly homepage?: string;
   };
   const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice|copying)([.-]|$)/i.test(file));
-  const texts = files.filter((file) => existsSync(join(folder, file))).map((file) => readFileSync(join(folder, file), "utf8").trim());
+  const texts = files
+    .filter((file) => existsSync(join(folder, file)))
+    .map((file) => readFileSync(join(folder, file), "utf8").trim());
   if (texts.length === 0 && manifest.license === undefined) throw new Error(`The package ${name} names no licence.`);
   const head = `${name} ${manifest.version ?? ""} (${manifest.license ?? "see below"})`;
   const source = manifest.homepage === undefined ? [] : [manifest.homepage];

@@ -27,7 +27,11 @@ function elementPaths(document: vscode.TextDocument, element: PictureElement): r
       const { graph } = loadBundle("extensionLanguage").graphOfDocument(document);
       const vertex = graph?.vertices.find(({ id }) => id === element.vertex);
       const head = vertex?.operators[0]?.id;
-      return [`services.${element.vertex}`, ...(head === undefined ? [] : [`operators.${head}`]), `operators.${element.vertex}`];
+      return [
+        `services.${element.vertex}`,
+        ...(head === undefined ? [] : [`operators.${head}`]),
+        `operators.${element.vertex}`,
+      ];
     }
     case "region": {
       const { graph } = loadBundle("extensionLanguage").graphOfDocument(document);

@@ -61,7 +61,12 @@ export class JobGraphPanel implements vscode.Disposable {
     panel.webview.html = jobGraphHtml(panel.webview, extensionUri, panel.title);
   }
 
-  static create(source: JobGraphSource, title: string, services: JobGraphServices, preserveFocus: boolean): JobGraphPanel {
+  static create(
+    source: JobGraphSource,
+    title: string,
+    services: JobGraphServices,
+    preserveFocus: boolean,
+  ): JobGraphPanel {
     const panel = vscode.window.createWebviewPanel(
       JOB_GRAPH_VIEW_TYPE,
       title,
@@ -120,7 +125,14 @@ export class JobGraphPanel implements vscode.Disposable {
     if (session !== undefined && (session.active || source.kind === "run")) {
       const graph = session.view.graph;
       if (graph === undefined) return;
-      this.send({ kind: "graph", graph, title: session.job, openable: session.jobFile !== "", runnable: false, editable: false });
+      this.send({
+        kind: "graph",
+        graph,
+        title: session.job,
+        openable: session.jobFile !== "",
+        runnable: false,
+        editable: false,
+      });
       this.send({ kind: "problems", title: session.job, problems: [] });
       return;
     }
@@ -142,7 +154,8 @@ export class JobGraphPanel implements vscode.Disposable {
 
   private runBlocked(): string | undefined {
     if (!vscode.workspace.isTrusted) return "Jobs run only in a trusted workspace.";
-    if (this.source.kind === "jobFile" && this.source.uri.scheme !== "file") return "Jobs run only from files on a disk.";
+    if (this.source.kind === "jobFile" && this.source.uri.scheme !== "file")
+      return "Jobs run only from files on a disk.";
     return undefined;
   }
 
@@ -271,7 +284,12 @@ export class JobGraphPanel implements vscode.Disposable {
 
   private async inject({ target, fault, parameters }: ViewMessageOf<"inject">): Promise<void> {
     if (this.session === undefined) return;
-    await vscode.commands.executeCommand("faultline.injectFailure", { runId: this.session.id, target, fault, parameters });
+    await vscode.commands.executeCommand("faultline.injectFailure", {
+      runId: this.session.id,
+      target,
+      fault,
+      parameters,
+    });
   }
 
   private jobFileUri(): vscode.Uri | undefined {
@@ -282,7 +300,9 @@ export class JobGraphPanel implements vscode.Disposable {
 
   private async sendRuns(): Promise<void> {
     const file = this.jobFileUri()?.fsPath;
-    const runs = (await this.services.runs.list()).filter(({ id, jobFile }) => jobFile === file && id !== this.session?.id);
+    const runs = (await this.services.runs.list()).filter(
+      ({ id, jobFile }) => jobFile === file && id !== this.session?.id,
+    );
     this.send({ kind: "runs", runs: runs.map(({ id, job, startedAt }) => ({ id, job, startedAt, live: false })) });
   }
 

@@ -8,7 +8,8 @@ import { type JobGraphSource, sourceKey } from "./jobGraphSource";
 
 /** What the view itself keeps over a reload of the window; put there by {@link JobGraphPanels}. */
 interface KeptState {
-  readonly source?: { readonly kind: "jobFile"; readonly uri: string } | { readonly kind: "run"; readonly runId: string };
+  readonly source?:
+    { readonly kind: "jobFile"; readonly uri: string } | { readonly kind: "run"; readonly runId: string };
 }
 
 const KEPT_SOURCES = "faultline.jobGraphSources";
@@ -47,7 +48,8 @@ export class JobGraphPanels implements vscode.Disposable, vscode.WebviewPanelSer
       panel.dispose();
       return;
     }
-    const source: JobGraphSource = kept.kind === "run" ? kept : { kind: "jobFile", uri: vscode.Uri.parse(kept.uri, true) };
+    const source: JobGraphSource =
+      kept.kind === "run" ? kept : { kind: "jobFile", uri: vscode.Uri.parse(kept.uri, true) };
     if (source.kind === "run") await this.services.runs.open(source.runId).catch(() => undefined);
     this.keep(new JobGraphPanel(panel, source, this.services));
   }

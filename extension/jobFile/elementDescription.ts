@@ -32,8 +32,11 @@ function serviceLines(graph: GraphDescription, id: string): readonly string[] {
   const vertex = graph.vertices.find((one) => one.kind === "service" && one.id === id);
   if (vertex === undefined) return [];
   const { service, parallelism } = vertex;
-  const lines = [`${parallelism} ${parallelism === 1 ? "instance" : "instances"}, ${service?.deployment ?? ""} on ${service?.device ?? ""}.`];
-  if (service?.deployment === "rpc-service") lines.push("Each instance is a region of its own: it fails and restarts alone.");
+  const lines = [
+    `${parallelism} ${parallelism === 1 ? "instance" : "instances"}, ${service?.deployment ?? ""} on ${service?.device ?? ""}.`,
+  ];
+  if (service?.deployment === "rpc-service")
+    lines.push("Each instance is a region of its own: it fails and restarts alone.");
   return lines;
 }
 

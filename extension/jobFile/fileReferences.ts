@@ -5,7 +5,11 @@ import { moduleExports } from "../language/moduleExports";
 import { rangeOfSpan } from "./textSpans";
 
 const MOST_FILES = 500;
-const PATTERNS = { function: "**/*.{ts,mts,cts,js,mjs,cjs}", model: "**/*.onnx", data: "**/*.{ndjson,jsonl,csv,txt}" } as const;
+const PATTERNS = {
+  function: "**/*.{ts,mts,cts,js,mjs,cjs}",
+  model: "**/*.onnx",
+  data: "**/*.{ndjson,jsonl,csv,txt}",
+} as const;
 
 export async function completeFileReference(
   document: vscode.TextDocument,
@@ -59,7 +63,8 @@ export async function defineFileReference(
   const module = await readModule(document, path);
   if (module === undefined) return undefined;
   const found = moduleExports(module.getText()).find((one) => one.name === name);
-  const targetRange = found === undefined ? start : rangeOfSpan(module, { offset: found.offset, length: found.name.length });
+  const targetRange =
+    found === undefined ? start : rangeOfSpan(module, { offset: found.offset, length: found.name.length });
   return [{ originSelectionRange, targetUri, targetRange }];
 }
 

@@ -31,7 +31,10 @@ export const completionProvider: vscode.CompletionItemProvider = {
     const reference = fileReferenceAt(text, offset);
     if (reference !== undefined) return completeFileReference(document, reference);
     return completionsAt(text, offset).map((proposal) => {
-      const item = new vscode.CompletionItem({ label: proposal.label, description: proposal.detail }, KINDS[proposal.kind]);
+      const item = new vscode.CompletionItem(
+        { label: proposal.label, description: proposal.detail },
+        KINDS[proposal.kind],
+      );
       const range = rangeOfSpan(document, proposal.replace);
       item.range = range;
       item.insertText = new vscode.SnippetString(proposal.snippet);
@@ -73,7 +76,9 @@ export const definitionProvider: vscode.DefinitionProvider = {
     if (definition === undefined) return undefined;
     const target = rangeOfSpan(document, definition.span);
     const origin = rangeOfSpan(document, occurrence.span);
-    return [{ originSelectionRange: origin, targetUri: document.uri, targetRange: target, targetSelectionRange: target }];
+    return [
+      { originSelectionRange: origin, targetUri: document.uri, targetRange: target, targetSelectionRange: target },
+    ];
   },
 };
 
@@ -116,7 +121,8 @@ export const renameProvider: vscode.RenameProvider = {
     const problem = renameProblem(text, occurrence, newId);
     if (problem !== undefined) throw new Error(problem);
     const edit = new vscode.WorkspaceEdit();
-    for (const { span } of occurrencesOf(text, occurrence)) edit.replace(document.uri, rangeOfSpan(document, span), newId);
+    for (const { span } of occurrencesOf(text, occurrence))
+      edit.replace(document.uri, rangeOfSpan(document, span), newId);
     return edit;
   },
 };

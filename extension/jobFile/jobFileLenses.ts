@@ -86,9 +86,19 @@ export class JobFileLenses implements vscode.CodeLensProvider, vscode.Disposable
     ];
   }
 
-  private elementLens(document: vscode.TextDocument, { span }: SymbolOccurrence, vertex: string, title: string): vscode.CodeLens {
+  private elementLens(
+    document: vscode.TextDocument,
+    { span }: SymbolOccurrence,
+    vertex: string,
+    title: string,
+  ): vscode.CodeLens {
     const command: CommandId = "faultline.revealInGraph";
     const argument = { uri: document.uri, vertex };
-    return new vscode.CodeLens(rangeOfSpan(document, span), { title, command, arguments: [argument], tooltip: "Show in the job graph" });
+    return new vscode.CodeLens(rangeOfSpan(document, span), {
+      title,
+      command,
+      arguments: [argument],
+      tooltip: "Show in the job graph",
+    });
   }
 }

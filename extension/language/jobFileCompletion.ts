@@ -30,7 +30,8 @@ export function completionsAt(text: string, offset: number): readonly Completion
   const location = getLocation(text, offset);
   const root = readTree(text);
   if (insideComment(text, offset)) return [];
-  if (location.isAtPropertyKey) return keyCompletions(text, offset, root, location.path.slice(0, -1), location.previousNode);
+  if (location.isAtPropertyKey)
+    return keyCompletions(text, offset, root, location.path.slice(0, -1), location.previousNode);
   return valueCompletions(text, offset, root, location.path, location.previousNode);
 }
 
@@ -64,7 +65,8 @@ function keyCompletions(
   const written = new Set(members(nodeAtPath(root, parent)).keys());
   const replaced = previous !== undefined && isWithin(previous, offset) ? previous : undefined;
   if (replaced !== undefined) written.delete(String(replaced.value));
-  const replace = replaced === undefined ? wordBefore(text, offset) : { offset: replaced.offset, length: replaced.length };
+  const replace =
+    replaced === undefined ? wordBefore(text, offset) : { offset: replaced.offset, length: replaced.length };
   const hasValue = /^\s*:/.test(text.slice(replace.offset + replace.length));
   const comma = !hasValue && needsComma(text, replace.offset + replace.length) ? "," : "";
   const proposals = new Map<string, CompletionProposal>();
@@ -116,10 +118,14 @@ function valueCompletions(
     ];
   }
   for (const schema of schemasAt(root, path)) {
-    schema.enum?.forEach((one, i) => offer(one, { kind: "value", markdown: schema.enumDescriptions?.[i], preferred: one === schema.default }));
+    schema.enum?.forEach((one, i) =>
+      offer(one, { kind: "value", markdown: schema.enumDescriptions?.[i], preferred: one === schema.default }),
+    );
     if (schema.const !== undefined) offer(schema.const, { kind: "value", markdown: schema.description });
-    if (schema.type === "boolean") for (const one of [true, false]) offer(one, { kind: "value", preferred: one === schema.default });
-    if (schema.default !== undefined && schema.type !== "array") offer(schema.default, { kind: "value", detail: "default", preferred: true });
+    if (schema.type === "boolean")
+      for (const one of [true, false]) offer(one, { kind: "value", preferred: one === schema.default });
+    if (schema.default !== undefined && schema.type !== "array")
+      offer(schema.default, { kind: "value", detail: "default", preferred: true });
     for (const example of schema.examples ?? []) offer(example, { kind: "value" });
   }
   // `type` of an operator: the description of each branch says what it does.
@@ -136,7 +142,9 @@ function referencesFor(
   root: Node | undefined,
   path: JSONPath,
 ): readonly { readonly id: string; readonly kind: "operator" | "service"; readonly detail?: string }[] {
-  const ids = (section: "operators" | "services"): readonly string[] => [...members(nodeAtPath(root, [section])).keys()];
+  const ids = (section: "operators" | "services"): readonly string[] => [
+    ...members(nodeAtPath(root, [section])).keys(),
+  ];
   const typeOf = (id: string): string | undefined => textAt(root, ["operators", id, "type"]);
   const [section, owner, field] = path;
   if (section === "edges" && path.length === 3 && (field === "from" || field === "to")) {
@@ -145,7 +153,8 @@ function referencesFor(
       .filter((id) => typeOf(id) !== never)
       .map((id) => ({ id, kind: "operator", detail: typeOf(id) }));
   }
-  if (section === "operators" && path.length === 3 && field === "service") return ids("services").map((id) => ({ id, kind: "service" }));
+  if (section === "operators" && path.length === 3 && field === "service")
+    return ids("services").map((id) => ({ id, kind: "service" }));
   if (section === "services" && path.length === 4 && field === "calls") {
     return ids("services")
       .filter((id) => id !== owner)

@@ -17,7 +17,9 @@ export interface Indentation {
 }
 
 export function quickFixes(text: string, problem: Problem, indentation: Indentation): readonly QuickFix[] {
-  const fixer = new Fixer(text, problem, { formattingOptions: { ...indentation, eol: text.includes("\r\n") ? "\r\n" : "\n" } });
+  const fixer = new Fixer(text, problem, {
+    formattingOptions: { ...indentation, eol: text.includes("\r\n") ? "\r\n" : "\n" },
+  });
   return [...fixer.suggestedName(), ...fixer.byCode()].filter(({ edits }) => edits.length > 0);
 }
 
@@ -63,7 +65,9 @@ class Fixer {
     const name = /Did you mean "([^"]+)"\?/.exec(this.problem.hint ?? "")?.[1];
     const { offset, length } = this.problem.location ?? {};
     if (name === undefined || offset === undefined || length === undefined) return [];
-    return [{ title: `Change to "${name}"`, edits: [{ offset, length, content: JSON.stringify(name) }], preferred: true }];
+    return [
+      { title: `Change to "${name}"`, edits: [{ offset, length, content: JSON.stringify(name) }], preferred: true },
+    ];
   }
 
   byCode(): readonly QuickFix[] {
@@ -91,7 +95,8 @@ class Fixer {
     const name = /has no "([^"]+)"\.$/.exec(this.problem.message)?.[1];
     const node = nodeAtPath(this.root, this.path);
     if (name === undefined || node?.type !== "object") return [];
-    const field = schemasAt(this.root, this.path).find((schema) => schema.properties?.[name] !== undefined)?.properties?.[name];
+    const field = schemasAt(this.root, this.path).find((schema) => schema.properties?.[name] !== undefined)
+      ?.properties?.[name];
     if (field === undefined) return [];
     return [this.fix(`Add "${name}"`, this.set([...this.path, name], startValue(field)), true)];
   }
@@ -101,7 +106,9 @@ class Fixer {
     const node = nodeAtPath(this.root, this.path);
     if (node?.type !== "string" || this.path.length === 0) return [];
     const allowed = new Set(
-      schemasAt(this.root, this.path).flatMap((schema) => schema.enum ?? (schema.const === undefined ? [] : [schema.const])),
+      schemasAt(this.root, this.path).flatMap(
+        (schema) => schema.enum ?? (schema.const === undefined ? [] : [schema.const]),
+      ),
     );
     if (allowed.size === 0 || allowed.size > 8 || allowed.has(String(node.value))) return [];
     return [...allowed].map((value) => this.fix(`Change to "${value}"`, this.set(this.path, value)));
@@ -142,7 +149,9 @@ class Fixer {
     const edge = (name: string): JSONPath => ["edges", index, name];
     const ship = textAt(this.root, edge("ship"));
     if (field === "ship" && ship === "FORWARD") {
-      return ["REBALANCE", "RESCALE"].map((name) => this.fix(`Change to ${name}`, this.set(edge("ship"), name), name === "REBALANCE"));
+      return ["REBALANCE", "RESCALE"].map((name) =>
+        this.fix(`Change to ${name}`, this.set(edge("ship"), name), name === "REBALANCE"),
+      );
     }
     if (field === "key" && ship !== undefined) {
       return [
@@ -195,9 +204,13 @@ class Fixer {
   private duration(): readonly QuickFix[] {
     const node = nodeAtPath(this.root, this.path);
     const written = /^"?(\d+(?:\.\d+)?)"?$/.exec(String(node?.value))?.[1];
-    const isDuration = schemasAt(this.root, this.path).some(({ type, pattern }) => type === "string" && pattern !== undefined);
+    const isDuration = schemasAt(this.root, this.path).some(
+      ({ type, pattern }) => type === "string" && pattern !== undefined,
+    );
     if (written === undefined || !isDuration) return [];
-    return ["ms", "s"].map((unit) => this.fix(`Change to "${written}${unit}"`, this.set(this.path, `${written}${unit}`), unit === "ms"));
+    return ["ms", "s"].map((unit) =>
+      this.fix(`Change to "${written}${unit}"`, this.set(this.path, `${written}${unit}`), unit === "ms"),
+    );
   }
 
   private addEdge(from: string, to: string): readonly Edit[] {

@@ -17,7 +17,8 @@ export function hoverAt(text: string, offset: number): JobFileHover | undefined 
   const name = path.at(-1);
   const schemas = fieldSchemas(root, path).filter(({ description }) => description !== undefined);
   if (name === undefined || schemas.length === 0) return undefined;
-  const value = node.parent?.type === "property" && node.parent.children?.[0] === node ? undefined : (node.value as unknown);
+  const value =
+    node.parent?.type === "property" && node.parent.children?.[0] === node ? undefined : (node.value as unknown);
   const paragraphs = [...new Set(schemas.map((schema) => describeField(String(name), schema, value)))];
   return { markdown: paragraphs.join("\n\n---\n\n"), span: spanOf(node), path };
 }

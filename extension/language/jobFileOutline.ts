@@ -20,7 +20,10 @@ export function outline(text: string): readonly OutlineEntry[] {
     if (value === undefined || value.type === "string") continue;
     entries.push({
       name,
-      detail: value.type === "array" || name === "operators" || name === "services" ? String(value.children?.length ?? 0) : "",
+      detail:
+        value.type === "array" || name === "operators" || name === "services"
+          ? String(value.children?.length ?? 0)
+          : "",
       kind: "section",
       span: memberSpan(key, value),
       nameSpan: spanOf(key),

@@ -49,5 +49,7 @@ export function renameProblem(text: string, occurrence: SymbolOccurrence, newId:
   if (newId === occurrence.id) return undefined;
   if (!new RegExp(ID.pattern ?? "").test(newId)) return ID.patternErrorMessage ?? "This is not an id.";
   const taken = symbolOccurrences(text).find(({ definition, id }) => definition && id === newId);
-  return taken === undefined ? undefined : `"${newId}" is already the id of ${taken.kind === "operator" ? "an operator" : "a service"}.`;
+  return taken === undefined
+    ? undefined
+    : `"${newId}" is already the id of ${taken.kind === "operator" ? "an operator" : "a service"}.`;
 }

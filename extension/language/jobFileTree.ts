@@ -26,7 +26,9 @@ export function innerSpan(node: Node): TextSpan {
 }
 
 /** The members of an object by key, the first of each. */
-export function members(node: Node | undefined): ReadonlyMap<string, { readonly key: Node; readonly value: Node | undefined }> {
+export function members(
+  node: Node | undefined,
+): ReadonlyMap<string, { readonly key: Node; readonly value: Node | undefined }> {
   const found = new Map<string, { readonly key: Node; readonly value: Node | undefined }>();
   if (node?.type !== "object") return found;
   for (const property of node.children ?? []) {
@@ -88,7 +90,8 @@ function isPossible(branch: JsonSchema, node: Node | undefined): boolean {
   if (node?.type !== "object" || branch.properties === undefined) return true;
   for (const [name, { value }] of members(node)) {
     const constant = branch.properties[name]?.const;
-    if (constant !== undefined && value?.type === "string" && value.value !== "" && value.value !== constant) return false;
+    if (constant !== undefined && value?.type === "string" && value.value !== "" && value.value !== constant)
+      return false;
   }
   return true;
 }

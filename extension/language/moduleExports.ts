@@ -6,7 +6,8 @@ export interface ModuleExport {
   readonly offset: number;
 }
 
-const DECLARED = /\bexport\s+(?:declare\s+)?(?:async\s+)?(?:abstract\s+)?(?:function\s*\*?|const|let|var|class|enum)\s+([A-Za-z_$][\w$]*)/g;
+const DECLARED =
+  /\bexport\s+(?:declare\s+)?(?:async\s+)?(?:abstract\s+)?(?:function\s*\*?|const|let|var|class|enum)\s+([A-Za-z_$][\w$]*)/g;
 const LISTED = /\bexport\s*\{([^}]*)\}/g;
 const COMMONJS = /\b(?:module\.)?exports\.([A-Za-z_$][\w$]*)\s*=/g;
 
@@ -16,7 +17,8 @@ export function moduleExports(text: string): readonly ModuleExport[] {
   const note = (name: string, offset: number): void => {
     if (!found.has(name)) found.set(name, offset);
   };
-  for (const match of code.matchAll(DECLARED)) note(match[1] ?? "", match.index + match[0].length - (match[1] ?? "").length);
+  for (const match of code.matchAll(DECLARED))
+    note(match[1] ?? "", match.index + match[0].length - (match[1] ?? "").length);
   for (const match of code.matchAll(COMMONJS)) note(match[1] ?? "", match.index + match[0].indexOf(match[1] ?? ""));
   for (const match of code.matchAll(LISTED)) {
     let offset = match.index + match[0].indexOf("{") + 1;

@@ -63,12 +63,15 @@ export const MANIFEST = {
       activitybar: [{ id: "faultline", title: "Faultline", icon: "extension/icons/activity-bar.svg" }],
     },
     views: {
-      faultline: [{ id: RUNS_VIEW, name: "Runs", icon: "extension/icons/activity-bar.svg", contextualTitle: "Faultline" }],
+      faultline: [
+        { id: RUNS_VIEW, name: "Runs", icon: "extension/icons/activity-bar.svg", contextualTitle: "Faultline" },
+      ],
     },
     viewsWelcome: [
       {
         view: RUNS_VIEW,
-        contents: "No job has been run yet. Open a job file (*.faultline.json) and run it.\n[Run Job](command:faultline.runJob)",
+        contents:
+          "No job has been run yet. Open a job file (*.faultline.json) and run it.\n[Run Job](command:faultline.runJob)",
         when: "isWorkspaceTrusted",
       },
       {

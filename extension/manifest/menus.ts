@@ -19,7 +19,9 @@ export const MENUS: Readonly<Record<string, readonly MenuItem[]>> = {
     { command: "faultline.openJobGraph", when: JOB_FILE_OPEN, group: "navigation@1" },
     { command: "faultline.openReport", when: `${JOB_FILE_OPEN} && faultline.hasRuns`, group: "faultline@1" },
   ],
-  "editor/title/run": [{ command: "faultline.runJob", when: `${JOB_FILE_OPEN} && !isInDiffEditor`, group: "navigation@0" }],
+  "editor/title/run": [
+    { command: "faultline.runJob", when: `${JOB_FILE_OPEN} && !isInDiffEditor`, group: "navigation@0" },
+  ],
   "explorer/context": [
     { command: "faultline.openJobGraph", when: JOB_FILE_OPEN, group: "navigation@30" },
     { command: "faultline.runJob", when: JOB_FILE_OPEN, group: "navigation@31" },

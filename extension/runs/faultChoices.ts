@@ -23,7 +23,14 @@ export function targetKind(target: string): FaultTargetKind | undefined {
   return kind !== undefined && KINDS.has(kind) ? (kind as FaultTargetKind) : undefined;
 }
 
-const KINDS: ReadonlySet<string> = new Set<FaultTargetKind>(["service", "taskmanager", "coordinator", "task", "link", "checkpoint"]);
+const KINDS: ReadonlySet<string> = new Set<FaultTargetKind>([
+  "service",
+  "taskmanager",
+  "coordinator",
+  "task",
+  "link",
+  "checkpoint",
+]);
 
 function groupOf({ targets }: FaultDefinition): string {
   if (targets.every((kind) => kind === "link")) return "Link";

@@ -91,7 +91,11 @@ export class FailureInjector {
       .filter(({ target }) => target.startsWith(prefix) && faultsFor(actingTarget(session, target)).length > 0)
       .map(({ target, detail }) => ({ label: target, description: detail }));
     if (items.length === 0) {
-      throw FaultlineError.of("FL1031", `Run ${session.id} has nothing here that can fail.`, "Wait until its processes are up.");
+      throw FaultlineError.of(
+        "FL1031",
+        `Run ${session.id} has nothing here that can fail.`,
+        "Wait until its processes are up.",
+      );
     }
     const options = { title, placeHolder: `Processes and tasks of ${session.job}`, matchOnDescription: true };
     return (await vscode.window.showQuickPick(items, options))?.label;
@@ -102,9 +106,14 @@ export class FailureInjector {
     if (fault !== undefined) {
       const choice = choices.find((one) => one.fault === fault);
       if (choice !== undefined) return choice;
-      throw FaultlineError.of("FL1033", `The fault "${fault}" cannot act on ${target}.`, "Choose another fault or target.");
+      throw FaultlineError.of(
+        "FL1033",
+        `The fault "${fault}" cannot act on ${target}.`,
+        "Choose another fault or target.",
+      );
     }
-    if (choices.length === 0) throw FaultlineError.of("FL1033", `No fault can act on ${target}.`, "Choose another target.");
+    if (choices.length === 0)
+      throw FaultlineError.of("FL1033", `No fault can act on ${target}.`, "Choose another target.");
     const last = this.last()?.fault;
     const ordered = [...choices].sort((a, b) => Number(b.fault === last) - Number(a.fault === last));
     const items = ordered.map((choice) => ({
@@ -127,7 +136,9 @@ function actingTarget(session: RunSession, target: string): string {
   if (!target.startsWith("task:") || faultsFor(target).length > 0) return target;
   const name = target.slice("task:".length);
   const prefix = name.endsWith("#*") ? name.slice(0, -1) : undefined;
-  const task = [...session.view.tasks.values()].find((one) => (prefix === undefined ? one.name === name : one.name.startsWith(prefix)));
+  const task = [...session.view.tasks.values()].find((one) =>
+    prefix === undefined ? one.name === name : one.name.startsWith(prefix),
+  );
   return task?.process ?? target;
 }
 
@@ -166,7 +177,11 @@ async function askParameters(
   }
 }
 
-function askParameter(choice: FaultChoice, parameter: FaultParameter, value: string | undefined): Thenable<string | undefined> {
+function askParameter(
+  choice: FaultChoice,
+  parameter: FaultParameter,
+  value: string | undefined,
+): Thenable<string | undefined> {
   const title = `${choice.label}: ${parameter.label}`;
   if (parameter.choices !== undefined) {
     return vscode.window.showQuickPick([...parameter.choices], { title, placeHolder: parameter.description });

@@ -54,7 +54,9 @@ export class RunCommands {
     if (isRunTreeNode(clicked)) return clicked.runId;
     const file = clicked ?? vscode.window.activeTextEditor?.document.uri;
     const ofFile = file !== undefined && isJobFile(file) ? this.runs.latestOf(file.fsPath) : undefined;
-    return this.panels.active?.runId ?? ofFile?.id ?? this.runs.all()[0]?.id ?? (await this.pickRun("Report of Which Run?"));
+    return (
+      this.panels.active?.runId ?? ofFile?.id ?? this.runs.all()[0]?.id ?? (await this.pickRun("Report of Which Run?"))
+    );
   }
 
   async openRun(): Promise<void> {
@@ -80,7 +82,11 @@ export class RunCommands {
   async showActions(): Promise<void> {
     const session = await this.activeRun(undefined, "Which Run?");
     if (session === undefined) return;
-    const action = (label: string, command: string, argument: unknown): vscode.QuickPickItem & { run: () => Thenable<unknown> } => ({
+    const action = (
+      label: string,
+      command: string,
+      argument: unknown,
+    ): vscode.QuickPickItem & { run: () => Thenable<unknown> } => ({
       label,
       run: () => vscode.commands.executeCommand(command, argument),
     });
@@ -121,7 +127,8 @@ export class RunCommands {
 
   private async pickRun(title: string): Promise<string | undefined> {
     const summaries = await this.runs.list();
-    if (summaries.length === 0) throw FaultlineError.of("FL1040", "No job has been run on this machine yet.", "Run a job first.");
+    if (summaries.length === 0)
+      throw FaultlineError.of("FL1040", "No job has been run on this machine yet.", "Run a job first.");
     const items = summaries.map((summary) => ({
       label: summary.job,
       description: isLive(summary) ? "live" : summary.state.toLowerCase(),
@@ -143,10 +150,18 @@ export class RunCommands {
     if (active?.source.kind === "jobFile") return active.source.uri;
     const files = await vscode.workspace.findFiles("**/*.faultline.json", "**/node_modules/**", 200);
     if (files.length === 0) {
-      throw FaultlineError.of("FL1001", "There is no job file in this workspace.", "A job file is called NAME.faultline.json.");
+      throw FaultlineError.of(
+        "FL1001",
+        "There is no job file in this workspace.",
+        "A job file is called NAME.faultline.json.",
+      );
     }
     if (files.length === 1) return files[0];
-    const items = files.map((uri) => ({ label: jobName(uri.path), description: vscode.workspace.asRelativePath(uri), uri }));
+    const items = files.map((uri) => ({
+      label: jobName(uri.path),
+      description: vscode.workspace.asRelativePath(uri),
+      uri,
+    }));
     return (await vscode.window.showQuickPick(items, { title }))?.uri;
   }
 }

@@ -54,7 +54,10 @@ export class RunStatusItem implements vscode.Disposable {
         `${count(view.restartedTasks, "stream task")} and ${count(view.restartedInstances, "service instance")} restarted`,
       ].join("  \n"),
     );
-    this.item.accessibilityInformation = { label: `Faultline: ${job} is ${state.toLowerCase()}${failures}`, role: "button" };
+    this.item.accessibilityInformation = {
+      label: `Faultline: ${job} is ${state.toLowerCase()}${failures}`,
+      role: "button",
+    };
     this.item.backgroundColor = failing ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;
     this.item.show();
   }

@@ -7,14 +7,32 @@ import { regionName } from "../regionName";
 import type { RunSession } from "./runSession";
 import type { RunStore } from "./runStore";
 import { stateIcon } from "./stateIcon";
-import { type ActiveFault, type ProcessView, type RunView, type TaskView, describeTask, tasksOfRegion } from "./runView";
+import {
+  type ActiveFault,
+  type ProcessView,
+  type RunView,
+  type TaskView,
+  describeTask,
+  tasksOfRegion,
+} from "./runView";
 
 /** `runId` is what commands act on; `target` is what a failure acts on. */
 export type RunTreeNode =
   | { readonly kind: "run"; readonly runId: string; readonly session: RunSession }
   | { readonly kind: "pastRun"; readonly runId: string; readonly summary: RunSummary }
-  | { readonly kind: "region"; readonly runId: string; readonly session: RunSession; readonly region: RegionDescription }
-  | { readonly kind: "task"; readonly runId: string; readonly session: RunSession; readonly task: TaskView; readonly target: string }
+  | {
+      readonly kind: "region";
+      readonly runId: string;
+      readonly session: RunSession;
+      readonly region: RegionDescription;
+    }
+  | {
+      readonly kind: "task";
+      readonly runId: string;
+      readonly session: RunSession;
+      readonly task: TaskView;
+      readonly target: string;
+    }
   | { readonly kind: "processes"; readonly runId: string; readonly session: RunSession }
   | {
       readonly kind: "process";
@@ -202,7 +220,9 @@ function regionItem(session: RunSession, region: RegionDescription): vscode.Tree
   const tasks = tasksOfRegion(session.view, region);
   const running = tasks.filter(({ state }) => state === "RUNNING").length;
   item.id = `${session.id}/region/${region.id}`;
-  item.description = session.active ? `${running} of ${region.subtasks.length} running` : `${region.subtasks.length} tasks`;
+  item.description = session.active
+    ? `${running} of ${region.subtasks.length} running`
+    : `${region.subtasks.length} tasks`;
   item.iconPath = new vscode.ThemeIcon("layers");
   item.tooltip = `A failure of one of these ${region.subtasks.length} subtasks restarts them all: ${region.vertices.join(", ")}`;
   return item;

@@ -82,12 +82,18 @@ function foldOne(view: RunView, event: JournalEvent): RunView {
       return { ...view, jobState: event.state, ended: true, activeFaults: new Map() };
     case "process.started":
     case "process.connected":
-      return { ...view, processes: put(view.processes, event.process, { name: event.process, pid: event.pid, running: true }) };
+      return {
+        ...view,
+        processes: put(view.processes, event.process, { name: event.process, pid: event.pid, running: true }),
+      };
     case "process.lost": {
       const known = view.processes.get(event.process);
       // A newer process of the same name may be up already.
       if (known !== undefined && known.pid !== event.pid) return view;
-      return { ...view, processes: put(view.processes, event.process, { name: event.process, pid: event.pid, running: false }) };
+      return {
+        ...view,
+        processes: put(view.processes, event.process, { name: event.process, pid: event.pid, running: false }),
+      };
     }
     case "task.state": {
       const known = view.tasks.get(event.task);

@@ -23,7 +23,8 @@ describe("the extension in the extension host", function () {
     const result = await runExtensionHostTests(server, {
       files: [join(__dirname, "extensionHost", "jobFileEditing.ts")],
     });
-    for (const { title, durationMs } of result.tests) process.stdout.write(`      ${title}: ${Math.round(durationMs)} ms\n`);
+    for (const { title, durationMs } of result.tests)
+      process.stdout.write(`      ${title}: ${Math.round(durationMs)} ms\n`);
     for (const line of result.log.filter((one) => one.includes("activation:"))) process.stdout.write(`      ${line}\n`);
     assertAllPassed(result);
   });

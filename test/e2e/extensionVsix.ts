@@ -13,7 +13,8 @@ export function extensionVsix(): Promise<string> {
 }
 
 async function pack(): Promise<string> {
-  if (!existsSync(join(REPOSITORY, "dist", "extension.js"))) throw new Error("dist/ is not there: npm run build makes it.");
+  if (!existsSync(join(REPOSITORY, "dist", "extension.js")))
+    throw new Error("dist/ is not there: npm run build makes it.");
   const folder = join(REPOSITORY, ".test-output");
   mkdirSync(folder, { recursive: true });
   // vsce tells people on the console what it packs; a test's output has no place for it.

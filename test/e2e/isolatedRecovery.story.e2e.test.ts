@@ -33,7 +33,10 @@ function newestJournal(server: VscodeServer): { readonly directory: string; read
   return { directory, events: lines.map((line) => JSON.parse(line) as JournalEvent) };
 }
 
-function eventsOf<K extends JournalEvent["kind"]>(events: readonly JournalEvent[], kind: K): readonly JournalEventOf<K>[] {
+function eventsOf<K extends JournalEvent["kind"]>(
+  events: readonly JournalEvent[],
+  kind: K,
+): readonly JournalEventOf<K>[] {
   return events.filter((event): event is JournalEventOf<K> => event.kind === kind);
 }
 
@@ -43,7 +46,10 @@ function isDown(look: string): boolean {
 }
 
 async function startServer(): Promise<VscodeServer> {
-  const server = await VscodeServer.start({ workspace: { kind: "copy", from: EXAMPLE }, vsix: [await extensionVsix()] });
+  const server = await VscodeServer.start({
+    workspace: { kind: "copy", from: EXAMPLE },
+    vsix: [await extensionVsix()],
+  });
   // The example's texts last for half a minute; a test stops its run itself, however slow the machine is.
   const job = join(server.workspace, JOB);
   writeFileSync(job, readFileSync(job, "utf8").replace('"format": "ndjson"', '"format": "ndjson", "repeat": 100'));
@@ -95,10 +101,16 @@ describe("isolated recovery, from opening the job file to its report", function 
     graph = new GraphPage(await workbench.webview(GRAPH));
     await graph.vertex("langid").waitFor();
     assert.deepEqual(await workbench.tabs(), [JOB, GRAPH]);
-    const labels = await graph.frame.locator(".vertex .cell").evaluateAll((cells) => cells.map((cell) => cell.getAttribute("aria-label")));
+    const labels = await graph.frame
+      .locator(".vertex .cell")
+      .evaluateAll((cells) => cells.map((cell) => cell.getAttribute("aria-label")));
     assert.equal(labels.length, 8, "six stream tasks and two service instances");
     assert.equal(labels.filter((label) => /Region 0\b/.test(label ?? "")).length, 6, "the stream tasks are one region");
-    assert.equal(new Set(labels.map((label) => /Region \d+/.exec(label ?? "")?.[0])).size, 3, "each instance is a region of its own");
+    assert.equal(
+      new Set(labels.map((label) => /Region \d+/.exec(label ?? "")?.[0])).size,
+      3,
+      "each instance is a region of its own",
+    );
     await picture("graph");
   });
 
@@ -123,7 +135,9 @@ describe("isolated recovery, from opening the job file to its report", function 
     await graph.button("Run").click();
     await graph.allLook("running");
     await workbench.statusBarItem({ text: /language-detection: running/ }).waitFor();
-    await until("records to flow", async () => /[1-9][\d.]*k? rec\/s/.test((await graph.vertex("texts").textContent()) ?? ""));
+    await until("records to flow", async () =>
+      /[1-9][\d.]*k? rec\/s/.test((await graph.vertex("texts").textContent()) ?? ""),
+    );
     await picture("running");
   });
 
@@ -139,10 +153,14 @@ describe("isolated recovery, from opening the job file to its report", function 
       { onLimit: async () => JSON.stringify(await graph.record()) },
     );
     await picture("failing");
-    await until("langid#1 to run again", async () => (await graph.record())["langid#1"]?.at(-1)?.startsWith("running, restarted once"), {
-      limitMs: 30_000,
-      onLimit: async () => JSON.stringify(await graph.record()),
-    });
+    await until(
+      "langid#1 to run again",
+      async () => (await graph.record())["langid#1"]?.at(-1)?.startsWith("running, restarted once"),
+      {
+        limitMs: 30_000,
+        onLimit: async () => JSON.stringify(await graph.record()),
+      },
+    );
     await picture("recovered");
 
     const record = await graph.record();
@@ -157,7 +175,10 @@ describe("isolated recovery, from opening the job file to its report", function 
 
     const { events } = newestJournal(server);
     const failovers = eventsOf(events, "failover");
-    assert.deepEqual(failovers.map(({ tasks, instances }) => ({ tasks, instances })), [{ tasks: [], instances: ["langid#1"] }]);
+    assert.deepEqual(
+      failovers.map(({ tasks, instances }) => ({ tasks, instances })),
+      [{ tasks: [], instances: ["langid#1"] }],
+    );
     assert.equal(eventsOf(events, "fault.effective").length, 1, "the fault really happened");
   });
 
@@ -176,12 +197,18 @@ describe("isolated recovery, from opening the job file to its report", function 
     await workbench.tab(GRAPH).click();
     await workbench.runCommand("faultline.openReport");
     const report = await workbench.webview(REPORT);
-    await report.getByText(/langid#1/).first().waitFor();
+    await report
+      .getByText(/langid#1/)
+      .first()
+      .waitFor();
     await picture("report");
     const { events } = newestJournal(server);
     const pids = eventsOf(events, "process.started").map(({ pid }) => pid);
     await until("every process of the run to be gone", () => pids.every((pid) => processInfo(pid) === undefined));
-    assert.deepEqual(workbench.problems.filter(({ url }) => url.includes("faultline")), []);
+    assert.deepEqual(
+      workbench.problems.filter(({ url }) => url.includes("faultline")),
+      [],
+    );
   });
 });
 
@@ -198,8 +225,13 @@ describe("when the extension host is killed", function () {
       await graph.allLook("running");
       const { events, directory } = newestJournal(server);
       const pids = new Set(eventsOf(events, "process.started").map(({ pid }) => pid));
-      const processes = server.processes().filter(({ pid, command }) => pids.has(pid) || command.some((part) => part.includes(directory)));
-      assert.ok(processes.length >= 5, `coordinator, two TaskManagers, two instances:\n${processes.map(describeProcess).join("\n")}`);
+      const processes = server
+        .processes()
+        .filter(({ pid, command }) => pids.has(pid) || command.some((part) => part.includes(directory)));
+      assert.ok(
+        processes.length >= 5,
+        `coordinator, two TaskManagers, two instances:\n${processes.map(describeProcess).join("\n")}`,
+      );
       const killedAt = Date.now();
       process.kill(await server.extensionHostPid(), "SIGKILL");
       const left = (): readonly ProcessInfo[] => processes.filter(isRunning);

@@ -13,7 +13,11 @@ const CODICON = /^\$\([a-z][a-z-]*\)$/;
 describe("the extension's manifest", () => {
   it("is written into package.json as the tables say", () => {
     const current = readFileSync(join(ROOT, "package.json"), "utf8");
-    assert.deepEqual(JSON.parse(current), JSON.parse(manifestText(current)), "npx tsx scripts/writeManifest.ts writes it");
+    assert.deepEqual(
+      JSON.parse(current),
+      JSON.parse(manifestText(current)),
+      "npx tsx scripts/writeManifest.ts writes it",
+    );
   });
 
   it("has every command in the palette or says why not", () => {
@@ -25,7 +29,10 @@ describe("the extension's manifest", () => {
       // What only makes sense on a thing that was clicked is in a menu or in a lens instead.
       if (palette === "false" && id !== "faultline.revealInGraph") {
         const menus = Object.entries(MENUS).filter(([menu]) => menu !== "commandPalette");
-        assert.ok(menus.some(([, items]) => items.some(({ command }) => command === id)), `${id} can be reached`);
+        assert.ok(
+          menus.some(([, items]) => items.some(({ command }) => command === id)),
+          `${id} can be reached`,
+        );
       }
     }
     assert.equal(COMMAND_IDS.length, contributions.length);
@@ -34,7 +41,8 @@ describe("the extension's manifest", () => {
   it("has an icon for what is shown as one", () => {
     for (const [menu, items] of Object.entries(MENUS)) {
       for (const { command, group } of items) {
-        const isIcon = group?.startsWith("inline") === true || (group?.startsWith("navigation") === true && /title/.test(menu));
+        const isIcon =
+          group?.startsWith("inline") === true || (group?.startsWith("navigation") === true && /title/.test(menu));
         const contribution: CommandContribution = COMMANDS[command];
         if (isIcon) assert.ok(contribution.icon !== undefined, `${command} in ${menu}`);
       }

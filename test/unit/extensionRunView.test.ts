@@ -1,11 +1,5 @@
 import { strict as assert } from "node:assert";
-import {
-  EMPTY_RUN_VIEW,
-  describeTask,
-  faultTargets,
-  foldRunView,
-  vertexActivity,
-} from "../../extension/runs/runView";
+import { EMPTY_RUN_VIEW, describeTask, faultTargets, foldRunView, vertexActivity } from "../../extension/runs/runView";
 import type { JournalEvent, JournalEventBody } from "../../simulator/observe/journalEvent";
 
 function journal(...bodies: readonly JournalEventBody[]): readonly JournalEvent[] {
@@ -15,11 +9,33 @@ function journal(...bodies: readonly JournalEventBody[]): readonly JournalEvent[
 const CRASH = journal(
   { kind: "process.started", process: "taskmanager:0", pid: 10 },
   { kind: "process.started", process: "service:langid#1", pid: 11 },
-  { kind: "task.state", task: "map#0", vertexKind: "stream", attempt: 0, from: "DEPLOYING", to: "RUNNING", process: "taskmanager:0" },
-  { kind: "task.state", task: "langid#1", vertexKind: "service", attempt: 0, from: "DEPLOYING", to: "RUNNING", process: "service:langid#1" },
+  {
+    kind: "task.state",
+    task: "map#0",
+    vertexKind: "stream",
+    attempt: 0,
+    from: "DEPLOYING",
+    to: "RUNNING",
+    process: "taskmanager:0",
+  },
+  {
+    kind: "task.state",
+    task: "langid#1",
+    vertexKind: "service",
+    attempt: 0,
+    from: "DEPLOYING",
+    to: "RUNNING",
+    process: "service:langid#1",
+  },
   { kind: "instance.phase", instance: "langid#1", attempt: 0, phase: "SERVING", device: "cpu" },
   { kind: "fault.injected", injection: 1, fault: "crash", target: "service:langid#1", parameters: {}, by: "command" },
-  { kind: "process.lost", process: "service:langid#1", pid: 11, evidence: { by: "exit", exitCode: null, signal: "SIGKILL" }, expected: false },
+  {
+    kind: "process.lost",
+    process: "service:langid#1",
+    pid: 11,
+    evidence: { by: "exit", exitCode: null, signal: "SIGKILL" },
+    expected: false,
+  },
   { kind: "task.state", task: "langid#1", vertexKind: "service", attempt: 0, from: "RUNNING", to: "FAILED" },
   { kind: "task.state", task: "langid#1", vertexKind: "service", attempt: 1, from: "FAILED", to: "CREATED" },
 );
@@ -39,20 +55,37 @@ describe("the view of a run in the editor", () => {
       { kind: "process.started", process: "service:a#0", pid: 2 },
       { kind: "process.lost", process: "service:a#0", pid: 1, evidence: { by: "connection" }, expected: false },
     );
-    assert.deepEqual(foldRunView(EMPTY_RUN_VIEW, events).processes.get("service:a#0"), { name: "service:a#0", pid: 2, running: true });
+    assert.deepEqual(foldRunView(EMPTY_RUN_VIEW, events).processes.get("service:a#0"), {
+      name: "service:a#0",
+      pid: 2,
+      running: true,
+    });
   });
 
   it("keeps a fault as active only while there is something to heal", () => {
     assert.equal(foldRunView(EMPTY_RUN_VIEW, CRASH).activeFaults.size, 0);
-    const hang: JournalEventBody = { kind: "fault.injected", injection: 2, fault: "hang", target: "taskmanager:0", parameters: {}, by: "command" };
+    const hang: JournalEventBody = {
+      kind: "fault.injected",
+      injection: 2,
+      fault: "hang",
+      target: "taskmanager:0",
+      parameters: {},
+      by: "command",
+    };
     const hanging = foldRunView(EMPTY_RUN_VIEW, journal(hang));
     assert.equal(hanging.activeFaults.get(2)?.target, "taskmanager:0");
-    assert.equal(foldRunView(hanging, journal({ kind: "fault.healed", injection: 2, by: "command" })).activeFaults.size, 0);
+    assert.equal(
+      foldRunView(hanging, journal({ kind: "fault.healed", injection: 2, by: "command" })).activeFaults.size,
+      0,
+    );
   });
 
   it("gives the same object back when nothing it shows has changed", () => {
     const view = foldRunView(EMPTY_RUN_VIEW, CRASH);
-    assert.equal(foldRunView(view, journal({ kind: "log", process: "coordinator", level: "info", message: "x" })), view);
+    assert.equal(
+      foldRunView(view, journal({ kind: "log", process: "coordinator", level: "info", message: "x" })),
+      view,
+    );
   });
 
   it("names service instances first among the targets", () => {

@@ -6,11 +6,19 @@ import { completionsAt, fileReferenceAt } from "../../extension/language/jobFile
 import { elementPath, quickFixes } from "../../extension/language/jobFileFixes";
 import { hoverAt } from "../../extension/language/jobFileHover";
 import { outline } from "../../extension/language/jobFileOutline";
-import { occurrenceAt, occurrencesOf, renameProblem, symbolOccurrences } from "../../extension/language/jobFileReferences";
+import {
+  occurrenceAt,
+  occurrencesOf,
+  renameProblem,
+  symbolOccurrences,
+} from "../../extension/language/jobFileReferences";
 import { moduleExports } from "../../extension/language/moduleExports";
 import { parseJobFile } from "../../simulator/graph/parseJobFile";
 
-const EXAMPLE = readFileSync(join(__dirname, "../../examples/language-detection/language-detection.faultline.json"), "utf8");
+const EXAMPLE = readFileSync(
+  join(__dirname, "../../examples/language-detection/language-detection.faultline.json"),
+  "utf8",
+);
 const FILE = "/job/test.faultline.json";
 
 /** Text with a `|` where the cursor is. */
@@ -54,7 +62,10 @@ describe("job file completion", () => {
   });
 
   it("offers services where one is named", () => {
-    assert.deepEqual(labels('{ "services": { "a": {}, "b": {} }, "operators": { "x": { "type": "rpc", "service": | } } }'), ["a", "b"]);
+    assert.deepEqual(
+      labels('{ "services": { "a": {}, "b": {} }, "operators": { "x": { "type": "rpc", "service": | } } }'),
+      ["a", "b"],
+    );
     assert.deepEqual(labels('{ "services": { "a": { "calls": ["|"] }, "b": {} } }'), ["b"]);
   });
 
@@ -71,9 +82,14 @@ describe("job file completion", () => {
     const templates = completionsAt(text, offset);
     assert.ok(templates.length >= 10);
     for (const { snippet } of templates) {
-      const written = snippet.replace(/\$\{\d+\|([^,|}]*)[^}]*\}/g, "$1").replace(/\$\{\d+:([^}]*)\}/g, "$1").replace(/\$\d+/g, "");
+      const written = snippet
+        .replace(/\$\{\d+\|([^,|}]*)[^}]*\}/g, "$1")
+        .replace(/\$\{\d+:([^}]*)\}/g, "$1")
+        .replace(/\$\d+/g, "");
       const whole = text.slice(0, offset) + written + text.slice(offset);
-      const broken = parseJobFile(whole, FILE).problems.filter(({ code }) => code === "FL1002" || /Unknown field/.test(code));
+      const broken = parseJobFile(whole, FILE).problems.filter(
+        ({ code }) => code === "FL1002" || /Unknown field/.test(code),
+      );
       assert.deepEqual(broken, [], whole);
     }
   });
@@ -158,7 +174,14 @@ describe("job file outline", () => {
     const operators = sections.find(({ name }) => name === "operators")?.children ?? [];
     assert.deepEqual(
       operators.map(({ name, detail }) => `${name}: ${detail}`),
-      ["texts: source file", "features: map", "classify: rpc langid", "perLanguage: window", "counts: sink file", "messages: sink file"],
+      [
+        "texts: source file",
+        "features: map",
+        "classify: rpc langid",
+        "perLanguage: window",
+        "counts: sink file",
+        "messages: sink file",
+      ],
     );
     const edges = sections.find(({ name }) => name === "edges")?.children ?? [];
     assert.equal(edges[2]?.name, "classify → perLanguage");
@@ -174,19 +197,36 @@ describe("quick fixes", () => {
     const problem = parseJobFile(text, FILE).problems.find((one) => one.code === code && one.severity !== "warning");
     assert.ok(problem, `no ${code} in ${JSON.stringify(parseJobFile(text, FILE).problems)}`);
     const fixes = quickFixes(text, problem, INDENTATION);
-    const fix = title === undefined ? (fixes.find(({ preferred }) => preferred) ?? fixes[0]) : fixes.find((one) => title.test(one.title));
+    const fix =
+      title === undefined
+        ? (fixes.find(({ preferred }) => preferred) ?? fixes[0])
+        : fixes.find((one) => title.test(one.title));
     assert.ok(fix, `no fix for ${problem.message} among ${fixes.map((one) => one.title).join(", ")}`);
     return applyEdits(text, [...fix.edits]);
   }
 
   const broken: readonly (readonly [what: string, change: (text: string) => string, code: string])[] = [
-    ["an operator that is misspelt in an edge", (text) => text.replace('"from": "features"', '"from": "featurs"'), "FL1010"],
+    [
+      "an operator that is misspelt in an edge",
+      (text) => text.replace('"from": "features"', '"from": "featurs"'),
+      "FL1010",
+    ],
     ["a service that is misspelt", (text) => text.replace('"service": "langid"', '"service": "langidd"'), "FL1010"],
-    ["a field that is misspelt", (text) => text.replace('"parallelism": 2,\n    "taskManagers"', '"paralelism": 2,\n    "taskManagers"'), "FL1003"],
+    [
+      "a field that is misspelt",
+      (text) => text.replace('"parallelism": 2,\n    "taskManagers"', '"paralelism": 2,\n    "taskManagers"'),
+      "FL1003",
+    ],
     ["a choice that is misspelt", (text) => text.replace('"rpc-service"', '"rpc-servce"'), "FL1003"],
     ["a duration without a unit", (text) => text.replace('"interval": "1s"', '"interval": 1000'), "FL1024"],
-    ["an edge of FORWARD that changes the parallelism", (text) =>
-      text.replace('"type": "map",', '"type": "map", "parallelism": 1,').replace('"to": "features" }', '"to": "features", "ship": "FORWARD" }'), "FL1015"],
+    [
+      "an edge of FORWARD that changes the parallelism",
+      (text) =>
+        text
+          .replace('"type": "map",', '"type": "map", "parallelism": 1,')
+          .replace('"to": "features" }', '"to": "features", "ship": "FORWARD" }'),
+      "FL1015",
+    ],
     ["a key on an edge that is not HASH", (text) => text.replace('"ship": "HASH"', '"ship": "REBALANCE"'), "FL1015"],
     ["a HASH edge without a key", (text) => text.replace(', "key": "language"', ""), "FL1015"],
     ["too few slots", (text) => text.replace('"taskManagers": 2', '"taskManagers": 1'), "FL1023"],
@@ -209,7 +249,11 @@ describe("quick fixes", () => {
   });
 
   it("follows element paths through ids with dots", () => {
-    assert.deepEqual(elementPath('{ "operators": { "a.b": { "window": {} } } }', "operators.a.b.window"), ["operators", "a.b", "window"]);
+    assert.deepEqual(elementPath('{ "operators": { "a.b": { "window": {} } } }', "operators.a.b.window"), [
+      "operators",
+      "a.b",
+      "window",
+    ]);
     assert.deepEqual(elementPath('{ "edges": [{}, { "to": "x" }] }', "edges[1].to"), ["edges", 1, "to"]);
   });
 });

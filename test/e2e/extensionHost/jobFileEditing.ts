@@ -12,7 +12,10 @@ function file(name: string): vscode.Uri {
 }
 
 /** Resolves with the diagnostics of the file as soon as they are as wanted. */
-async function diagnostics(uri: vscode.Uri, wanted: (found: readonly vscode.Diagnostic[]) => boolean): Promise<vscode.Diagnostic[]> {
+async function diagnostics(
+  uri: vscode.Uri,
+  wanted: (found: readonly vscode.Diagnostic[]) => boolean,
+): Promise<vscode.Diagnostic[]> {
   for (;;) {
     const found = vscode.languages.getDiagnostics(uri);
     if (wanted(found)) return found;
@@ -116,8 +119,14 @@ describe("editing a job file", () => {
 
   it("says on hover what a field is and which region an operator is in", async () => {
     const textAt = async (position: vscode.Position): Promise<string> => {
-      const hovers = await vscode.commands.executeCommand<vscode.Hover[]>("vscode.executeHoverProvider", document.uri, position);
-      return hovers.flatMap(({ contents }) => contents.map((one) => (typeof one === "string" ? one : one.value))).join("\n");
+      const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+        "vscode.executeHoverProvider",
+        document.uri,
+        position,
+      );
+      return hovers
+        .flatMap(({ contents }) => contents.map((one) => (typeof one === "string" ? one : one.value)))
+        .join("\n");
     };
     assert.match(await textAt(positionOf(document, '"failoverStrategy"')), /jobmanager\.execution\.failover-strategy/);
     assert.match(await textAt(positionOf(document, '"classify"')), /In region .*restarts all of them/);
@@ -166,7 +175,11 @@ describe("editing a job file", () => {
       operators?.children.map(({ name }) => name),
       ["texts", "features", "classify", "perLanguage", "counts", "messages"],
     );
-    const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>("vscode.executeCodeLensProvider", document.uri, 100);
+    const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
+      "vscode.executeCodeLensProvider",
+      document.uri,
+      100,
+    );
     const titles = lenses.map(({ command }) => command?.title ?? "");
     assert.ok(titles.some((title) => title.endsWith("Run")) && titles.some((title) => title.endsWith("Graph")));
     assert.equal(titles.filter((title) => /region/.test(title)).length, 7);
