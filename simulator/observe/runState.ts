@@ -310,9 +310,14 @@ export function newInstance(instance: SubtaskName, since: number, changed: numbe
 /** What the task did over the metrics interval. */
 export function measureTask(task: TaskLive, event: JournalEventOf<"metrics">, changed: number): void {
   const metrics = event.tasks?.[task.task];
-  if (metrics === undefined || metrics.attempt < task.attempt) return;
-  const seconds = Math.max(1, event.intervalMs) / 1000;
-  const interval = Math.max(1, event.intervalMs);
+  if (metrics === undefined) return;
+  task.recordsIn += metrics.recordsIn;
+  task.recordsOut += metrics.recordsOut;
+  task.changed = changed;
+  // The counts that an attempt ends with have no interval and make no rate; nor does what an attempt that is over still sends.
+  const interval = event.intervalMs;
+  if (metrics.attempt < task.attempt || interval <= 0) return;
+  const seconds = interval / 1000;
   const { rpc } = metrics;
   task.recordsInPerSecond = metrics.recordsIn / seconds;
   task.recordsOutPerSecond = metrics.recordsOut / seconds;
@@ -322,8 +327,6 @@ export function measureTask(task: TaskLive, event: JournalEventOf<"metrics">, ch
   task.idle = metrics.idleMs / interval;
   task.buffersInUse = metrics.buffersInUse;
   task.watermarkMs = metrics.watermarkMs ?? null;
-  task.recordsIn += metrics.recordsIn;
-  task.recordsOut += metrics.recordsOut;
   task.calls = null;
   if (rpc !== undefined) {
     task.calls = {
@@ -335,14 +338,16 @@ export function measureTask(task: TaskLive, event: JournalEventOf<"metrics">, ch
       latencyMs: rpc.latencyMs,
     };
   }
-  task.changed = changed;
 }
 
 /** What the instance did over the metrics interval. */
 export function measureInstance(instance: InstanceLive, event: JournalEventOf<"metrics">, changed: number): void {
   const metrics = event.instances?.[instance.instance];
-  if (metrics === undefined || metrics.attempt < instance.attempt) return;
-  const seconds = Math.max(1, event.intervalMs) / 1000;
+  if (metrics === undefined) return;
+  instance.requests += metrics.requests;
+  instance.changed = changed;
+  if (metrics.attempt < instance.attempt || event.intervalMs <= 0) return;
+  const seconds = event.intervalMs / 1000;
   let batches = 0;
   let batched = 0;
   for (const size in metrics.batchSizes) {
@@ -355,10 +360,8 @@ export function measureInstance(instance: InstanceLive, event: JournalEventOf<"m
   instance.requestsPerSecond = metrics.requests / seconds;
   instance.rejectedPerSecond = metrics.rejected / seconds;
   instance.batchSize = batches === 0 ? null : batched / batches;
-  instance.busy = metrics.busyMs / Math.max(1, event.intervalMs);
+  instance.busy = metrics.busyMs / event.intervalMs;
   instance.latencyMs = metrics.latencyMs;
-  instance.requests += metrics.requests;
-  instance.changed = changed;
 }
 
 /** A task or an instance that does not run has no rates. */

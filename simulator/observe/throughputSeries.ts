@@ -24,6 +24,8 @@ export class ThroughputSeries {
   readonly #records: number[] = [];
   readonly #latency: (LatencyHistogram | undefined)[] = [];
   readonly #wasted: number[] = [];
+  /** Time of the metrics before, by process. */
+  readonly #lastAt = new Map<string, number>();
   #intervalMs = 0;
   #from = Number.POSITIVE_INFINITY;
   #until = 0;
@@ -52,8 +54,11 @@ export class ThroughputSeries {
 
   add(event: JournalEventOf<"metrics">): void {
     const to = event.at - this.#startAt;
-    const from = Math.max(0, to - event.intervalMs);
     if (!(to > 0) || to / BIN_MS > MAX_BINS) return;
+    // The counts that a task ends with have no interval of their own: they came since the metrics before.
+    const before = event.intervalMs > 0 ? to - event.intervalMs : (this.#lastAt.get(event.process) ?? to);
+    const from = Math.max(0, Math.min(before, to - 1));
+    this.#lastAt.set(event.process, to);
     this.#intervalMs = Math.max(this.#intervalMs, Math.min(event.intervalMs, 60_000));
     let records = 0;
     for (const task in event.tasks) {

@@ -286,6 +286,19 @@ describe("recovery report", () => {
     assert.equal(failure.untouchedTasks, 0);
   });
 
+  it("counts what a task ends with at its own time, though it has no interval", () => {
+    const run = new SampleRun().start().metrics(600, 6_000);
+    const last = run.events().findLast((event) => event.kind === "metrics" && event.tasks !== undefined);
+    assert.ok(last?.kind === "metrics");
+    const { seq: _seq, at: _at, ...body } = last;
+    const before = reportOf(run.end(6_000).events());
+    const after = reportOf(run.at(5_990, { ...body, intervalMs: 0 }).events());
+    assert.ok(after.rpc.requests > before.rpc.requests);
+    const facts = RunFacts.of(run.events());
+    assert.ok(Number.isFinite(facts.throughput?.rate(0, 6_000)));
+    assert.ok((facts.throughput?.rate(5_900, 6_000) ?? 0) > 0);
+  });
+
   it("says what is not back yet in a run that goes on", () => {
     const run = new SampleRun().start();
     run.killInstance(10_000, "langid#1");

@@ -115,14 +115,19 @@ describe("live state of a run", () => {
     assert.equal(task(state, "classify#0").busy, 0);
   });
 
-  it("takes late metrics of an attempt that is over for nothing", () => {
+  it("makes no rate of what an attempt that is over still sends, and of the counts that a task ends with", () => {
     const state = fold(until(events, 9_600));
-    const late = events.findLast(
-      (event) => event.kind === "metrics" && event.tasks?.["classify#1"] !== undefined,
-    ) as JournalEvent;
-    const before = task(state, "classify#1").recordsIn;
-    applyEvent(state, { ...late, seq: state.seq + 1 });
-    assert.equal(task(state, "classify#1").recordsIn, before);
+    const late = events.find((event) => event.kind === "metrics" && event.tasks?.["classify#1"] !== undefined);
+    const last = events.findLast((event) => event.kind === "metrics" && event.tasks?.["classify#1"] !== undefined);
+    const live = task(state, "classify#1");
+    const before = live.recordsIn;
+    applyEvent(state, { ...late, seq: state.seq + 1 } as JournalEvent);
+    assert.ok(live.recordsIn > before);
+    assert.equal(live.recordsInPerSecond, 0);
+    applyEvent(state, { ...last, intervalMs: 0, seq: state.seq + 1 } as JournalEvent);
+    assert.equal(live.recordsInPerSecond, 0);
+    applyEvent(state, { ...last, seq: state.seq + 1 } as JournalEvent);
+    assert.ok(live.recordsInPerSecond > 400);
   });
 
   it("gives snapshots that are JSON, that later events do not change, and that the fold goes on from", () => {

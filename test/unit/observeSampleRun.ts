@@ -459,9 +459,18 @@ export class SampleRun {
   /** In the order of time, as a journal. */
   events(): JournalEvent[] {
     const running = new Map<string, number>();
+    const attempts = new Map<string, number>();
     return this.#events
       .toSorted((a, b) => a.at - b.at || a.order - b.order)
       .map(({ at, body }, seq) => {
+        if (body.kind === "task.state") attempts.set(body.task, body.attempt);
+        if (body.kind === "metrics" && body.tasks !== undefined) {
+          const entries = Object.entries(body.tasks).map(([task, one]) => [
+            task,
+            { ...one, attempt: attempts.get(task) ?? 0 },
+          ]);
+          return { seq, at: START + at, ...body, tasks: Object.fromEntries(entries) as Record<string, TaskMetrics> };
+        }
         if (body.kind === "task.state" && body.vertexKind === "service") {
           if (body.to === "RUNNING") running.set(body.task, body.attempt);
           else running.delete(body.task);
