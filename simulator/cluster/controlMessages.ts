@@ -4,8 +4,8 @@
  */
 import type { JobSpec } from "../graph/jobFile";
 import type { Cause, InstancePhase, JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
-import type { ExecutionState } from "../graph/executionState";
-import type { ServiceEndpoint, StateHandle, TaskDeployment } from "../core/deployment";
+import type { ServiceEndpoint, TaskDeployment } from "../core/deployment";
+import type { JobMasterInput } from "../core/jobMasterState";
 
 export type { ProducerLocation, ServiceEndpoint, StateHandle, TaskDeployment } from "../core/deployment";
 
@@ -23,32 +23,11 @@ export type WorkerMessage =
       readonly instance?: { readonly instance: SubtaskName; readonly attempt: number; readonly phase: InstancePhase; readonly address?: string; readonly device?: string };
     }
   | { readonly kind: "heartbeat" }
-  | { readonly kind: "taskState"; readonly task: SubtaskName; readonly attempt: number; readonly state: ExecutionState; readonly cause?: Cause; /** A producer could not be reached: not this task's own fault. */ readonly producer?: SubtaskName }
-  /** A source subtask has no more records (it has not finished: the final checkpoint comes first). */
-  | { readonly kind: "endOfData"; readonly task: SubtaskName; readonly attempt: number }
-  | {
-      readonly kind: "instancePhase";
-      readonly instance: SubtaskName;
-      readonly attempt: number;
-      readonly phase: InstancePhase;
-      readonly device?: string;
-      readonly address?: string;
-      readonly previousPhaseMs?: number;
-      readonly loadDelayMs?: number;
-    }
-  /** The instance cannot go on (model missing, not ONNX, device lost, out of memory); its process ends by itself. */
-  | { readonly kind: "instanceFailed"; readonly instance: SubtaskName; readonly attempt: number; readonly cause: Cause }
-  | {
-      readonly kind: "checkpointAck";
-      readonly checkpoint: number;
-      readonly task: SubtaskName;
-      readonly attempt: number;
-      readonly handle: StateHandle;
-      readonly alignmentMs: number;
-      /** Source subtasks: records emitted so far. */
-      readonly sourceOffset?: number;
-    }
-  | { readonly kind: "checkpointDeclined"; readonly checkpoint: number; readonly task: SubtaskName; readonly attempt: number; readonly cause: Cause }
+  /** What workers tell the JobMaster, as it takes it. */
+  | Extract<
+      JobMasterInput,
+      { kind: "taskState" | "endOfData" | "instancePhase" | "instanceFailed" | "checkpointAck" | "checkpointDeclined" }
+    >
   /** Something for the journal that only the worker sees: metrics, retries, commits, logs. */
   | { readonly kind: "journal"; readonly at: number; readonly body: JournalEventBody };
 
