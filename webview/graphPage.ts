@@ -90,7 +90,9 @@ export class GraphPage {
     legend.hidden = state.legend !== true;
     details.hidden = true;
     timeline.hidden = true;
-    host.replaceChildren(this.#toolbar.element, this.#status.element, stage, timeline);
+    const header = part("header", "header");
+    header.append(this.#toolbar.element, this.#status.element);
+    host.replaceChildren(header, stage, timeline);
     stage.append(empty, legend, details);
     document.body.append(this.#sheet.element);
     this.#view = new GraphView(stage, {
@@ -98,9 +100,9 @@ export class GraphPage {
       hovered: (element) => this.#hovered(element),
       menu: (element, at) => this.#menu(element, at),
       opened: (element) => this.#open(element),
-      zoomed: ({ x, y, k }, byHand) => this.#channel.keep({ zoom: byHand ? { x, y, scale: k } : undefined }),
+      zoomed: (zoom) => this.#channel.keep({ zoom }),
     });
-    if (state.zoom !== undefined) this.#view.setZoom(state.zoom);
+    if (state.zoom !== undefined) this.#view.camera.set(state.zoom);
     this.#timeline = new TimelineView(timeline, {
       picked: (element) => this.#reveal(element),
       travelled: (at) => this.#travelTo(at),
@@ -229,7 +231,7 @@ export class GraphPage {
     // What is large is not tried out in every way: it keeps the direction that it has.
     const tried = graph.vertices.length <= TURNABLE ? all : [before ?? all[0]];
     let best: { picture: Picture; layout: TimedLayout; scale: number } | undefined;
-    const { width, height } = this.#view.room;
+    const { width, height } = this.#view.camera.room;
     for (const arrangement of tried) {
       const picture = makePicture(graph, level, arrangement, this.#measure);
       const previous = arrangement === before ? middles(this.#view.layout?.nodes) : undefined;
@@ -407,7 +409,10 @@ export class GraphPage {
 
   #setInsets(): void {
     const { legend, details } = this.#elements;
-    this.#view.setInsets(legend.hidden ? 0 : legend.offsetWidth + 12, details.hidden ? 0 : details.offsetWidth + 12);
+    this.#view.camera.setInsets(
+      legend.hidden ? 0 : legend.offsetWidth + 12,
+      details.hidden ? 0 : details.offsetWidth + 12,
+    );
   }
 
   #strategy(): "region" | "full" {
@@ -581,12 +586,12 @@ export class GraphPage {
         if (focus !== undefined) this.#open(focus);
         return;
       case "fit":
-        this.#view.fit();
+        this.#view.camera.fit();
         this.#channel.keep({ zoom: undefined });
         return;
       case "zoomIn":
       case "zoomOut":
-        this.#view.zoomBy(command === "zoomIn" ? 1.25 : 0.8);
+        this.#view.camera.zoomBy(command === "zoomIn" ? 1.25 : 0.8);
         return;
       case "levelOperator":
         return this.#setLevel("operator");

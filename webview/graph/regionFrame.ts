@@ -1,38 +1,25 @@
 /** Frames around what restarts together, and around the services; their titles lie over the lines so that none crosses the words. */
-import type { Selection } from "d3";
 import type { LayoutResult } from "../layout/layoutRequest";
 import { plural } from "../model/numberWords";
 import type { Picture } from "../model/picture";
 import { groupTitle } from "../model/regionGroups";
-import type { SvgGroup } from "./vertexNode";
+import { add, translate, type SvgGroup, type SvgSelection } from "./svgElements";
 
 export function drawFrames(layer: SvgGroup, picture: Picture, layout: LayoutResult): void {
   layer.selectAll("*").remove();
   const band = layout.band;
   if (band !== undefined) {
-    const group = layer.append("g").attr("class", "band").attr("transform", `translate(${band.x},${band.y})`);
-    group.append("rect").attr("class", "frame").attr("width", band.width).attr("height", band.height).attr("rx", 12);
+    const group = add(layer, "g", { class: "band", transform: translate(band.x, band.y) });
+    add(group, "rect", { class: "frame", width: band.width, height: band.height, rx: 12 });
   }
   for (const group of picture.regions.groups) {
     const place = layout.groups.get(group.id);
     if (place === undefined) continue;
-    const frame = layer
-      .append("g")
-      .attr("class", `region region-${group.color}`)
-      .attr("transform", `translate(${place.x},${place.y})`);
-    const sheet = (dx: number, dy: number): void => {
-      frame
-        .append("rect")
-        .attr("class", "frame")
-        .attr("x", dx)
-        .attr("y", dy)
-        .attr("width", place.width)
-        .attr("height", place.height)
-        .attr("rx", 12);
-    };
+    const { width, height } = place;
+    const frame = add(layer, "g", { class: `region region-${group.color}`, transform: translate(place.x, place.y) });
     // A second sheet behind the first: there is more than one region in here.
-    if (group.regions.length > 1) sheet(5, -5);
-    sheet(0, 0);
+    if (group.regions.length > 1) add(frame, "rect", { class: "frame sheet", x: 5, y: -5, width, height, rx: 12 });
+    add(frame, "rect", { class: "frame", width, height, rx: 12 });
   }
 }
 
@@ -49,28 +36,23 @@ export function drawTitles(layer: SvgGroup, picture: Picture, layout: LayoutResu
     const place = layout.groups.get(group.id);
     if (place === undefined) continue;
     const { name, detail } = groupTitle(group);
-    const swatch = layer.append("rect").attr("class", `swatch region-${group.color}`);
-    swatch
-      .attr("x", place.x + 16)
-      .attr("y", place.y + 11)
-      .attr("width", 12)
-      .attr("height", 12)
-      .attr("rx", 3);
+    add(layer, "rect", {
+      class: `swatch region-${group.color}`,
+      x: place.x + 16,
+      y: place.y + 11,
+      width: 12,
+      height: 12,
+      rx: 3,
+    });
     const text = title(layer, place.x + 34, place.y + 22, name, detail).attr("data-region", group.id);
-    text.append("tspan").attr("class", "frame-state").attr("dx", 10);
+    add(text, "tspan", { class: "frame-state", dx: 10 });
   }
 }
 
-function title(
-  layer: SvgGroup,
-  x: number,
-  y: number,
-  name: string,
-  detail: string,
-): Selection<SVGTextElement, unknown, null, undefined> {
-  const text = layer.append("text").attr("class", "frame-title").attr("x", x).attr("y", y);
-  text.append("tspan").attr("class", "frame-name").text(name);
-  text.append("tspan").attr("class", "frame-detail").attr("dx", 8).text(detail);
+function title(layer: SvgGroup, x: number, y: number, name: string, detail: string): SvgSelection<SVGTextElement> {
+  const text = add(layer, "text", { class: "frame-title", x, y });
+  add(text, "tspan", { class: "frame-name" }, name);
+  add(text, "tspan", { class: "frame-detail", dx: 8 }, detail);
   return text;
 }
 

@@ -3,7 +3,7 @@ import type { LayoutResult } from "../layout/layoutRequest";
 import { scopeWords, type FailureScope } from "../model/failureScope";
 import type { Picture } from "../model/picture";
 import { cellPlace, type Measure } from "./vertexCard";
-import type { SvgGroup } from "./vertexNode";
+import type { SvgGroup } from "./svgElements";
 
 export function drawScope(
   overlay: SvgGroup,

@@ -150,7 +150,6 @@ export function cellAt(grid: CellGrid, x: number, y: number): number | undefined
 
 /** Names come from the workspace: control characters and changes of writing direction must not leave their text. */
 export function displayName(name: string, fallback: string): string {
-   
   const clean = name.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/g, " ").trim();
   return clean === "" ? fallback : clean;
 }

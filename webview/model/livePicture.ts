@@ -1,13 +1,28 @@
 /** What the picture shows of a run at one moment: looks and figures, worked out once for each moment and kept. */
-import type { CellFigures } from "../graph/vertexNode";
-import type { LivePicture } from "../graph/graphView";
+import type { CellFigures } from "../graph/subtaskCells";
 import { displayName } from "../graph/vertexCard";
-import { callFigures, vertexFigures, type VertexFigures } from "./figures";
+import { callFigures, vertexFigures, type CallFigures, type VertexFigures } from "./figures";
 import { count, duration, plural } from "./numberWords";
 import type { Picture } from "./picture";
 import { groupTitle, regionName } from "./regionGroups";
 import type { RunModel } from "./runModel";
 import { IDLE, latestBefore, lookAt, type SubtaskLook } from "./subtaskLook";
+
+/** What the picture shows of the run at a moment. */
+export interface LivePicture {
+  /** There is a run to speak of. */
+  readonly live: boolean;
+  readonly look: (vertex: string, index: number) => SubtaskLook;
+  readonly cell: (vertex: string, index: number) => CellFigures;
+  readonly vertex: (vertex: string) => VertexFigures | undefined;
+  readonly edgeRate: (edge: string) => number | undefined;
+  readonly call: (call: string) => CallFigures | undefined;
+  /** Spoken name of a subtask or a vertex. */
+  readonly subtaskName: (vertex: string, index: number) => string;
+  readonly vertexName: (vertex: string) => string;
+  /** Words for a region's frame while something restarts, and whether it is concerned. */
+  readonly frame: (group: string) => { readonly words: string; readonly hit: boolean } | undefined;
+}
 
 /** @param at moment of the picture, ms since the epoch; @param figures false while looking back at a moment without metrics. */
 export function livePicture(picture: Picture, run: RunModel | undefined, at: number): LivePicture {

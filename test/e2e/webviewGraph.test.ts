@@ -1,0 +1,346 @@
+/** The graph view in a plain Chromium: what it draws, what it does when a run is live, and that everyone can use it. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import type { JournalEvent } from "../../simulator/observe/journalEvent";
+import type { ViewMessage } from "../../webview/protocol";
+import { batchJob, hostileNames, languageDetection, severalServices } from "./webviewHarness/sampleGraphs";
+import { killedInstance, lostTaskManager, START } from "./webviewHarness/sampleJournal";
+import { THEMES, type ThemeName } from "./webviewHarness/themes";
+import { WebviewHost, type OpenOptions, type OpenView } from "./webviewHarness/webviewHost";
+
+const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+describe("graph view", function () {
+  this.timeout(60_000);
+  let host: WebviewHost;
+  let view: OpenView | undefined;
+
+  before(async () => {
+    host = await WebviewHost.start();
+  });
+  after(() => host.stop());
+  afterEach(async () => {
+    const troubles = view?.troubles ?? [];
+    await view?.close();
+    view = undefined;
+    assert.deepEqual(troubles, [], "errors in the page, or something that its policy blocked");
+  });
+
+  const open = async (options: OpenOptions = {}): Promise<OpenView> => (view = await host.open(options));
+  const until = (ms: number, events: readonly JournalEvent[]): JournalEvent[] =>
+    events.filter((event) => event.at <= START + ms);
+  const lookOf = (subtask: string): string => {
+    const at = subtask.lastIndexOf("#");
+    return `g.vertex[data-vertex="${subtask.slice(0, at)}"] g.cell[data-index="${subtask.slice(at + 1)}"]`;
+  };
+  const sentOf = async <K extends ViewMessage["kind"]>(kind: K): Promise<Extract<ViewMessage, { kind: K }>[]> =>
+    ((await view?.sent()) ?? []).filter(
+      (message): message is Extract<ViewMessage, { kind: K }> => message.kind === kind,
+    );
+
+  it("draws vertices, regions, services and edges of a job", async () => {
+    const { page, show } = await open();
+    await show(languageDetection());
+    assert.equal(await page.locator("g.vertex").count(), 5);
+    assert.equal(await page.locator("g.vertex.service g.cell").count(), 2);
+    assert.deepEqual(await page.locator("text.frame-title .frame-name").allTextContents(), ["Services", "Region 0"]);
+    assert.deepEqual((await page.locator("g.label:not(.call-label) .label-text").allTextContents()).sort(), [
+      "FORWARD",
+      "HASH",
+      "REBALANCE",
+    ]);
+    assert.equal(await page.locator("g.call").count(), 1);
+    const box = await page.locator("svg.graph").boundingBox();
+    for (const vertex of await page.locator("g.vertex").all()) {
+      const own = await vertex.boundingBox();
+      assert.ok(
+        box !== null &&
+          own !== null &&
+          own.x >= box.x &&
+          own.y >= box.y &&
+          own.x + own.width <= box.x + box.width &&
+          own.y + own.height <= box.y + box.height,
+      );
+    }
+  });
+
+  it("tells partition types apart by line", async () => {
+    const { page, show } = await open();
+    await show(batchJob());
+    const classes = await page.locator("g.edge").evaluateAll((all) => all.map((one) => one.getAttribute("class")));
+    assert.deepEqual(new Set(classes), new Set(["edge blocking", "edge pipelined", "edge hybrid", "edge approximate"]));
+  });
+
+  it("shows a killed instance failing, restarting by phases and serving again, and nothing else change", async () => {
+    const { page, show, play, post } = await open();
+    await show(languageDetection());
+    const events = killedInstance(languageDetection());
+    await play(until(5500, events));
+    await page.waitForSelector(`${lookOf("langid#1")}[data-look="running"]`);
+    // Everything that any cell ever looks like from here on.
+    await page.evaluate(() => {
+      const seen: Record<string, string[]> = {};
+      (window as unknown as { __looks: typeof seen }).__looks = seen;
+      for (const cell of document.querySelectorAll<SVGGElement>("g.cell")) {
+        const name = `${cell.closest<SVGGElement>("g.vertex")?.dataset["vertex"] ?? ""}#${cell.dataset["index"] ?? ""}`;
+        seen[name] = [cell.dataset["look"] ?? ""];
+        new MutationObserver(() => seen[name]?.push(cell.dataset["look"] ?? "")).observe(cell, {
+          attributes: true,
+          attributeFilter: ["data-look"],
+        });
+      }
+    });
+    const places = (): Promise<(string | null)[]> =>
+      page.locator("g.vertex").evaluateAll((all) => all.map((one) => one.getAttribute("transform")));
+    const before = await places();
+    const send = async (from: number, to: number): Promise<void> => {
+      const part = events.filter((event) => event.at > START + from && event.at <= START + to);
+      await post({ kind: "events", run: "test-run", from: part[0]?.seq ?? 0, events: part });
+    };
+    await send(5500, 6050);
+    await page.waitForSelector(`${lookOf("langid#1")}[data-look="failing"]`);
+    assert.match(
+      (await page.locator(".status").textContent()) ?? "",
+      /langid#1 was killed (.* ago|just now)\.0 stream tasks restart, 1 instance restarts.*; 9 others did not notice\./,
+    );
+    assert.match(
+      (await page.locator('text.frame-title[data-region="region-0"]').textContent()) ?? "",
+      /did not notice/,
+    );
+    await send(6050, 6300);
+    await page.waitForSelector(`${lookOf("langid#1")}[data-look="restarting"]`);
+    await page.waitForFunction(
+      (cell) => document.querySelector(`${cell} .cell-words`)?.textContent === "loading model",
+      lookOf("langid#1"),
+    );
+    assert.ok(
+      ((await page.locator(`${lookOf("langid#1")} path.ring`).getAttribute("d")) ?? "") !== "",
+      "a ring shows how far the start is",
+    );
+    await send(6300, 8000);
+    await page.waitForSelector(`${lookOf("langid#1")}[data-look="running"]`);
+    await page.waitForFunction(() =>
+      /langid#1 serves again, 925 ms after it was killed\./.test(document.querySelector(".status")?.textContent ?? ""),
+    );
+    const looks = await page.evaluate(() => (window as unknown as { __looks: Record<string, string[]> }).__looks);
+    assert.deepEqual(looks["langid#1"], ["running", "failing", "restarting", "running"]);
+    const others = Object.entries(looks).filter(([name]) => name !== "langid#1");
+    assert.equal(others.length, 9);
+    for (const [name, seen] of others) assert.deepEqual(seen, ["running"], `${name} kept running`);
+    assert.deepEqual(await places(), before, "nothing was laid out again");
+    assert.match((await page.locator(`${lookOf("langid#1")} .cell-second`).textContent()) ?? "", /1 restart/);
+  });
+
+  it("shows a whole region restarting when a TaskManager is lost", async () => {
+    const { page, show, play } = await open();
+    await show(languageDetection());
+    await play(until(7210, lostTaskManager(languageDetection())), false);
+    await page.waitForSelector(`${lookOf("classify#0")}[data-look="restarting"]`);
+    assert.equal(await page.locator('g.cell[data-look="restarting"]').count(), 8);
+    assert.equal(await page.locator('g.vertex.service g.cell[data-look="running"]').count(), 2);
+    assert.match((await page.locator(".status").textContent()) ?? "", /TaskManager 1 was killed/);
+  });
+
+  it("draws lanes, phases, faults and throughput on the timeline", async () => {
+    const { page, show, play } = await open();
+    await show(languageDetection());
+    await play(killedInstance(languageDetection()), false);
+    await page.waitForSelector("g.lane");
+    assert.deepEqual(
+      await page
+        .locator("g.lane .lane-label")
+        .evaluateAll((all) => all.map((one) => one.querySelector("title")?.textContent)),
+      ["langid#0", "langid#1", "texts → features", "classify", "count → counts", "messages"],
+    );
+    const looks = await page
+      .locator("g.lane:nth-of-type(2) g.bar")
+      .evaluateAll((all) => all.map((one) => one.getAttribute("data-look")));
+    assert.ok(looks.includes("failing") && looks.includes("restarting"));
+    assert.equal(await page.locator("g.fault").count(), 1);
+    assert.ok((await page.locator("path.checkpoint.ok").count()) >= 5);
+    assert.ok(((await page.locator("path.rate").getAttribute("d")) ?? "").length > 100);
+  });
+
+  it("goes back in time with the timeline and returns to the present", async () => {
+    const { page, show, play } = await open();
+    await show(languageDetection());
+    await play(killedInstance(languageDetection()), false);
+    await page.waitForSelector(`${lookOf("langid#1")}[data-look="running"]`);
+    const x = await page.evaluate(() => document.querySelector("g.fault")?.getBoundingClientRect().left ?? 0);
+    const box = await page.locator(".timeline").boundingBox();
+    await page.mouse.click(x + 8, (box?.y ?? 0) + 60);
+    await page.waitForFunction(
+      (cell) => document.querySelector(cell)?.getAttribute("data-look") !== "running",
+      lookOf("langid#1"),
+    );
+    assert.match((await page.locator(".status-right").textContent()) ?? "", /Looking back/);
+    await page.keyboard.press("n");
+    await page.waitForSelector(`${lookOf("langid#1")}[data-look="running"]`);
+    assert.equal(await page.locator(".status-right").textContent(), "");
+  });
+
+  it("asks the host to inject a failure from the context menu, by mouse and by keyboard", async () => {
+    const { page, show, play } = await open();
+    await show(languageDetection());
+    await play(until(3000, killedInstance(languageDetection())));
+    await page.waitForSelector(`${lookOf("langid#1")}[data-look="running"]`);
+    await page.locator(lookOf("langid#1")).click({ button: "right" });
+    await page.getByRole("menuitem", { name: "Inject Failure…" }).click();
+    assert.deepEqual(await sentOf("inject"), [{ kind: "inject", target: "service:langid#1" }]);
+    await page.locator('g.vertex[data-vertex="classify"] > g.item').focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Shift+F10");
+    await page.getByRole("menu").waitFor();
+    await page.keyboard.press("Enter");
+    assert.deepEqual((await sentOf("inject")).at(-1), { kind: "inject", target: "task:classify#1" });
+  });
+
+  it("offers no failure to inject while nothing runs", async () => {
+    const { page, show } = await open();
+    await show(languageDetection());
+    await page.locator(lookOf("langid#1")).click({ button: "right" });
+    assert.equal(await page.getByRole("menuitem", { name: "Inject Failure…" }).getAttribute("aria-disabled"), "true");
+    await page.keyboard.press("Escape");
+    assert.equal(await page.getByRole("menu").count(), 0);
+  });
+
+  it("runs and stops", async () => {
+    const { page, show, play } = await open();
+    await show(languageDetection());
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    assert.equal((await sentOf("run")).length, 1);
+    await play(until(3000, killedInstance(languageDetection())));
+    await page.getByRole("button", { name: "Stop", exact: true }).click();
+    assert.deepEqual(await sentOf("stop"), [{ kind: "stop", mode: "drain" }]);
+  });
+
+  it("is one tab stop whose arrows follow the edges", async () => {
+    const { page, show } = await open();
+    await show(languageDetection());
+    assert.equal(await page.locator('svg.graph [tabindex="0"]').count(), 1);
+    await page.locator('svg.graph [tabindex="0"]').focus();
+    const focused = (): Promise<string> =>
+      page.evaluate(() => {
+        const at = document.activeElement as SVGGElement | null;
+        return `${at?.closest<SVGGElement>("g.vertex")?.dataset["vertex"] ?? ""}${at?.closest<SVGGElement>("g.cell") ? `#${at.closest<SVGGElement>("g.cell")?.dataset["index"] ?? ""}` : ""}`;
+      });
+    const path: string[] = [await focused()];
+    for (const key of ["ArrowRight", "ArrowRight", "ArrowLeft", "ArrowDown", "Enter", "ArrowRight", "Escape"]) {
+      await page.keyboard.press(key);
+      path.push(await focused());
+    }
+    assert.deepEqual(path, ["texts", "classify", "count", "classify", "langid", "langid#0", "langid#1", "langid"]);
+    assert.equal(await page.locator('svg.graph [tabindex="0"]').count(), 1);
+  });
+
+  it("shows what a failure would restart before it happens", async () => {
+    const { page, show } = await open();
+    await show(languageDetection());
+    await page.locator(lookOf("classify#0")).hover();
+    await page.waitForFunction(
+      () => document.querySelector(".scope-tip")?.textContent === "A failure here restarts 8 stream tasks of 10.",
+    );
+    await page.locator(lookOf("langid#1")).hover();
+    await page.waitForFunction(
+      () => document.querySelector(".scope-tip")?.textContent === "A failure here restarts 1 service instance of 10.",
+    );
+  });
+
+  it("asks for a snapshot when events are missing and goes on from it", async () => {
+    const { page, show, play, post } = await open();
+    await show(languageDetection());
+    const events = killedInstance(languageDetection());
+    await play(events.slice(0, 40));
+    await post({ kind: "events", run: "test-run", from: 60, events: events.slice(60, 80) });
+    await page.waitForFunction(() => window.__sent.some((message) => message.kind === "resync"));
+    assert.deepEqual(await sentOf("resync"), [{ kind: "resync", run: "test-run", have: 39 }]);
+    const sparse = events.slice(0, 300).filter((event) => event.kind !== "metrics");
+    await post({ kind: "snapshot", run: "test-run", events: sparse, next: 300 });
+    await post({ kind: "events", run: "test-run", from: 300, events: events.slice(300) });
+    await page.waitForSelector(`${lookOf("langid#1")}[data-look="running"]`);
+    assert.equal((await sentOf("resync")).length, 1);
+  });
+
+  it("keeps what was looked at over a reload", async () => {
+    const { page, show } = await open({
+      state: { level: "subtask", orientation: "down", selection: { kind: "vertex", vertex: "classify" }, legend: true },
+    });
+    assert.deepEqual((await sentOf("ready"))[0]?.state?.level, "subtask");
+    await show(severalServices());
+    assert.equal(await page.getByRole("radio", { name: "Subtasks" }).getAttribute("aria-checked"), "true");
+    assert.ok(await page.locator(".legend").isVisible());
+  });
+
+  it("shows hostile names as text and runs none of them", async () => {
+    const { page, show } = await open();
+    await show(hostileNames());
+    const graph = hostileNames();
+    for (const vertex of graph.vertices) {
+      assert.equal(
+        await page
+          .locator("g.vertex")
+          .evaluateAll(
+            (all, id) => all.filter((one) => (one as SVGElement).dataset["vertex"] === id).length,
+            vertex.id,
+          ),
+        1,
+      );
+    }
+    await page.locator("g.vertex").first().click();
+    assert.match((await page.locator(".details h2").textContent()) ?? "", /^<img src=x onerror=/);
+    assert.equal(await page.locator("img, .graph script, h1 script").count(), 0);
+    assert.equal(await page.evaluate(() => window.__injected), undefined);
+  });
+
+  it("has a policy that blocks an injected script", async () => {
+    const { page, show, troubles } = await open();
+    await show(languageDetection());
+    await page.evaluate(() => {
+      const script = document.createElement("script");
+      script.textContent = "window.__injected = 1";
+      document.body.append(script);
+      document.body.insertAdjacentHTML("beforeend", `<img src="data:," onerror="window.__injected = 1">`);
+    });
+    await page.waitForFunction(() => document.querySelector("img") !== null);
+    assert.equal(await page.evaluate(() => window.__injected), undefined);
+    assert.ok(troubles.some((trouble) => trouble.includes("script-src")));
+    troubles.length = 0;
+  });
+
+  it("lists why there is no graph, and opens the place", async () => {
+    const { page, post } = await open();
+    const problem = {
+      code: "FL1011",
+      message: "The operators a and b are a cycle.",
+      hint: "Remove the edge from b to a.",
+      location: { line: 12, column: 7 },
+    } as const;
+    await post({ kind: "problems", title: "broken", problems: [problem] });
+    await page.getByRole("button", { name: "FL1011, line 12:7" }).click();
+    assert.deepEqual(await sentOf("openProblem"), [{ kind: "openProblem", problem }]);
+  });
+
+  for (const theme of Object.keys(THEMES) as ThemeName[]) {
+    it(`has nothing that axe finds, ${theme}`, async () => {
+      const { page, show, play } = await open({ theme, reducedMotion: true });
+      await show(languageDetection());
+      await page.keyboard.press("l");
+      await play(until(6700, killedInstance(languageDetection())), false);
+      await page.locator(lookOf("langid#0")).click();
+      await page.waitForSelector(".details h2");
+      // Given to the page by the test, past its policy, as a browser's own tools are.
+      await page.evaluate(AXE);
+      const found = await page.evaluate(async () => {
+        const { axe } = window as unknown as {
+          axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> };
+        };
+        return (await axe.run()).violations.map(({ id, nodes }) => ({
+          id,
+          nodes: nodes.slice(0, 4).map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`),
+        }));
+      });
+      assert.deepEqual(found, []);
+    });
+  }
+});

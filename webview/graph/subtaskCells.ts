@@ -1,0 +1,166 @@
+/** Subtasks and service instances within a card: elements of their own while they are few, masses of one shape for each look when many. */
+import type { RegionMap } from "../model/regionGroups";
+import { regionName } from "../model/regionGroups";
+import type { Look, SubtaskLook } from "../model/subtaskLook";
+import { LOOK_SIGN } from "./icons";
+import { add, setText, translate, type SvgGroup } from "./svgElements";
+import { cellPlace, type Card, type CellGrid } from "./vertexCard";
+
+/** What a cell shows besides its look. */
+export interface CellFigures {
+  readonly first: string;
+  readonly second: string;
+}
+
+/** One subtask as an element of its own; a bare cell of a large grid gets one only while it has the focus. */
+export function drawCell(group: SvgGroup, card: Card, index: number, regions: RegionMap): SvgGroup {
+  const grid = card.cells;
+  const { cellWidth: width, cellHeight: height } = grid;
+  const { x, y } = cellPlace(grid, index);
+  const region = regions.regionOfSubtask.get(`${card.vertex.id}#${index}`);
+  const color = region === undefined ? undefined : regions.colorOfRegion.get(region.id);
+  const colored = color !== undefined && (card.vertex.kind === "service" || grid.mode !== "chip");
+  const cell = add(group, "g", {
+    class: `cell ${grid.mode}${colored ? ` region-${color}` : ""}`,
+    "data-index": index,
+    transform: translate(x, y),
+  });
+  const item = add(cell, "g", { class: "item", role: "treeitem", tabindex: -1, "aria-level": 2 });
+  add(item, "rect", { class: "focus-ring", x: -3, y: -3, width: width + 6, height: height + 6, rx: 7 });
+  add(item, "rect", { class: "cell-box", width, height, rx: grid.mode === "grid" ? 2 : 5 });
+  const face = add(cell, "g", { class: "face", "aria-hidden": "true" });
+  if (grid.mode === "chip") {
+    add(face, "path", { class: "sign", transform: `translate(10,${height / 2}) scale(.78)` });
+    add(face, "text", { class: "cell-name", x: 19, y: height / 2 + 4 }, String(index));
+  } else if (grid.mode === "instance") {
+    const tall = height > 50;
+    cell.classed("flat", !tall);
+    add(face, "circle", { class: "ring-track", cx: 15, cy: 16, r: 9.5 });
+    add(face, "path", { class: "ring" });
+    add(face, "path", { class: "sign", transform: "translate(15,16)" });
+    add(face, "text", { class: "cell-name", x: 30, y: tall ? 14 : 17 }, `#${index}`);
+    if (tall)
+      add(
+        face,
+        "text",
+        { class: "cell-region", x: width - 7, y: 14 },
+        region === undefined ? "" : shortRegion(region.id),
+      );
+    add(face, "text", { class: "cell-words", x: tall ? 30 : width - 7, y: tall ? 28 : 17 });
+    add(face, "text", { class: "cell-first", x: 8, y: tall ? 45 : 36 });
+    if (tall) add(face, "text", { class: "cell-second", x: 8, y: 59 });
+  }
+  return cell;
+}
+
+function shortRegion(id: string): string {
+  const name = regionName(id);
+  return name.startsWith("Region ") ? `R${name.slice(7)}` : "";
+}
+
+export function showCell(cell: SvgGroup, look: SubtaskLook, figures: CellFigures, label: string): void {
+  const node = cell.node();
+  if (node === null) return;
+  if (node.dataset.look !== look.look) {
+    node.dataset.look = look.look;
+    node.querySelector("path.sign")?.setAttribute("d", LOOK_SIGN[look.look]);
+  }
+  setText(cell, "text.cell-words", look.words);
+  setText(cell, "text.cell-first", figures.first);
+  setText(cell, "text.cell-second", figures.second);
+  const item = node.querySelector("g.item");
+  if (item !== null && item.getAttribute("aria-label") !== label) item.setAttribute("aria-label", label);
+  node.querySelector("path.ring")?.setAttribute("d", look.progress === undefined ? "" : arc(look.progress, 9.5));
+  node.classList.toggle(
+    "turning",
+    look.progress === undefined && (look.look === "restarting" || look.look === "starting"),
+  );
+}
+
+/** Part of a circle about (15, 16), clockwise from the top. */
+function arc(share: number, radius: number): string {
+  const angle = Math.max(0.02, Math.min(0.999, share)) * 2 * Math.PI;
+  const x = 15 + radius * Math.sin(angle);
+  const y = 16 - radius * Math.cos(angle);
+  return `M15 ${16 - radius}A${radius} ${radius} 0 ${angle > Math.PI ? 1 : 0} 1 ${x.toFixed(2)} ${y.toFixed(2)}`;
+}
+
+/** All cells of a large grid with one path for each look; or, for a bar, one stretch for each look. */
+export function showGrid(group: SvgGroup, card: Card, looks: readonly Look[]): void {
+  const grid = card.cells;
+  const layer = group.select<SVGGElement>("g.cells");
+  const shapes = grid.mode === "bar" ? barShapes(grid, looks) : gridShapes(grid, looks);
+  layer
+    .selectAll<SVGPathElement, readonly [Look, string]>("path.mass")
+    .data(shapes, ([look]) => look)
+    .join((enter) => enter.insert("path", "g").attr("class", "mass"))
+    .attr("data-look", ([look]) => look)
+    .attr("d", ([, shape]) => shape);
+  if (grid.mode !== "bar") return;
+  const counts = [...countLooks(looks)];
+  const text = counts
+    .map(([look, number]) => (look === "idle" ? `${number} subtasks` : `${number} ${look}`))
+    .join(" · ");
+  layer
+    .selectAll("text.bar-words")
+    .data([text])
+    .join("text")
+    .attr("class", "bar-words")
+    .attr("aria-hidden", "true")
+    .attr("x", grid.x + 6)
+    .attr("y", grid.y + 13)
+    .text((words) => words);
+}
+
+function gridShapes(grid: CellGrid, looks: readonly Look[]): [Look, string][] {
+  const parts = new Map<Look, string[]>();
+  const { cellWidth: width, cellHeight: height } = grid;
+  looks.forEach((look, index) => {
+    const { x, y } = cellPlace(grid, index);
+    let list = parts.get(look);
+    if (list === undefined) parts.set(look, (list = []));
+    list.push(`M${x} ${y}h${width}v${height}h${-width}z`);
+    if (width >= 10 && (look === "failing" || look === "restarting")) list.push(hole(look, x, y, width));
+  });
+  return [...parts].map(([look, list]) => [look, list.join("")]);
+}
+
+/** A hole in the cell: a bar across for what failed, one upright for what restarts, so that colour is not all. */
+function hole(look: Look, x: number, y: number, size: number): string {
+  const thin = size * 0.2;
+  const long = size * 0.5;
+  return look === "failing"
+    ? `M${x + size * 0.25} ${y + size * 0.4}v${thin}h${long}v${-thin}z`
+    : `M${x + size * 0.4} ${y + size * 0.25}v${long}h${thin}v${-long}z`;
+}
+
+function barShapes(grid: CellGrid, looks: readonly Look[]): [Look, string][] {
+  const total = Math.max(1, looks.length);
+  const shapes: [Look, string][] = [];
+  let x = grid.x;
+  for (const [look, number] of countLooks(looks)) {
+    const width = Math.max(3, (grid.cellWidth * number) / total);
+    shapes.push([look, `M${x} ${grid.y}h${width}v${grid.cellHeight}h${-width}z`]);
+    x += (grid.cellWidth * number) / total;
+  }
+  return shapes;
+}
+
+const BAR_ORDER: readonly Look[] = [
+  "running",
+  "finished",
+  "idle",
+  "waiting",
+  "starting",
+  "restarting",
+  "draining",
+  "stopping",
+  "stopped",
+  "failing",
+];
+
+function countLooks(looks: readonly Look[]): Map<Look, number> {
+  const counts = new Map<Look, number>();
+  for (const look of looks) counts.set(look, (counts.get(look) ?? 0) + 1);
+  return new Map([...counts].sort(([a], [b]) => BAR_ORDER.indexOf(a) - BAR_ORDER.indexOf(b)));
+}
