@@ -4,15 +4,6 @@ import { durationText } from "./figureText";
 import { failureSentences, failureTitle } from "./reportSentences";
 import type { FailureReport, PhaseMark, RunReport } from "./runReport";
 
-/** Phases that end with something working again; what comes before them is time without it. */
-const WORKS: ReadonlySet<PhaseMark["phase"]> = new Set([
-  "registered",
-  "first answer",
-  "running",
-  "caught up",
-  "healed",
-]);
-
 const NAMES: Readonly<Record<PhaseMark["phase"], string>> = {
   injected: "injected",
   effective: "took effect",
@@ -55,7 +46,7 @@ function steps(failure: FailureReport): string {
   if (phases.length < 2) return "<div></div>";
   const last = phases.at(-1)?.afterMs ?? 0;
   const share = (ms: number): string => `${last > 0 ? Math.round((ms / last) * 10_000) / 100 : 0}%`;
-  const worksAt = phases.find((phase) => WORKS.has(phase.phase))?.afterMs ?? Infinity;
+  const worksAt = failure.recoveredAfterMs ?? Infinity;
   const severed = failure.detectedAfterMs !== null;
   // Which one it was says something only where there are several.
   const several = failure.restartedInstances.length > 1;

@@ -123,7 +123,7 @@ function tiles(report: RunReport): string {
     list.push({
       name: "Instances restarted",
       figure: countText(instances),
-      more: `of ${countText(run.serviceInstances)} of services`,
+      more: `of ${countText(run.serviceInstances)}`,
     });
   const slowest = (pick: (index: number) => number | null | undefined): number | null =>
     failures.reduce<number | null>((most, _failure, index) => {

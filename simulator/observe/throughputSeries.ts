@@ -26,7 +26,7 @@ export class ThroughputSeries {
   readonly #wasted: number[] = [];
   /** Time of the metrics before, by process. */
   readonly #lastAt = new Map<string, number>();
-  #intervalMs = 0;
+  readonly #intervals = new LatencyHistogram();
   #from = Number.POSITIVE_INFINITY;
   #until = 0;
 
@@ -39,9 +39,9 @@ export class ThroughputSeries {
     this.#measured = new Set(this.measuredAt);
   }
 
-  /** Longest interval between the metrics of a process, ms; 0 when there were none. */
+  /** How long metrics cover, ms: three in four cover no more. 0 when there were none. */
   get intervalMs(): number {
-    return this.#intervalMs;
+    return this.#intervals.quantile(0.75) ?? 0;
   }
 
   /** The time that metrics cover in whole bins, ms from the run's start. */
@@ -59,7 +59,7 @@ export class ThroughputSeries {
     const before = event.intervalMs > 0 ? to - event.intervalMs : (this.#lastAt.get(event.process) ?? to);
     const from = Math.max(0, Math.min(before, to - 1));
     this.#lastAt.set(event.process, to);
-    this.#intervalMs = Math.max(this.#intervalMs, Math.min(event.intervalMs, 60_000));
+    if (event.intervalMs > 0) this.#intervals.record(event.intervalMs);
     let records = 0;
     for (const task in event.tasks) {
       const metrics = event.tasks[task];

@@ -175,6 +175,7 @@ function instanceSegments(name: SubtaskName, facts: RunFacts, teardown: number):
     }
   }
   for (const life of facts.processes.get(`service:${name}`) ?? []) {
+    marks.push({ at: life.startedAt - facts.startAt, activity: "starting", detail: "process started" });
     if (life.lost !== undefined)
       marks.push({ at: life.lost.at - facts.startAt, activity: "down", detail: "process lost" });
   }

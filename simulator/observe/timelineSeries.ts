@@ -24,7 +24,7 @@ export function timelineSeries(facts: RunFacts, endMs: number): readonly Series[
   const source = facts.throughput;
   if (source === undefined || source.until <= source.from) return [];
   const step = (unit: number): number => unit * Math.max(1, Math.ceil(endMs / POINTS / unit));
-  const rateStep = step(Math.max(100, source.intervalMs));
+  const rateStep = step(Math.max(100, Math.round(source.intervalMs / 50) * 50));
   const rates: (number | null)[] = [];
   for (let at = 0; at < endMs; at += rateStep) {
     const [from, to] = [Math.max(at, source.from), Math.min(at + rateStep, source.until)];
