@@ -3,9 +3,9 @@ import type { Tensor, Tensors } from "../core/tensor";
 import { FaultlineError } from "../graph/errors";
 import type { ModelInferRequest } from "../proto/openInference";
 import type { ModelTensor } from "./modelThreadMessages";
-import type { ModelSignature } from "./modelSignature";
+import type { ModelSignature, ValueSignature } from "./modelSignature";
 import type { PendingCall } from "./pendingCall";
-import { elementCount, encodeBytesElements, sliceData } from "./tensorContents";
+import { allocateData, elementCount, encodeBytesElements, rawBytes, sliceData } from "./tensorContents";
 
 /** One `ModelInferRequest` with the calls as rows; calls must be prepared and of one group. */
 export function batchRequest(
@@ -23,28 +23,24 @@ export function batchRequest(
     ...(Number.isFinite(timeoutMs)
       ? { parameters: { timeout: { int64Param: Math.max(1, Math.ceil(timeoutMs * 1000)) } } }
       : {}),
-    inputs: signature.inputs.map((input, index) => {
-      const shape = first?.shapes[index] ?? [];
+    inputs: signature.inputs.map((input) => {
+      const shape = first?.inputs[input.name]?.shape ?? [];
       return { name: input.name, datatype: input.type, shape: batched ? [calls.length, ...shape] : shape };
     }),
-    rawInputContents: signature.inputs.map((input, index) => {
-      if (input.type === "BYTES") {
-        return encodeBytesElements(calls.flatMap((call) => call.contents?.[index] as readonly string[]));
-      }
-      const only = calls.length === 1 ? first?.contents?.[index] : undefined;
-      if (only !== undefined) return only as Uint8Array;
-      let bytes = 0;
-      for (const call of calls) bytes += (call.contents?.[index] as Uint8Array).byteLength;
-      const joined = Buffer.allocUnsafe(bytes);
-      let at = 0;
-      for (const call of calls) {
-        const contents = call.contents?.[index] as Uint8Array;
-        joined.set(contents, at);
-        at += contents.byteLength;
-      }
-      return joined;
-    }),
+    rawInputContents: signature.inputs.map((input) => joinedContents(input, calls)),
   };
+}
+
+/** The contents of one input of all calls, one after the other. */
+function joinedContents({ name, type }: ValueSignature, calls: readonly PendingCall[]): Uint8Array {
+  const first = calls[0]?.inputs[name]?.data;
+  if (type === "BYTES") return encodeBytesElements(calls.flatMap((call) => call.inputs[name]?.data as readonly string[]));
+  if (calls.length === 1 && first !== undefined) return rawBytes(first);
+  // One array of the type itself, filled from the records' own arrays: a view of bytes for each record would cost more than the copy.
+  const length = first?.length ?? 0;
+  const joined = allocateData(type, length * calls.length) as Float32Array;
+  for (let row = 0; row < calls.length; row++) joined.set(calls[row]?.inputs[name]?.data as Float32Array, row * length);
+  return rawBytes(joined);
 }
 
 /**

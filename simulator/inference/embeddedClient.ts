@@ -16,6 +16,7 @@ import { autoAccelerators } from "./doctorDevices";
 import type { InferenceCallOptions, InferenceClient } from "./inferenceClient";
 import { ModelSession } from "./modelSession";
 import { PendingCall, prepareCall } from "./pendingCall";
+import { rawBytes } from "./tensorContents";
 import { warmUp } from "./warmUp";
 
 export interface EmbeddedClientOptions {
@@ -92,8 +93,14 @@ export class EmbeddedClient implements InferenceClient {
         origin: 0,
         arrivedMs: nowMs,
         deadlineMs: call.deadlineMs,
-        shapes: batched ? call.shapes.map((shape) => [1, ...shape]) : call.shapes,
-        contents: call.contents ?? [],
+        shapes: signature.inputs.map(({ name }) => {
+          const shape = inputs[name]?.shape ?? [];
+          return batched ? [1, ...shape] : shape;
+        }),
+        contents: signature.inputs.map(({ name, type }) => {
+          const data = inputs[name]?.data ?? [];
+          return type === "BYTES" ? (data as readonly string[]) : rawBytes(data);
+        }),
         settle: (outcome) => {
           if (outcome.kind === "ok") {
             const [outputs] = splitOutputs(signature, outcome.outputs, 1);

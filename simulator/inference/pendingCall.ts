@@ -1,9 +1,8 @@
-/** One call of a client that is not settled: its record's tensors, ready to be sent, and whom to tell. */
+/** One call of a client that is not settled: its record's tensors, and whom to tell. There may be thousands: it is kept small. */
 import type { Tensor, Tensors } from "../core/tensor";
 import { FaultlineError } from "../graph/errors";
-import type { InputContents } from "./modelBatch";
 import { recordShape, shapeFits, type ModelSignature } from "./modelSignature";
-import { dataFitsType, elementCount, rawBytes, tensorText } from "./tensorContents";
+import { dataFitsType, elementCount, tensorText } from "./tensorContents";
 
 export class PendingCall {
   settled = false;
@@ -13,10 +12,8 @@ export class PendingCall {
   alone = false;
   /** Instance that it was last sent to; a retry prefers another. */
   lastInstance: string | undefined;
-  /** Set by {@link prepareCall}, in the order of the model's inputs. */
-  contents: readonly InputContents[] | undefined;
-  /** Shapes of the record's inputs, without the batch axis. */
-  shapes: readonly (readonly number[])[] = [];
+  /** Checked by {@link prepareCall}. */
+  prepared = false;
   /** Calls of one group may share a message. */
   group = "";
 
@@ -31,14 +28,13 @@ export class PendingCall {
 }
 
 /**
- * Checks a call's tensors against the model and brings them into the form in which they are sent.
+ * Checks a call's tensors against the model, once; a call that passed can be sent.
  * @throws FaultlineError FL3004: a tensor is missing, unknown, of another type or shape, or does not have its elements.
  */
 export function prepareCall(call: PendingCall, signature: ModelSignature): void {
-  if (call.contents !== undefined) return;
-  const contents: InputContents[] = [];
-  const shapes: (readonly number[])[] = [];
+  if (call.prepared) return;
   let group = "";
+  let count = 0;
   for (const declared of signature.inputs) {
     const tensor: Tensor | undefined = call.inputs[declared.name];
     if (tensor === undefined) {
@@ -64,11 +60,10 @@ export function prepareCall(call: PendingCall, signature: ModelSignature): void 
         "Give data of the type's own array class, with as many elements as the shape says.",
       );
     }
-    contents.push(tensor.type === "BYTES" ? (tensor.data as readonly string[]) : rawBytes(tensor.data));
-    shapes.push(tensor.shape);
     if (expected.includes(-1)) group += `${tensor.shape.join(",")};`;
   }
-  if (Object.keys(call.inputs).length > signature.inputs.length) {
+  for (const _ in call.inputs) count += 1;
+  if (count > signature.inputs.length) {
     const unknown = Object.keys(call.inputs).find(
       (name) => !signature.inputs.some((declared) => declared.name === name),
     );
@@ -78,8 +73,7 @@ export function prepareCall(call: PendingCall, signature: ModelSignature): void 
       `Its inputs are: ${signature.inputs.map((declared) => declared.name).join(", ")}.`,
     );
   }
-  call.contents = contents;
-  call.shapes = shapes;
+  call.prepared = true;
   call.group = group;
 }
 

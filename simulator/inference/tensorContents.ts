@@ -107,6 +107,14 @@ export function typedArrayOf(
   }
 }
 
+/** New memory for `count` elements of `type`. */
+export function allocateData(
+  type: Exclude<TensorType, "BYTES">,
+  count: number,
+): Exclude<TensorData, readonly string[]> {
+  return typedArrayOf(type, new Uint8Array(count * ELEMENT_BYTES[type]));
+}
+
 /** Whether `data` is what tensors of `type` hold in memory. */
 export function dataFitsType(type: TensorType, data: TensorData): boolean {
   if (type === "BYTES") return Array.isArray(data);
