@@ -5,27 +5,47 @@
  */
 import { createHash } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { Packr } from "msgpackr";
 import { FaultlineError } from "../graph/errors";
 import type { StateHandle } from "./controlMessages";
+import type { ChannelState } from "./exchange/inputChannel";
+import type { SubpartitionState } from "./exchange/pipelinedSubpartition";
 
 /** First bytes of a state file; the digit is the format's version. */
 const MAGIC = Buffer.from("FLSTATE1");
 
 const packr = new Packr({ moreTypes: true, copyBuffers: true });
 
-/** State of a subtask: what each operator of its chain gave, by operator id. */
-export interface TaskState {
-  readonly operators: Readonly<Record<string, unknown>>;
+/** What was on the way at a checkpoint whose barriers overtook the data. */
+export interface InFlightState {
+  /** By input channel: job edge and producer. */
+  readonly inputs: readonly { readonly edge: number; readonly producer: string; readonly state: ChannelState }[];
+  /** By output: job edge; one state for each consumer. */
+  readonly outputs: readonly { readonly edge: number; readonly states: readonly SubpartitionState[] }[];
 }
 
-export function encodeTaskState(state: TaskState): Buffer {
-  return Buffer.concat([MAGIC, packr.pack(state)]);
+export interface TaskState {
+  /** What each operator of the chain gave, by operator id. */
+  readonly operators: Readonly<Record<string, unknown>>;
+  readonly inFlight: InFlightState | undefined;
+}
+
+/** The state of the operators as it is now: they may change it afterwards. */
+export function encodeOperatorStates(operators: TaskState["operators"]): Buffer {
+  return packr.pack(operators);
+}
+
+export function encodeTaskState(operators: Buffer, inFlight?: InFlightState): Buffer {
+  return Buffer.concat([MAGIC, packr.pack({ operators, inFlight })]);
 }
 
 export function decodeTaskState(bytes: Buffer): TaskState {
-  return packr.unpack(bytes.subarray(MAGIC.length)) as TaskState;
+  const { operators, inFlight } = packr.unpack(bytes.subarray(MAGIC.length)) as {
+    operators: Buffer;
+    inFlight: InFlightState | undefined;
+  };
+  return { operators: packr.unpack(operators) as TaskState["operators"], inFlight };
 }
 
 /** Relative to the run's folder. */
@@ -64,7 +84,7 @@ export async function writeStateFile(runDirectory: string, path: string, bytes: 
 
 /** Reads a state file. Throws FL2007 when it is not there, cut, changed or of another version. */
 export async function readStateFile(runDirectory: string, handle: StateHandle): Promise<TaskState> {
-  const file = join(runDirectory, handle.path);
+  const file = isAbsolute(handle.path) ? handle.path : join(runDirectory, handle.path);
   const damaged = (why: string, cause?: unknown): FaultlineError =>
     FaultlineError.of("FL2007", `The state file ${file} cannot be read: ${why}.`, undefined, { file }, cause);
   let bytes: Buffer;

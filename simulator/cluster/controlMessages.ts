@@ -35,8 +35,8 @@ export type CoordinatorMessage =
   | { readonly kind: "welcome"; readonly job: JobSpec; readonly heartbeatIntervalMs: number; readonly metricsIntervalMs: number; readonly serviceToken: string }
   | { readonly kind: "deploy"; readonly deployments: readonly TaskDeployment[] }
   | { readonly kind: "cancel"; readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[] }
-  /** To the TaskManagers of source subtasks: emit the barrier. `final`: no data follows it (all sources are at their end, or the job stops). */
-  | { readonly kind: "triggerCheckpoint"; readonly checkpoint: number; readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[]; readonly final: boolean }
+  /** To the TaskManagers of source subtasks: emit the barrier. `final`: no data follows it (all sources are at their end, or the job stops). `aligned`: also where the job's checkpoints are unaligned (a savepoint). */
+  | { readonly kind: "triggerCheckpoint"; readonly checkpoint: number; readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[]; readonly final: boolean; readonly aligned?: boolean }
   /** Commit what was prepared for this checkpoint (two-phase sinks). After a `final` one, tasks finish. */
   | { readonly kind: "checkpointComplete"; readonly checkpoint: number; readonly final: boolean }
   | { readonly kind: "checkpointAborted"; readonly checkpoint: number }

@@ -18,13 +18,22 @@ import type { FunctionModules } from "../operators/functionModule";
 import { userFunctionFailed } from "../operators/userFunction";
 import { SourceOperator } from "../operators/sourceOperator";
 import type { LoadedFunction, OperatorContext, OperatorSnapshot } from "../operators/streamOperator";
-import { encodeTaskState, readStateFile, stateFilePath, writeStateFile } from "./checkpointStorage";
+import {
+  encodeOperatorStates,
+  encodeTaskState,
+  readStateFile,
+  stateFilePath,
+  writeStateFile,
+} from "./checkpointStorage";
+import type { InFlightState } from "./checkpointStorage";
 import type { ServiceEndpoint, TaskDeployment, WorkerMessage } from "./controlMessages";
 import type { DataConnections } from "./exchange/dataConnection";
 import type { CheckpointBarrier, ExchangeEvent } from "./exchange/exchangeEvent";
 import type { InputChannel, ProducerLoss } from "./exchange/inputChannel";
 import type { ManagedInferenceClient } from "./inferenceClients";
 import { InputGate } from "./exchange/inputGate";
+import type { SubpartitionState } from "./exchange/pipelinedSubpartition";
+import type { GateState } from "./exchange/unalignedBarrierHandler";
 import { connectLocally } from "./exchange/localChannel";
 import type { ResultPartitionManager } from "./exchange/resultPartitionManager";
 import { OperatorChain } from "./operatorChain";
@@ -47,6 +56,15 @@ export interface TaskEnvironment {
   openClient(service: string, deployment: TaskDeployment): Promise<ManagedInferenceClient>;
   send(message: WorkerMessage): void;
   journal(body: JournalEventBody): void;
+}
+
+/** What a task gives to a checkpoint at its barrier. */
+interface TakenState {
+  readonly operators: Buffer;
+  readonly outputs: InFlightState["outputs"];
+  /** To be done before the checkpoint is acknowledged. */
+  readonly durable: readonly (() => Promise<void>)[];
+  readonly sourceOffset: number | undefined;
 }
 
 /** Counters at the last metrics. */
@@ -77,6 +95,8 @@ export class Task {
   /** A final barrier that came while operators were still finishing. */
   private deferredFinal: { readonly barrier: CheckpointBarrier; readonly alignmentMs: number } | undefined;
   private finalCheckpoint: number | undefined;
+  /** The operators' state of a checkpoint whose data in flight is not all here yet. */
+  private unaligned: { readonly checkpoint: number; readonly state: TakenState } | undefined;
   private readonly aborted = new Set<number>();
   private counted: Counted = { recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0 };
   private sinkSeen = false;
@@ -114,6 +134,13 @@ export class Task {
     this.report("INITIALIZING");
     try {
       const { deployment, environment } = this;
+      const restored =
+        deployment.restore === undefined
+          ? undefined
+          : await readStateFile(environment.runDirectory, deployment.restore.handle);
+      if (this.ended) {
+        return;
+      }
       this.chain = OperatorChain.build({
         job: environment.job,
         graph: environment.graph,
@@ -128,15 +155,12 @@ export class Task {
         onFirstSinkElement: () => this.firstSinkElement(),
       });
       for (const partition of this.chain.partitions) {
+        partition.restore(restored?.inFlight?.outputs.find(({ edge }) => edge === partition.id.edge)?.states ?? []);
         environment.partitions.register(partition);
       }
       if (deployment.inputs.length > 0) {
-        this.openInputs(this.chain);
+        this.openInputs(this.chain, restored?.inFlight);
       }
-      const restored =
-        deployment.restore === undefined
-          ? undefined
-          : await readStateFile(environment.runDirectory, deployment.restore.handle);
       for (const { id, operator } of this.chain.operators) {
         await operator.open(restored?.operators[id]);
         if (this.ended) {
@@ -169,8 +193,8 @@ export class Task {
     }
   }
 
-  /** To a source: emit the barrier. */
-  triggerCheckpoint(checkpoint: number, final: boolean): void {
+  /** To a source: emit the barrier. `aligned` also where the job's checkpoints are not (a savepoint). */
+  triggerCheckpoint(checkpoint: number, final: boolean, aligned: boolean): void {
     const { source } = this;
     if (this.state !== "RUNNING" || source === undefined) {
       this.decline(checkpoint, {
@@ -180,7 +204,10 @@ export class Task {
       return;
     }
     this.loop.post(() => {
-      const barrier: CheckpointBarrier = { kind: "barrier", checkpoint, final, unaligned: false };
+      const { checkpointing } = this.environment.job.runtime;
+      const unaligned =
+        !final && !aligned && checkpointing?.unaligned === true && checkpointing.mode === "EXACTLY_ONCE";
+      const barrier: CheckpointBarrier = { kind: "barrier", checkpoint, final, unaligned };
       if (this.aborted.delete(checkpoint)) {
         return;
       }
@@ -342,14 +369,34 @@ export class Task {
       this.deferredFinal = { barrier, alignmentMs };
       return;
     }
-    this.broadcast(barrier);
     if (final) {
       this.finalCheckpoint = checkpoint;
     }
+    if (barrier.unaligned) {
+      // A source: nothing comes in, and what waits at its outputs is all that is in flight.
+      const taken = this.takeState(barrier);
+      void this.store(checkpoint, encodeTaskState(taken.operators, { inputs: [], outputs: taken.outputs }), taken, 0);
+    } else {
+      const taken = this.takeState(barrier);
+      void this.store(checkpoint, encodeTaskState(taken.operators), taken, alignmentMs);
+    }
+  }
+
+  /** The barrier goes out, and the state of the operators is what it is now. */
+  private takeState(barrier: CheckpointBarrier): TakenState {
+    const { operators: chained, partitions } = this.chain!;
+    const outputs: { edge: number; states: readonly SubpartitionState[] }[] = [];
+    for (const partition of partitions) {
+      if (barrier.unaligned) {
+        outputs.push({ edge: partition.id.edge, states: partition.broadcastPriority(barrier) });
+      } else {
+        partition.broadcastEvent(barrier);
+      }
+    }
     const operators: Record<string, unknown> = {};
     const durable: Exclude<OperatorSnapshot["durable"], undefined>[] = [];
-    for (const { id, operator } of this.chain!.operators) {
-      const snapshot = operator.snapshot(checkpoint);
+    for (const { id, operator } of chained) {
+      const snapshot = operator.snapshot(barrier.checkpoint);
       if (snapshot !== undefined) {
         operators[id] = snapshot.state;
         if (snapshot.durable !== undefined) {
@@ -357,16 +404,30 @@ export class Task {
         }
       }
     }
-    const sourceOffset = this.source?.offset;
-    void this.store(checkpoint, encodeTaskState({ operators }), durable, alignmentMs, sourceOffset);
+    return { operators: encodeOperatorStates(operators), outputs, durable, sourceOffset: this.source?.offset };
+  }
+
+  /** All that was in flight before the barriers is here. */
+  private storeUnaligned(barrier: CheckpointBarrier, state: GateState, alignmentMs: number): void {
+    const taken = this.unaligned;
+    if (taken?.checkpoint !== barrier.checkpoint) {
+      return;
+    }
+    this.unaligned = undefined;
+    const inputs = this.gate!.channels.map((channel, i) => ({
+      edge: channel.edge,
+      producer: channel.producer.task,
+      state: state[i],
+    }));
+    const { operators, outputs } = taken.state;
+    void this.store(barrier.checkpoint, encodeTaskState(operators, { inputs, outputs }), taken.state, alignmentMs);
   }
 
   private async store(
     checkpoint: number,
     state: Buffer,
-    durable: readonly (() => Promise<void>)[],
+    { durable, sourceOffset }: TakenState,
     alignmentMs: number,
-    sourceOffset: number | undefined,
   ): Promise<void> {
     try {
       await Promise.all(durable.map((work) => work()));
@@ -463,12 +524,13 @@ export class Task {
     this.environment.send({ kind: "taskState", task: this.name, attempt: this.attempt, state });
   }
 
-  private openInputs(chain: OperatorChain): void {
+  private openInputs(chain: OperatorChain, inFlight: InFlightState | undefined): void {
     const { environment, deployment } = this;
     const gate = new InputGate(
       deployment.inputs,
       () => this.loop.wake(),
       (channel, loss) => this.producerLost(channel, loss),
+      (channel, barrier) => this.input?.barrierOvertook(channel, barrier),
     );
     this.gate = gate;
     this.input = new TaskInput({
@@ -482,10 +544,17 @@ export class Task {
           this.checkpoint(barrier, alignmentMs);
         }
       },
+      onUnalignedCheckpoint: (barrier) => {
+        this.unaligned = { checkpoint: barrier.checkpoint, state: this.takeState(barrier) };
+      },
+      onInFlightKnown: (barrier, state, alignmentMs) => this.storeUnaligned(barrier, state, alignmentMs),
       onEndOfData: () => {
         this.finishing = 0;
       },
     });
+    for (const { edge, producer, state } of inFlight?.inputs ?? []) {
+      gate.channels.find((channel) => channel.edge === edge && channel.producer.task === producer)?.restore(state);
+    }
     for (const channel of gate.channels) {
       if (channel.producer.dataAddress === environment.dataAddress) {
         connectLocally(environment.partitions, channel, deployment.index, this.attempt);

@@ -110,7 +110,7 @@ export class TaskExecutor {
               cause: { code: "FL2006", message: `${task} does not run here any more.` },
             });
           }
-          found?.triggerCheckpoint(message.checkpoint, message.final);
+          found?.triggerCheckpoint(message.checkpoint, message.final, message.aligned ?? false);
         }
         break;
       case "checkpointComplete":

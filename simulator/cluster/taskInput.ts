@@ -2,11 +2,14 @@
  * Takes what arrives at a task, in order for each channel: elements to the head of the chain, events to whom they concern. Flink's
  * `StreamTaskNetworkInput`.
  */
+import { Packr } from "msgpackr";
 import type { CheckpointBarrier } from "./exchange/exchangeEvent";
 import { CheckpointBarrierHandler } from "./exchange/checkpointBarrierHandler";
-import type { InputChannel } from "./exchange/inputChannel";
+import type { BegunElements, ChannelItem, InputChannel } from "./exchange/inputChannel";
 import type { InputGate } from "./exchange/inputGate";
 import type { NetworkBuffer } from "./exchange/networkBuffer";
+import { UnalignedBarrierHandler } from "./exchange/unalignedBarrierHandler";
+import type { GateState } from "./exchange/unalignedBarrierHandler";
 import { WatermarkValve } from "./exchange/watermarkValve";
 import type { ElementReceiver } from "../operators/streamOperator";
 import type { TaskLoop } from "./taskLoop";
@@ -19,6 +22,9 @@ export interface TaskInputOptions {
   /** Tells the head the key of the next element; by job edge. */
   readonly keySetters: ReadonlyMap<number, (value: unknown) => void>;
   readonly onCheckpoint: (barrier: CheckpointBarrier, alignmentMs: number) => void;
+  /** A barrier that overtook: take the operators' state and pass it on; what is in flight follows. */
+  readonly onUnalignedCheckpoint: (barrier: CheckpointBarrier) => void;
+  readonly onInFlightKnown: (barrier: CheckpointBarrier, state: GateState, alignmentMs: number) => void;
   /** No element comes any more; barriers may. */
   readonly onEndOfData: () => void;
 }
@@ -27,16 +33,21 @@ export interface TaskInputOptions {
 const STEP_MS = 1;
 const MAX_STEP = 1024;
 
+const packr = new Packr({ moreTypes: true, copyBuffers: true });
+
 export class TaskInput {
   private readonly gate: InputGate;
   private readonly barriers: CheckpointBarrierHandler;
+  private readonly unaligned: UnalignedBarrierHandler;
   private readonly valve: WatermarkValve;
   private readonly channelIndex: ReadonlyMap<InputChannel, number>;
   private values: readonly unknown[] = [];
   private at = 0;
   private timed = false;
   private setKey: ((value: unknown) => void) | undefined;
-  private current: { readonly channel: InputChannel; readonly buffer: NetworkBuffer } | undefined;
+  private current:
+    | { readonly channel: InputChannel; /** Absent for restored data. */ readonly buffer: NetworkBuffer | undefined }
+    | undefined;
   private stepSize = 64;
   recordsIn = 0;
 
@@ -48,6 +59,13 @@ export class TaskInput {
       mode: options.checkpointMode,
       now: () => performance.now(),
       onAligned: options.onCheckpoint,
+    });
+    this.unaligned = new UnalignedBarrierHandler({
+      gate: options.gate,
+      now: () => performance.now(),
+      begunElements: (channel) => this.begunElements(channel),
+      onFirstBarrier: options.onUnalignedCheckpoint,
+      onComplete: options.onInFlightKnown,
     });
     this.valve = new WatermarkValve(
       options.gate.channels.length,
@@ -62,11 +80,17 @@ export class TaskInput {
 
   /** Buffers that hold something for this task. */
   get buffersInUse(): number {
-    return this.gate.buffersInUse + (this.current === undefined ? 0 : 1);
+    return this.gate.buffersInUse + (this.current?.buffer === undefined ? 0 : 1);
   }
 
   abortCheckpoint(checkpoint: number): void {
     this.barriers.abort(checkpoint);
+    this.unaligned.abort(checkpoint);
+  }
+
+  /** A barrier that does not wait for its turn: handled between two records. */
+  barrierOvertook(channel: InputChannel, barrier: CheckpointBarrier): void {
+    this.options.loop.post(() => this.unaligned.onBarrier(channel, barrier));
   }
 
   step(): "progress" | "idle" {
@@ -79,19 +103,25 @@ export class TaskInput {
       return "idle";
     }
     const { channel, item } = polled;
+    this.takeItem(channel, item);
+    return "progress";
+  }
+
+  private takeItem(channel: InputChannel, item: ChannelItem): void {
     if (!("kind" in item)) {
       const { values, timed } = channel.deserializer.decode(item.payload());
-      this.current = { channel, buffer: item };
-      this.values = values;
-      this.timed = timed;
-      this.at = 0;
-      this.setKey = this.options.keySetters.get(channel.edge);
-      if (values.length === 0) {
-        this.finishBuffer();
-      }
-      return "progress";
+      this.begin(channel, item, values, timed);
+      return;
     }
     switch (item.kind) {
+      case "restoredElements":
+        this.begin(channel, undefined, packr.unpack(Buffer.from(item.bytes)) as unknown[], item.timed);
+        break;
+      case "restoredPayload": {
+        const { values, timed } = channel.deserializer.decode(item.payload);
+        this.begin(channel, undefined, values, timed);
+        break;
+      }
       case "barrier":
         this.barriers.onBarrier(channel, item);
         break;
@@ -111,16 +141,38 @@ export class TaskInput {
         channel.ended = true;
         channel.close();
         this.barriers.onEndOfPartition();
+        this.unaligned.onEndOfPartition();
         break;
     }
-    return "progress";
   }
 
   close(): void {
-    this.current?.buffer.recycle();
+    this.current?.buffer?.recycle();
     this.current = undefined;
     this.values = [];
     this.gate.close();
+  }
+
+  private begin(
+    channel: InputChannel,
+    buffer: NetworkBuffer | undefined,
+    values: readonly unknown[],
+    timed: boolean,
+  ): void {
+    this.current = { channel, buffer };
+    this.values = values;
+    this.timed = timed;
+    this.at = 0;
+    this.setKey = this.options.keySetters.get(channel.edge);
+    if (values.length === 0) {
+      this.finishBuffer();
+    }
+  }
+
+  private begunElements(channel: InputChannel): BegunElements | undefined {
+    return this.current?.channel === channel && this.at < this.values.length
+      ? { bytes: packr.pack(this.values.slice(this.at)), timed: this.timed }
+      : undefined;
   }
 
   private processElements(): void {
@@ -159,7 +211,7 @@ export class TaskInput {
     this.values = [];
     this.at = 0;
     this.current = undefined;
-    if (current !== undefined) {
+    if (current?.buffer !== undefined) {
       current.channel.recycle(current.buffer);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * The payload of a buffer: one byte of flags; for DEFINITIONS a u16 length and, as JSON, the record structures that the receiver
- * does not know yet; for SPAN_START a u32 with the length of the record that begins here and goes on in the buffers after it; then
+ * The payload of a buffer: one byte of flags; for DEFINITIONS a u16 length and, as JSON, the record structures that the receiver does not
+ * know yet, after the id of the first: `[first, [field, …], …]`; for SPAN_START a u32 with the length of the record that begins here and goes on in the buffers after it; then
  * MessagePack values one after the other: `value value …`, or `timestamp value timestamp value …` for TIMED. Big endian, as MessagePack.
  */
 export const BufferFlag = {
@@ -9,6 +9,8 @@ export const BufferFlag = {
   DEFINITIONS: 2,
   SPAN_START: 4,
   SPAN_CONTINUED: 8,
+  /** Structures are numbered anew from here: what came before was in flight at a checkpoint. */
+  RESET: 16,
 } as const;
 
 /** Bytes of a timestamp: MessagePack's float64. */

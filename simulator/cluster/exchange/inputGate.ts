@@ -3,6 +3,7 @@
  * `SingleInputGate` and `UnionInputGate`.
  */
 import type { ProducerLocation } from "../controlMessages";
+import type { CheckpointBarrier } from "./exchangeEvent";
 import { FloatingCredits, InputChannel } from "./inputChannel";
 import type { ChannelItem, ChannelOwner, ProducerLoss } from "./inputChannel";
 import { BUFFERS_PER_CHANNEL, BufferPool, FLOATING_BUFFERS_PER_GATE } from "./networkBuffer";
@@ -22,11 +23,13 @@ export class InputGate implements ChannelOwner {
   /**
    * @param onAvailable told when something can be polled and nothing could before
    * @param onProducerLost told when a channel broke before its end
+   * @param onBarrierOvertook told of a barrier that does not wait for its turn
    */
   constructor(
     inputs: readonly GateInput[],
     private readonly onAvailable: () => void,
     private readonly onProducerLost: (channel: InputChannel, loss: ProducerLoss) => void,
+    private readonly onBarrierOvertook: (channel: InputChannel, barrier: CheckpointBarrier) => void = () => {},
   ) {
     this.channels = inputs.flatMap(({ edge, producers }) => {
       const floating = new FloatingCredits(FLOATING_BUFFERS_PER_GATE);
@@ -86,6 +89,10 @@ export class InputGate implements ChannelOwner {
 
   producerLost(channel: InputChannel, loss: ProducerLoss): void {
     this.onProducerLost(channel, loss);
+  }
+
+  barrierOvertook(channel: InputChannel, barrier: CheckpointBarrier): void {
+    this.onBarrierOvertook(channel, barrier);
   }
 
   close(): void {

@@ -4,11 +4,11 @@
  * handed out when a flush asks for it and nothing is queued before it.
  */
 import { BufferFlag, FLOAT64_MARK, TIMESTAMP_BYTES } from "./bufferLayout";
-import type { ExchangeEvent } from "./exchangeEvent";
+import type { CheckpointBarrier, ExchangeEvent } from "./exchangeEvent";
 import { FRAME_HEADER_BYTES } from "./frame";
 import { BUFFER_SIZE, MAX_BUFFERS_PER_CHANNEL } from "./networkBuffer";
 import type { BufferPool, NetworkBuffer } from "./networkBuffer";
-import type { RecordSerializer } from "./recordSerializer";
+import type { RecordSerializer, RecordStructure } from "./recordSerializer";
 
 const BUFFER_END = FRAME_HEADER_BYTES + BUFFER_SIZE;
 
@@ -31,6 +31,17 @@ export interface PartitionReader {
   producerLost(loss: PartitionLoss): void;
 }
 
+/** Data in flight at a checkpoint: payloads of buffers, and the structures that their receiver knew before them or learns from them. */
+export interface SubpartitionState {
+  readonly structures: readonly RecordStructure[];
+  readonly payloads: readonly Uint8Array[];
+}
+
+/** As JSON: MessagePack would be written over the record that the serializer holds. */
+function encodeDefinitions(first: number, structures: readonly RecordStructure[]): Buffer {
+  return Buffer.from(JSON.stringify([first, ...structures]));
+}
+
 export class PipelinedSubpartition {
   private readonly queue: (NetworkBuffer | ExchangeEvent)[] = [];
   private queuedBuffers = 0;
@@ -38,6 +49,8 @@ export class PipelinedSubpartition {
   private builderTimed = false;
   private flushRequested = false;
   private knownStructures = 0;
+  /** The next buffer numbers its structures anew. */
+  private resetPending = false;
   private reader: PartitionReader | undefined;
   private credit = 0;
   private ended = false;
@@ -106,6 +119,37 @@ export class PipelinedSubpartition {
       this.ended = true;
     }
     this.reader?.dataAvailable();
+  }
+
+  /** Puts a barrier before everything that waits here. What it overtakes goes into the checkpoint. */
+  addPriority(barrier: CheckpointBarrier): SubpartitionState {
+    this.finishBuilder(false);
+    const payloads = this.queue.flatMap((item) => ("kind" in item ? [] : [Buffer.from(item.payload())]));
+    const behind = this.queue.findIndex((item) => !("kind" in item && item.kind === "barrier"));
+    this.queue.splice(behind < 0 ? this.queue.length : behind, 0, barrier);
+    this.reader?.dataAvailable();
+    return { structures: this.serializer.structures.slice(0, this.knownStructures), payloads };
+  }
+
+  /** Sends first what was in flight at the checkpoint that the producer starts from. */
+  restore({ structures, payloads }: SubpartitionState): void {
+    if (payloads.length === 0) {
+      return;
+    }
+    const definitions = encodeDefinitions(0, structures);
+    const first = Buffer.concat([
+      Buffer.of(BufferFlag.DEFINITIONS, definitions.length >> 8, definitions.length & 0xff),
+      definitions,
+    ]);
+    for (const payload of [first, ...payloads]) {
+      const buffer = this.pool.take();
+      buffer.bytes.set(payload, buffer.end);
+      buffer.end += payload.length;
+      this.queue.push(buffer);
+      this.queuedBuffers++;
+    }
+    this.resetPending = true;
+    this.checkBlocked();
   }
 
   /** Makes a buffer that is not full available. */
@@ -202,15 +246,18 @@ export class PipelinedSubpartition {
     return 1 + 4 + (this.knownStructures === this.serializer.structures.length ? 0 : 2 + this.definitions().length);
   }
 
-  /** As JSON: MessagePack would be written over the record that the serializer holds. */
   private definitions(): Buffer {
-    return Buffer.from(JSON.stringify(this.serializer.structures.slice(this.knownStructures)));
+    return encodeDefinitions(this.knownStructures, this.serializer.structures.slice(this.knownStructures));
   }
 
   private startBuilder(flags: number): NetworkBuffer {
     const builder = this.pool.take();
     let at = builder.end + 1;
     let allFlags = flags;
+    if (this.resetPending) {
+      this.resetPending = false;
+      allFlags |= BufferFlag.RESET;
+    }
     if (this.knownStructures !== this.serializer.structures.length) {
       const definitions = this.definitions();
       allFlags |= BufferFlag.DEFINITIONS;

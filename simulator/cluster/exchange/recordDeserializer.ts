@@ -10,25 +10,38 @@ export interface DecodedElements {
   readonly timed: boolean;
 }
 
+/** A deserializer between two payloads. */
+export interface DeserializerState {
+  readonly structures: readonly RecordStructure[];
+  /** A record of which only the beginning has arrived. */
+  readonly span: { readonly total: number; readonly begun: Uint8Array; readonly timed: boolean } | undefined;
+}
+
 const NOTHING: DecodedElements = { values: [], timed: false };
 
 export class RecordDeserializer {
-  private readonly structures: RecordStructure[] = [];
-  private readonly unpackr = new Unpackr({
-    getStructures: () => this.structures.map((fields) => [...fields]),
-    moreTypes: true,
-    copyBuffers: true,
-  });
+  private structures: RecordStructure[] = [];
+  private unpackr = this.newUnpackr();
   private span: { readonly bytes: Buffer; filled: number; readonly timed: boolean } | undefined;
 
   /** The elements that are whole with this payload. Nothing of the payload is referred to afterwards. */
   decode(payload: Buffer): DecodedElements {
     const flags = payload[0];
     let at = 1;
+    if ((flags & BufferFlag.RESET) !== 0) {
+      this.structures = [];
+      this.unpackr = this.newUnpackr();
+    }
     if ((flags & BufferFlag.DEFINITIONS) !== 0) {
       const length = payload.readUInt16BE(at);
       at += 2;
-      this.structures.push(...(JSON.parse(payload.toString("utf8", at, at + length)) as RecordStructure[]));
+      const [first, ...structures] = JSON.parse(payload.toString("utf8", at, at + length)) as [
+        number,
+        ...RecordStructure[],
+      ];
+      structures.forEach((fields, i) => {
+        this.structures[first + i] = fields;
+      });
       at += length;
     }
     const timed = (flags & BufferFlag.TIMED) !== 0;
@@ -41,9 +54,34 @@ export class RecordDeserializer {
     return { values: this.unpackr.unpackMultiple(payload.subarray(at)), timed };
   }
 
-  /** What has arrived of a record that is not whole yet, for a checkpoint of data in flight. */
-  get unfinishedBytes(): number {
-    return this.span?.filled ?? 0;
+  /** What the next payload is read with, for a checkpoint of data in flight. */
+  snapshot(): DeserializerState {
+    const { span } = this;
+    return {
+      structures: [...this.structures],
+      span: span && {
+        total: span.bytes.length,
+        begun: Buffer.from(span.bytes.subarray(0, span.filled)),
+        timed: span.timed,
+      },
+    };
+  }
+
+  restore({ structures, span }: DeserializerState): void {
+    this.structures = [...structures];
+    if (span !== undefined) {
+      const bytes = Buffer.allocUnsafeSlow(span.total);
+      bytes.set(span.begun);
+      this.span = { bytes, filled: span.begun.length, timed: span.timed };
+    }
+  }
+
+  private newUnpackr(): Unpackr {
+    return new Unpackr({
+      getStructures: () => this.structures.map((fields) => [...fields]),
+      moreTypes: true,
+      copyBuffers: true,
+    });
   }
 
   private decodeSpan(payload: Buffer, offset: number, flags: number, timed: boolean): DecodedElements {

@@ -3,9 +3,9 @@
  */
 import type { SubtaskName } from "../../observe/journalEvent";
 import { BUFFERS_PER_CHANNEL, BufferPool, FLOATING_BUFFERS_PER_GATE } from "./networkBuffer";
-import type { ExchangeEvent } from "./exchangeEvent";
+import type { CheckpointBarrier, ExchangeEvent } from "./exchangeEvent";
 import { PipelinedSubpartition } from "./pipelinedSubpartition";
-import type { PartitionLoss } from "./pipelinedSubpartition";
+import type { PartitionLoss, SubpartitionState } from "./pipelinedSubpartition";
 import { RecordSerializer } from "./recordSerializer";
 
 /** Names a partition: which attempt of which subtask produces it, for which edge (index in the job graph). */
@@ -92,6 +92,15 @@ export class ResultPartition {
     for (const subpartition of this.subpartitions) {
       subpartition.add(event);
     }
+  }
+
+  /** The barrier overtakes what waits; its place is taken by what it gives, by consumer. */
+  broadcastPriority(barrier: CheckpointBarrier): readonly SubpartitionState[] {
+    return this.subpartitions.map((subpartition) => subpartition.addPriority(barrier));
+  }
+
+  restore(states: readonly SubpartitionState[]): void {
+    states.forEach((state, i) => this.subpartitions[i]?.restore(state));
   }
 
   flush(): void {
