@@ -37,28 +37,32 @@ export function onPeriodicTimer(t: Transition): void {
     return;
   }
   t.commands.push({ kind: "setTimer", timer: PERIODIC, atMs: t.nowMs + config.intervalMs });
-  const finalPending = checkpoints.pending.some((pending) => pending.final);
-  if (!finalPending && checkpoints.pending.length < config.maxConcurrent) triggerCheckpoint(t, "periodic");
+  // Once the final one is due, every other would only put it off.
+  if (checkpoints.pending.length < config.maxConcurrent && !isFinalDue(t)) triggerCheckpoint(t, "periodic");
 }
 
 /**
- * Sends barriers to the sources. Needs every stream task RUNNING.
+ * Sends barriers to the sources. Needs every stream task RUNNING; beside or after the final checkpoint there is no other.
  * @returns whether it was triggered.
  */
 export function triggerCheckpoint(t: Transition, reason: CheckpointReason): boolean {
   const { state } = t;
-  const tasks = streamTasks(t).filter((task) => task.state !== "FINISHED");
+  const { checkpoints } = state;
+  if (checkpoints.finalCompleted || checkpoints.pending.some((pending) => pending.final)) return false;
+  const all = streamTasks(t);
+  const tasks = all.filter((task) => task.state !== "FINISHED");
   if (tasks.length === 0 || tasks.some((task) => task.state !== "RUNNING")) return false;
-  const checkpoint = state.checkpoints.nextCheckpoint++;
+  const checkpoint = checkpoints.nextCheckpoint++;
   const final = reason === "final";
+  const kept = stateOfFinished(t, all);
   state.checkpoints.pending.push({
     checkpoint,
     reason,
     final,
     triggeredAtMs: t.nowMs,
     waitingFor: new Map(tasks.map((task) => [task.name, task.attempt])),
-    handles: new Map(),
-    sourceOffsets: new Map(),
+    handles: kept.handles,
+    sourceOffsets: kept.sourceOffsets,
     alignmentMs: 0,
     storing: false,
   });
@@ -81,12 +85,33 @@ export function triggerCheckpoint(t: Transition, reason: CheckpointReason): bool
 /** All sources are at their end, or a drain was asked for: the last checkpoint, as soon as none other is pending. */
 export function triggerFinalWhenDue(t: Transition): void {
   const { state } = t;
-  if (state.jobState !== "RUNNING" || state.checkpoints.pending.length > 0 || state.checkpoints.finalCompleted) return;
+  if (state.jobState === "RUNNING" && state.checkpoints.pending.length === 0 && isFinalDue(t)) triggerCheckpoint(t, "final");
+}
+
+function isFinalDue(t: Transition): boolean {
+  const { state } = t;
+  if (state.checkpoints.finalCompleted) return false;
   const sources = streamTasks(t).filter((task) => state.topology.isSource(task.vertex) && task.state !== "FINISHED");
-  if (sources.length === 0) return;
-  const draining = state.stopping === "drain";
-  const atEnd = state.job.runtime.checkpointing !== undefined && sources.every((task) => task.atEnd);
-  if (draining || atEnd) triggerCheckpoint(t, "final");
+  if (sources.length === 0) return false;
+  return state.stopping === "drain" || (state.job.runtime.checkpointing !== undefined && sources.every((task) => task.atEnd));
+}
+
+/**
+ * A task that has finished acknowledges no more, and keeps the state that it finished with: were it left out, a later restart of
+ * everything would let it begin anew. Flink's `FullyFinishedOperatorState` (FLIP-147).
+ */
+function stateOfFinished(t: Transition, tasks: readonly TaskRecord[]): Pick<PendingCheckpoint, "handles" | "sourceOffsets"> {
+  const handles: PendingCheckpoint["handles"] = new Map();
+  const sourceOffsets: PendingCheckpoint["sourceOffsets"] = new Map();
+  const before = latestCompleted(t.state.checkpoints);
+  for (const { name, state } of before === undefined ? [] : tasks) {
+    const handle = state === "FINISHED" ? before?.handles.get(name) : undefined;
+    if (handle === undefined) continue;
+    handles.set(name, handle);
+    const offset = before?.sourceOffsets.get(name);
+    if (offset !== undefined) sourceOffsets.set(name, offset);
+  }
+  return { handles, sourceOffsets };
 }
 
 export function onAcknowledge(t: Transition, ack: Extract<JobMasterInput, { kind: "checkpointAck" }>): void {
@@ -96,6 +121,17 @@ export function onAcknowledge(t: Transition, ack: Extract<JobMasterInput, { kind
   pending.handles.set(ack.task, ack.handle);
   if (ack.sourceOffset !== undefined) pending.sourceOffsets.set(ack.task, ack.sourceOffset);
   pending.alignmentMs = Math.max(pending.alignmentMs, ack.alignmentMs);
+  storeIfAcknowledged(t, pending);
+}
+
+/** A task finished by itself (a job without checkpoints, while it drains): it has nothing to acknowledge any more. */
+export function onTaskFinished(t: Transition, task: TaskRecord): void {
+  for (const pending of [...t.state.checkpoints.pending]) {
+    if (pending.waitingFor.delete(task.name)) storeIfAcknowledged(t, pending);
+  }
+}
+
+function storeIfAcknowledged(t: Transition, pending: PendingCheckpoint): void {
   if (pending.waitingFor.size > 0) return;
   pending.storing = true;
   t.commands.push({
@@ -110,7 +146,7 @@ export function onStored(t: Transition, stored: Extract<JobMasterInput, { kind: 
   const pending = findPending(t, stored.checkpoint);
   if (pending === undefined) return;
   for (const older of [...checkpoints.pending]) {
-    if (older.checkpoint < pending.checkpoint) removePending(t, older, { abort: true });
+    if (older.checkpoint < pending.checkpoint) giveUp(t, older, `Checkpoint ${pending.checkpoint} was complete before it.`);
   }
   removePending(t, pending, { abort: false });
   checkpoints.consecutiveFailures = 0;
@@ -134,7 +170,7 @@ export function onStored(t: Transition, stored: Extract<JobMasterInput, { kind: 
     t.commands.push({ kind: "notifyCheckpointComplete", process, checkpoint: pending.checkpoint, final: pending.final });
   }
   const retained = t.state.job.runtime.checkpointing?.retained ?? 1;
-  while (checkpoints.completed.length > retained) {
+  while (checkpoints.completed.length > retained && !isReferredTo(t, checkpoints.completed)) {
     const oldest = checkpoints.completed.shift();
     if (oldest !== undefined) t.commands.push({ kind: "discardCheckpoint", checkpoint: oldest.checkpoint });
   }
@@ -187,11 +223,21 @@ export function reopenCheckpoints(t: Transition): void {
  */
 export function abortPending(t: Transition, reason: string): void {
   for (const pending of [...t.state.checkpoints.pending]) {
-    if (pending.storing) continue;
-    removePending(t, pending, { abort: true });
-    t.commands.push({ kind: "discardCheckpoint", checkpoint: pending.checkpoint });
-    t.events.push({ kind: "checkpoint.failed", checkpoint: pending.checkpoint, cause: { code: "FL2006", message: reason } });
+    if (!pending.storing) giveUp(t, pending, reason);
   }
+}
+
+/** Not counted as a failed checkpoint. */
+function giveUp(t: Transition, pending: PendingCheckpoint, reason: string): void {
+  removePending(t, pending, { abort: true });
+  t.commands.push({ kind: "discardCheckpoint", checkpoint: pending.checkpoint });
+  t.events.push({ kind: "checkpoint.failed", checkpoint: pending.checkpoint, cause: { code: "FL2006", message: reason } });
+}
+
+/** Whether a newer checkpoint keeps files of the oldest one: the state of tasks that had finished (see {@link stateOfFinished}). */
+function isReferredTo(t: Transition, [oldest, ...newer]: readonly CompletedCheckpoint[]): boolean {
+  if (oldest === undefined || streamTasks(t).every((task) => task.state !== "FINISHED")) return false;
+  return newer.some((checkpoint) => [...checkpoint.handles].some(([task, handle]) => oldest.handles.get(task)?.path === handle.path));
 }
 
 function findPending(t: Transition, checkpoint: number): PendingCheckpoint | undefined {

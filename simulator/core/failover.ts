@@ -85,7 +85,7 @@ function failOver(t: Transition, task: TaskRecord, cause: Cause, process?: Proce
   startFailover(t, id, scope, decision.delayMs);
 }
 
-/** A failure of the whole job (Flink's global failure): every stream task restarts. */
+/** A failure of the whole job (Flink's global failure): every stream task restarts, and with the adaptive scheduler the services too. */
 export function onGlobalFailure(t: Transition, cause: Cause): void {
   const first = [...t.state.tasks.values()].find((task) => task.vertexKind === "stream" && !isTerminal(task.state));
   if (first === undefined || t.state.failure !== undefined) return;
@@ -96,7 +96,9 @@ export function onGlobalFailure(t: Transition, cause: Cause): void {
     failJob(t, { code: cause.code, message: `${cause.message} No restart: ${decision.reason}.`, hint: cause.hint });
     return;
   }
-  startFailover(t, id, [...t.state.tasks.values()].filter((task) => task.vertexKind === "stream"), decision.delayMs);
+  const all = [...t.state.tasks.values()].filter((task) => !task.draining);
+  const adaptive = t.state.job.runtime.scheduler === "adaptive";
+  startFailover(t, id, adaptive ? all : all.filter((task) => task.vertexKind === "stream"), decision.delayMs);
 }
 
 /** The job is over for good: everything is cancelled, then the job is FAILED. */

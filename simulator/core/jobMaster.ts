@@ -16,6 +16,7 @@ import {
   onCheckpointFailed,
   onPeriodicTimer,
   onStored,
+  onTaskFinished,
   startPeriodicCheckpoints,
   triggerCheckpoint,
   triggerFinalWhenDue,
@@ -23,6 +24,7 @@ import {
 import {
   cancelAll,
   continueFailovers,
+  failJob,
   isFailoverTimer,
   onConsumerFailed,
   onGlobalFailure,
@@ -240,10 +242,18 @@ function endRecoveryWhenComplete(t: Transition): void {
 
 function endRecovery(t: Transition): void {
   const { state } = t;
-  if (state.recovering === undefined) return;
+  const { recovering } = state;
+  if (recovering === undefined) return;
+  t.commands.push({ kind: "cancelTimer", timer: RECONNECT });
+  if (recovering.failure !== undefined || state.stopping === "cancel" || state.failure !== undefined) {
+    // It was ending when its coordinator died: nothing is started again.
+    state.recovering = undefined;
+    if (recovering.failure !== undefined) failJob(t, recovering.failure);
+    else if (state.failure === undefined && state.jobState !== "CANCELLING") cancelJob(t);
+    return;
+  }
   startMissingWorkers(t);
   state.recovering = undefined;
-  t.commands.push({ kind: "cancelTimer", timer: RECONNECT });
   for (const service of state.job.services.filter(hasInstances)) publishEndpoints(t, service.id);
   scheduleAll(t);
 }
@@ -309,7 +319,10 @@ function onTaskState(t: Transition, input: Extract<JobMasterInput, { kind: "task
   }
   if (!setTaskState(t, task, input.state)) return;
   if (input.state === "RUNNING") checkAllRunning(t);
-  if (input.state === "FINISHED") deployScheduled(t);
+  if (input.state === "FINISHED") {
+    onTaskFinished(t, task);
+    deployScheduled(t);
+  }
   continueFailovers(t);
 }
 
@@ -358,6 +371,10 @@ function onStop(t: Transition, mode: "drain" | "cancel"): void {
     triggerFinalWhenDue(t);
     return;
   }
+  cancelJob(t);
+}
+
+function cancelJob(t: Transition): void {
   setJobState(t, "CANCELLING");
   cancelAll(t);
 }

@@ -98,6 +98,8 @@ export interface RecoveredJob {
   readonly failoverCount: number;
   /** The stop that had been asked for. */
   readonly stopping?: "drain" | "cancel";
+  /** Why the job was failing for good, if it was. */
+  readonly failure?: Cause;
 }
 
 export type TimerName = string;

@@ -2,7 +2,7 @@
  * What a coordinator that takes over knows of the job: a fold over the journal of the one before. The checkpoints on disk are added by who
  * can read them. Source: Flink's JobManager high availability, which keeps the same things elsewhere.
  */
-import type { JournalEvent, SubtaskName } from "../observe/journalEvent";
+import type { Cause, JournalEvent, SubtaskName } from "../observe/journalEvent";
 import type { CompletedCheckpoint } from "./checkpoint";
 import type { RecoveredJob } from "./jobMasterState";
 
@@ -13,6 +13,7 @@ export class RecoveredJobFold {
   private failureCount = 0;
   private failoverCount = 0;
   private stopping: "drain" | "cancel" | undefined;
+  private failure: Cause | undefined;
 
   observe(event: JournalEvent): void {
     switch (event.kind) {
@@ -25,6 +26,9 @@ export class RecoveredJobFold {
         return;
       case "failover":
         this.failoverCount = event.id;
+        return;
+      case "job.state":
+        if (event.to === "FAILING") this.failure = event.cause;
         return;
       case "run.stopping":
         this.stopping = event.mode;
@@ -46,6 +50,7 @@ export class RecoveredJobFold {
       failureCount: this.failureCount,
       failoverCount: this.failoverCount,
       stopping: this.stopping,
+      failure: this.failure,
     };
   }
 }

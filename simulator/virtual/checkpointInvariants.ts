@@ -37,6 +37,14 @@ export class CheckpointRecord {
     this.required.set(event.checkpoint, live);
   }
 
+  /** A task of a job without checkpoints that finished meanwhile has nothing to acknowledge any more. */
+  onFinished(task: SubtaskName): void {
+    for (const [checkpoint, required] of this.required) {
+      const attempt = required.get(task);
+      if (attempt !== undefined) (this.acknowledged.get(checkpoint) ?? this.acknowledged.set(checkpoint, new Map()).get(checkpoint)!).set(task, attempt);
+    }
+  }
+
   onCompleted(event: Completed): void {
     const { checkpoint } = event;
     const required = this.required.get(checkpoint);

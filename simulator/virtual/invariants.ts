@@ -45,6 +45,8 @@ export class Invariants implements WorldObserver {
   private mayRestart = new Set<SubtaskName>();
   private restarts = new Map<string, RestartOracle>();
   private jobState = "INITIALIZING";
+  /** A coordinator that took over takes the attempts of its predecessor over too. */
+  private recovering = false;
   private failures = new Map<number, EventOf<"failure">>();
   private checkpoints = new CheckpointRecord();
   private endpoints = new EndpointRecord();
@@ -60,6 +62,7 @@ export class Invariants implements WorldObserver {
     this.mayRestart = new Set();
     this.restarts = new Map();
     this.jobState = master.jobState;
+    this.recovering = master.recovering !== undefined;
     this.draining = new Set();
     this.checkpoints = this.checkpoints.afterRecovery();
     this.endpoints = new EndpointRecord();
@@ -69,8 +72,8 @@ export class Invariants implements WorldObserver {
     if (input.kind === "scale") this.noteDraining(master);
     this.checkpoints.onInput(input);
     this.endpoints.onInput(input);
-    const before = master.recovering !== undefined || input.kind === "start" || input.kind === "workerConnected";
-    for (const event of result.events) this.onEvent(event, world.loop.now, input, before);
+    for (const event of result.events) this.onEvent(event, world.loop.now, input);
+    this.recovering = master.recovering !== undefined;
     this.failures.clear();
     for (const command of result.commands) this.onCommand(command, master);
     this.endpoints.onStep(result);
@@ -81,10 +84,10 @@ export class Invariants implements WorldObserver {
     ensure(this.jobState === master.jobState, "job-state", `the journal says ${this.jobState}, the JobMaster is ${master.jobState}`);
   }
 
-  private onEvent(event: JournalEventBody, nowMs: number, input: JobMasterInput, recovering: boolean): void {
+  private onEvent(event: JournalEventBody, nowMs: number, input: JobMasterInput): void {
     switch (event.kind) {
       case "task.state":
-        this.onTaskState(event, recovering);
+        this.onTaskState(event);
         return;
       case "failure":
         this.failures.set(event.id, event);
@@ -106,7 +109,7 @@ export class Invariants implements WorldObserver {
     }
   }
 
-  private onTaskState(event: EventOf<"task.state">, recovering: boolean): void {
+  private onTaskState(event: EventOf<"task.state">): void {
     const task = this.tasks.get(event.task);
     if (task === undefined) {
       // A scale-out adds instances.
@@ -119,7 +122,7 @@ export class Invariants implements WorldObserver {
     ensure(MOVES[event.from].includes(event.to), "task-state", `${event.task} went from ${event.from} to ${event.to}`);
     if (event.to === "CREATED") {
       ensure(event.attempt === task.attempt + 1, "attempt", `${event.task} went from attempt ${task.attempt} to ${event.attempt}`);
-    } else if (!recovering) {
+    } else if (!this.recovering) {
       ensure(event.attempt === task.attempt, "attempt", `${event.task} is at attempt ${task.attempt}, the journal says ${event.attempt}`);
     }
     const restarts = event.to === "CANCELING" || event.to === "CANCELED" || event.to === "CREATED";

@@ -13,8 +13,7 @@ export function checkOutcome(world: VirtualWorld, schedule: readonly ScheduledFa
   const stops = schedule.flatMap(({ fault }) => (fault.kind === "stop" ? [fault.mode] : []));
   if (ended.state === "CANCELED") ensure(stops.includes("cancel"), "ended", "the job was canceled, and nobody asked for it");
   if (ended.state === "FAILED") ensure(ended.cause !== undefined, "ended", "the job failed and does not say why");
-  const left = [...world.processes.values()].filter((process) => process.alive && !process.name.startsWith("external:"));
-  ensure(left.length === 0, "left-behind", `${left.map((process) => process.name).join(", ")} live after the end`);
+  ensure(ended.left.length === 0, "left-behind", `${ended.left.join(", ")} live after the end`);
   const { completed } = world.disk.readCheckpoints();
   const latest = completed[completed.length - 1];
   // A job that ended by itself holds all; a drained one all up to its last checkpoint; others nothing that is not in their sources.

@@ -160,7 +160,7 @@ function randomServices(chance: Chance, taskManagers: number): ServiceSpec[] {
       deployment,
       device: "auto",
       batching: { maxSize: chance.pick([1, 8]), maxDelayMs: chance.pick([0, 5]) },
-      queue: { maxLength: chance.pick([16, 1000]), maxWaitMs: 10_000 },
+      queue: { maxLength: chance.pick([200, 1000]), maxWaitMs: 10_000 },
       loadDelayMs: 0,
       warmupRuns: 1,
       balancing: chance.pick(["round-robin", "least-request", "power-of-two-choices"] as const),

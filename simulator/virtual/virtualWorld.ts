@@ -64,7 +64,7 @@ export class VirtualWorld {
   readonly taskManagers = new Map<number, VirtualTaskManager>();
   readonly instances = new Map<number, InstanceProcess>();
   /** How the run ended. */
-  ended: { readonly state: JobState; readonly cause: Cause | undefined } | undefined;
+  ended: { readonly state: JobState; readonly cause: Cause | undefined; /** Processes that the coordinator left. */ readonly left: readonly ProcessName[] } | undefined;
   private coordinatorNow: VirtualCoordinator | undefined;
   private readonly injection: FaultInjection;
   private readonly partitions = new Map<string, PartitionTable>();
@@ -144,6 +144,12 @@ export class VirtualWorld {
     coordinator.start();
   }
 
+  /** Processes that an earlier coordinator started and this one never met end by themselves: their lifeline is gone with the run. */
+  private onEnded(coordinatorPid: number, state: JobState, cause: Cause | undefined): void {
+    const left = [...this.processes.values()].filter(({ alive, pid }) => alive && this.parents.get(pid) === coordinatorPid);
+    this.ended = { state, cause, left: left.map((process) => process.name) };
+  }
+
   private hostOf(coordinator: VirtualProcess): CoordinatorHost {
     const { options } = this;
     return {
@@ -164,9 +170,7 @@ export class VirtualWorld {
         for (const event of result.events) this.injection.observe(event);
       },
       commandsCarriedOut: (count) => this.injection.commandsCarriedOut(count),
-      onEnded: (state, cause) => {
-        this.ended = { state, cause };
-      },
+      onEnded: (state, cause) => this.onEnded(coordinator.pid, state, cause),
     };
   }
 
