@@ -17,6 +17,9 @@ export interface CommandArguments {
   "faultline.repeatLastFailure": [];
   "faultline.killServiceInstance": [];
   "faultline.healAll": [clicked?: RunTreeNode | string];
+  "faultline.scaleService": [clicked?: RunTreeNode];
+  "faultline.showProcessLog": [clicked?: RunTreeNode];
+  "faultline.newJob": [];
   "faultline.openReport": [clicked?: Clicked | string];
   "faultline.revealInGraph": [place?: { readonly uri: vscode.Uri; readonly vertex: string }];
   "faultline.openJobFile": [clicked?: RunTreeNode];

@@ -1,12 +1,16 @@
 /** The extension's entry: everything that is registered, on one page. What is behind it is loaded when it is needed. */
 import * as vscode from "vscode";
+import { loadBundle } from "./bundles/loadBundle";
 import { registerCommands } from "./commandRegistry";
 import { JobGraphPanels } from "./graph/jobGraphPanels";
 import { JobFileDiagnostics } from "./jobFile/jobFileDiagnostics";
 import { registerJobFileLanguage } from "./jobFile/registerJobFileLanguage";
 import { RUNS_VIEW } from "./manifest/manifest";
+import { registerLanguageModelTools } from "./languageModel/registerLanguageModelTools";
 import { RecoveryReports } from "./report/recoveryReport";
 import { FailureInjector } from "./runs/injectFailure";
+import { JobTaskProvider, TASK_TYPE } from "./runs/jobTask";
+import { ProcessLogs } from "./runs/processLogs";
 import { RunCommands } from "./runs/runCommands";
 import { RunStatusItem } from "./runs/runStatusItem";
 import { RunStore } from "./runs/runStore";
@@ -23,17 +27,21 @@ export function activate(context: vscode.ExtensionContext): void {
   const injector = new FailureInjector(store, workspaceState, log);
   const reports = new RecoveryReports(store);
   const tree = new RunTree(store);
-  const commands = new RunCommands(store, panels);
+  const logs = new ProcessLogs();
+  const commands = new RunCommands(store, panels, logs);
 
   context.subscriptions.push(
     log,
     store,
     panels,
     reports,
+    logs,
     tree,
     new RunStatusItem(store),
     new JobFileDiagnostics(),
     registerJobFileLanguage(store),
+    registerLanguageModelTools(store),
+    vscode.tasks.registerTaskProvider(TASK_TYPE, new JobTaskProvider(context.extensionPath)),
     vscode.window.registerTreeDataProvider(RUNS_VIEW, tree),
     store.onDidChange((change) => {
       if (change.kind !== "ended" || !change.session.live || !readSetting("faultline.report.openWhenRunEnds")) return;
@@ -54,6 +62,14 @@ export function activate(context: vscode.ExtensionContext): void {
         "faultline.repeatLastFailure": () => injector.repeatLast(),
         "faultline.killServiceInstance": () => injector.killServiceInstance(),
         "faultline.healAll": (clicked) => injector.healAll(typeof clicked === "string" ? clicked : clicked?.runId),
+        "faultline.scaleService": (clicked) => commands.scale(clicked),
+        "faultline.showProcessLog": (clicked) => commands.showProcessLog(clicked),
+        "faultline.newJob": async () => {
+          const uri = await loadBundle("extensionLanguage").newJob(extensionUri);
+          if (uri === undefined) return;
+          await vscode.window.showTextDocument(uri);
+          panels.open({ kind: "jobFile", uri }, true);
+        },
         "faultline.openReport": async (clicked) => {
           const runId = await commands.reportRunId(clicked);
           if (runId !== undefined) await reports.open(runId);

@@ -24,6 +24,17 @@ export type PackageTarget = keyof typeof TARGETS;
 /** What the extension's folder holds beside `dist/`. */
 const FILES = ["README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "extension/icon.png", ".vscodeignore"] as const;
 
+/** Of the example, what `New Job…` copies; not what it was made with. */
+const EXAMPLE = [
+  "README.md",
+  "language-detection.faultline.json",
+  "functions",
+  "model",
+  "data/texts.ndjson",
+  "data/SOURCES.md",
+  "data/licenses",
+] as const;
+
 export interface PackageOptions {
   readonly target?: PackageTarget;
   /** Default: `faultline-TARGET.vsix` in the repository. */
@@ -83,6 +94,7 @@ function layOut(stage: string, target: PackageTarget): void {
     if (name !== "tsconfig.json" && name.endsWith(".json")) copy(ROOT, stage, `extension/${name}`);
   }
   for (const folder of ["extension/icons", "extension/walkthrough", "dist"]) copy(ROOT, stage, folder);
+  for (const part of EXAMPLE) copy(ROOT, stage, `examples/language-detection/${part}`);
   writeFileSync(join(stage, "package.json"), `${JSON.stringify(packagedManifest(), null, 2)}\n`);
 
   const [platform, arch] = TARGETS[target];

@@ -13,4 +13,5 @@ export {
   symbolProvider,
 } from "../jobFile/jobFileLanguage";
 export { parseJobDocument } from "../jobFile/jobFileParser";
+export { newJob } from "../newJob/newJob";
 export { symbolOccurrences } from "../language/jobFileReferences";

@@ -173,7 +173,9 @@ export class JobGraphPanel implements vscode.Disposable {
   }
 
   private sendEnd(session: RunSession): void {
-    this.send({ kind: "runEnded", run: session.id, state: session.endedAs ?? "UNKNOWN", report: true });
+    // A journal that ends in the middle is that of a run that was killed.
+    const state = session.view.ended ? (session.view.jobState ?? "FAILED") : "FAILED";
+    this.send({ kind: "runEnded", run: session.id, state, report: true });
   }
 
   private documentChanged(document: vscode.TextDocument): void {

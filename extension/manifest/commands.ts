@@ -66,6 +66,21 @@ export const COMMANDS = {
     icon: "$(pulse)",
     palette: RUN_ACTIVE,
   },
+  "faultline.scaleService": {
+    title: "Scale Service…",
+    icon: "$(layers)",
+    enablement: TRUSTED,
+    palette: RUN_ACTIVE,
+  },
+  "faultline.showProcessLog": {
+    title: "Show Process Log",
+    icon: "$(output)",
+    palette: "false",
+  },
+  "faultline.newJob": {
+    title: "New Job…",
+    icon: "$(add)",
+  },
   "faultline.openReport": {
     title: "Open Recovery Report",
     shortTitle: "Report",

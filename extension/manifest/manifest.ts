@@ -3,8 +3,10 @@
  * test holds that what is written is what is here.
  */
 import { COMMANDS, COMMAND_CATEGORY, type CommandContribution, type CommandId } from "./commands";
+import { LANGUAGE_MODEL_TOOLS } from "./languageModelTools";
 import { MENUS } from "./menus";
 import { SETTINGS } from "./settings";
+import { WALKTHROUGH_STEPS } from "./walkthrough";
 
 /** The language of job files: JSON with comments, with a name of its own so that the extension wakes up for nothing else. */
 export const JOB_FILE_LANGUAGE = "faultline-job";
@@ -79,6 +81,50 @@ export const MANIFEST = {
         contents:
           "Jobs run only in a trusted workspace. Job graphs and past runs are shown.\n[Manage Workspace Trust](command:workbench.trust.manage)",
         when: "!isWorkspaceTrusted",
+      },
+    ],
+    walkthroughs: [
+      {
+        id: "firstFailure",
+        title: "Kill an Instance, and See That the Job Did Not Notice",
+        description: "From nothing to a recovery report, in five steps.",
+        steps: WALKTHROUGH_STEPS,
+      },
+    ],
+    languageModelTools: LANGUAGE_MODEL_TOOLS,
+    taskDefinitions: [
+      {
+        type: "faultline",
+        required: ["job"],
+        properties: {
+          job: { type: "string", description: "Job file (*.faultline.json), from the workspace folder." },
+          deployment: {
+            type: "string",
+            enum: ["embedded", "sidecar", "rpc-service", "external"],
+            description: "How the models of the job are run, whatever the job file says.",
+          },
+          fault: { type: "string", description: "Fault to inject once, for example crash." },
+          target: { type: "string", description: "Where to inject it, for example service:langid#1." },
+          after: { type: "string", description: "How long after the job is running, for example 10s.", default: "5s" },
+        },
+        when: "isWorkspaceTrusted",
+      },
+    ],
+    problemMatchers: [
+      {
+        name: "faultline",
+        label: "Faultline",
+        owner: "faultline-task",
+        source: "faultline",
+        fileLocation: ["autodetect", "${workspaceFolder}"],
+        pattern: {
+          regexp: "^(.+):(\\d+):(\\d+): (FL\\d{4}): (.+)$",
+          file: 1,
+          line: 2,
+          column: 3,
+          code: 4,
+          message: 5,
+        },
       },
     ],
     configuration: { title: "Faultline", properties: SETTINGS },

@@ -7,14 +7,17 @@ import type { JobGraphPanels } from "../graph/jobGraphPanels";
 import type { JobGraphSource } from "../graph/jobGraphSource";
 import { isJobFile } from "../jobFile/jobFileSelector";
 import { readSetting } from "../setting";
+import type { ProcessLogs } from "./processLogs";
 import type { RunSession } from "./runSession";
 import { type RunStore, isLive, jobName } from "./runStore";
 import { type RunTreeNode, isRunTreeNode } from "./runTree";
+import { instancesOf } from "./runView";
 
 export class RunCommands {
   constructor(
     private readonly runs: RunStore,
     private readonly panels: JobGraphPanels,
+    private readonly logs: ProcessLogs,
   ) {}
 
   async openGraph(clicked: Clicked): Promise<void> {
@@ -76,6 +79,33 @@ export class RunCommands {
     if (clicked === undefined) return;
     const { directory } = clicked.kind === "pastRun" ? clicked.summary : clicked.session;
     await vscode.commands.executeCommand("revealFileInOS", vscode.Uri.file(directory));
+  }
+
+  async scale(clicked: RunTreeNode | undefined): Promise<void> {
+    const session = await this.activeRun(clicked, "Scale a Service of Which Run?");
+    if (session === undefined) return;
+    const services = (session.view.graph?.vertices ?? []).filter(({ kind }) => kind === "service").map(({ id }) => id);
+    const service =
+      clicked?.kind === "service"
+        ? clicked.service
+        : await vscode.window.showQuickPick(services, { title: "Scale Which Service?" });
+    if (service === undefined) return;
+    const now = instancesOf(session.view, service).length;
+    const answer = await vscode.window.showInputBox({
+      title: `Scale ${service}`,
+      prompt: `Instances of the service; now ${now}`,
+      value: String(now),
+      validateInput: (text) => (/^[1-9]\d{0,3}$/.test(text.trim()) ? undefined : "Write a whole number, at least 1."),
+    });
+    if (answer !== undefined) await session.scale(service, Number(answer));
+  }
+
+  showProcessLog(clicked: RunTreeNode | undefined): void {
+    if (clicked?.kind !== "process" && clicked?.kind !== "task") return;
+    const process = clicked.kind === "process" ? clicked.process.name : clicked.task.process;
+    if (process === undefined)
+      throw FaultlineError.of("FL4001", "This task has no process yet.", "Wait until it runs.");
+    this.logs.show(clicked.session, process);
   }
 
   /** Behind the status bar item. */

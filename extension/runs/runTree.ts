@@ -13,6 +13,7 @@ import {
   type RunView,
   type TaskView,
   describeTask,
+  instancesOf,
   tasksOfRegion,
 } from "./runView";
 
@@ -31,6 +32,13 @@ export type RunTreeNode =
       readonly runId: string;
       readonly session: RunSession;
       readonly task: TaskView;
+      readonly target: string;
+    }
+  | {
+      readonly kind: "service";
+      readonly runId: string;
+      readonly session: RunSession;
+      readonly service: string;
       readonly target: string;
     }
   | { readonly kind: "processes"; readonly runId: string; readonly session: RunSession }
@@ -82,6 +90,8 @@ export class RunTree implements vscode.TreeDataProvider<RunTreeNode>, vscode.Dis
         return regionItem(node.session, node.region);
       case "task":
         return taskItem(node.session, node.task);
+      case "service":
+        return serviceItem(node.session, node.service);
       case "processes":
         return groupItem(`${node.runId}/processes`, "Processes", "server-process");
       case "process":
@@ -101,6 +111,10 @@ export class RunTree implements vscode.TreeDataProvider<RunTreeNode>, vscode.Dis
     if (node.kind === "region") {
       const { session, region, runId } = node;
       return tasksOfRegion(session.view, region).map((task) => taskNode(runId, session, task));
+    }
+    if (node.kind === "service") {
+      const { session, service, runId } = node;
+      return instancesOf(session.view, service).map((task) => taskNode(runId, session, task));
     }
     if (node.kind === "processes") {
       const { session, runId } = node;
@@ -171,13 +185,20 @@ function startedAt(node: RunTreeNode): number {
 
 function runChildren(session: RunSession): RunTreeNode[] {
   const { view, id: runId } = session;
+  const services = (view.graph?.vertices ?? []).filter(({ kind }) => kind === "service").map(({ id }) => id);
+  const streamRegions = (view.graph?.regions ?? []).filter(
+    ({ vertices }) => !vertices.every((id) => services.includes(id)),
+  );
   return [
     ...[...view.activeFaults.values()].map((fault): RunTreeNode => ({ kind: "fault", runId, session, fault })),
-    ...(view.graph?.regions ?? []).map((region): RunTreeNode => {
-      const only = region.subtasks.length === 1 ? tasksOfRegion(view, region)[0] : undefined;
-      // A region of one subtask is shown as that subtask: a level more would say nothing.
-      return only === undefined ? { kind: "region", runId, session, region } : taskNode(runId, session, only);
-    }),
+    ...streamRegions.map((region): RunTreeNode => ({ kind: "region", runId, session, region })),
+    ...services.map((service): RunTreeNode => ({
+      kind: "service",
+      runId,
+      session,
+      service,
+      target: `service:${service}#*`,
+    })),
     ...(view.processes.size > 0 ? [{ kind: "processes", runId, session } as const] : []),
   ];
 }
@@ -225,6 +246,22 @@ function regionItem(session: RunSession, region: RegionDescription): vscode.Tree
     : `${region.subtasks.length} tasks`;
   item.iconPath = new vscode.ThemeIcon("layers");
   item.tooltip = `A failure of one of these ${region.subtasks.length} subtasks restarts them all: ${region.vertices.join(", ")}`;
+  return item;
+}
+
+function serviceItem(session: RunSession, service: string): vscode.TreeItem {
+  const item = new vscode.TreeItem(
+    service,
+    session.active ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
+  );
+  const instances = instancesOf(session.view, service);
+  const running = instances.filter(({ state }) => state === "RUNNING").length;
+  const { service: details } = session.view.graph?.vertices.find(({ id }) => id === service) ?? {};
+  item.id = `${session.id}/service/${service}`;
+  item.description = session.active ? `${running} of ${instances.length} running` : `${instances.length} instances`;
+  item.iconPath = new vscode.ThemeIcon("server");
+  item.contextValue = `service.${session.active ? "live" : "past"}`;
+  item.tooltip = `Service ${service}: ${details?.deployment ?? ""}\n${details?.model ?? ""}`;
   return item;
 }
 

@@ -170,6 +170,17 @@ export function tasksOfRegion(view: RunView, region: RegionDescription): readonl
   return region.subtasks.map((name) => view.tasks.get(name)).filter((task) => task !== undefined);
 }
 
+/** The instances of a service, in order. */
+export function instancesOf(view: RunView, service: string): readonly TaskView[] {
+  return [...view.tasks.values()]
+    .filter(({ name, vertexKind }) => vertexKind === "service" && name.slice(0, name.lastIndexOf("#")) === service)
+    .sort((a, b) => indexOf(a) - indexOf(b));
+}
+
+function indexOf({ name }: TaskView): number {
+  return Number(name.slice(name.lastIndexOf("#") + 1));
+}
+
 /** The process that a fault on this subtask acts on: the instance itself, or the task by its name. */
 export function faultTargetOf(task: TaskView): string {
   return task.vertexKind === "service" ? `service:${task.name}` : `task:${task.name}`;
