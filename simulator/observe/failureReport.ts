@@ -67,8 +67,7 @@ export function failureReport(
     ...(cause === undefined ? {} : { cause: { code: cause.code, message: cause.message } }),
     untouched: untouched.slice(0, NAMES),
     regions: [...new Set(failovers.flatMap((failover) => failover.regions))],
-    restoredCheckpoint:
-      failovers.findLast((failover) => failover.restoredCheckpoint !== undefined)?.restoredCheckpoint ?? null,
+    restoredCheckpoint: restoredCheckpoint(course),
     phases: recoveryPhases(course, recoveries, dip?.durationMs ?? null, facts),
     instances: recoveries,
     tasks: tasks.map(({ task, attempt, runningAt }) => ({
@@ -111,6 +110,13 @@ function isLiveAt(attempt: TaskAttempt, at: number): boolean {
   return state === "RUNNING" || state === "INITIALIZING" || state === "DEPLOYING" || state === "SCHEDULED";
 }
 
+function restoredCheckpoint({ incident, restarts }: IncidentCourse): number | null {
+  const failover = incident.failovers.findLast((one) => one.restoredCheckpoint !== undefined);
+  if (failover?.restoredCheckpoint !== undefined) return failover.restoredCheckpoint;
+  const restarted = restarts.some((restart) => restart.vertexKind === "stream");
+  return restarted ? (incident.takeovers.at(-1)?.fromCheckpoint ?? null) : null;
+}
+
 /** Rewinds belong to the latest failover before them that took the task. */
 function recordsReplayed(course: IncidentCourse, facts: RunFacts): number {
   let records = 0;
@@ -119,6 +125,14 @@ function recordsReplayed(course: IncidentCourse, facts: RunFacts): number {
       (one) => one.at <= rewound.at + TOLERANCE_MS && one.tasks.includes(rewound.task),
     );
     if (failover !== undefined && course.incident.failovers.includes(failover)) records += rewound.records;
+  }
+  // A coordinator that took over deploys anew, without a failover.
+  for (const { offsets, fromCheckpoint } of course.incident.takeovers) {
+    if (offsets === undefined && fromCheckpoint !== undefined) continue;
+    for (const { task, attempt } of course.restarts) {
+      const last = facts.sourceOffsets.get(task)?.findLast((one) => one.attempt < (attempt?.attempt ?? 0));
+      if (last !== undefined) records += Math.max(0, last.offset - (offsets?.[task] ?? 0));
+    }
   }
   return records;
 }
@@ -152,6 +166,7 @@ function detectionOf(course: IncidentCourse): DetectionEvidence | null {
 
 function targetOfFailure(incident: IncidentCourse["incident"]): string {
   const failure = incident.failures[0];
+  if (incident.takeovers.length > 0) return "coordinator";
   return failure === undefined ? "" : `task:${failure.task}`;
 }
 

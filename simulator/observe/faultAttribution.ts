@@ -4,7 +4,7 @@
  */
 import type { GraphDescription } from "../graph/graphDescription";
 import type { JournalEventOf, ProcessName, SubtaskName } from "./journalEvent";
-import type { FailoverFact, Injection, ProcessLife, RunFacts } from "./runFacts";
+import type { FailoverFact, Injection, ProcessLife, RunFacts, Takeover } from "./runFacts";
 
 /** One disturbance of the run: an injected fault and what it brought about, or a failure that no fault caused. */
 export interface Incident {
@@ -15,20 +15,20 @@ export interface Incident {
   readonly failures: readonly JournalEventOf<"failure">[];
   readonly failovers: readonly FailoverFact[];
   /** A coordinator that took over. */
-  readonly recoveries: readonly { readonly at: number; readonly pid: number }[];
+  readonly takeovers: readonly Takeover[];
 }
 
 interface OpenIncident extends Incident {
   losses: ProcessLife[];
   failures: JournalEventOf<"failure">[];
   failovers: FailoverFact[];
-  recoveries: { readonly at: number; readonly pid: number }[];
+  takeovers: Takeover[];
 }
 
 type Symptom =
   | { readonly kind: "loss"; readonly at: number; readonly life: ProcessLife }
   | { readonly kind: "failure"; readonly at: number; readonly failure: JournalEventOf<"failure"> }
-  | { readonly kind: "recovery"; readonly at: number; readonly pid: number };
+  | { readonly kind: "takeover"; readonly at: number; readonly takeover: Takeover };
 
 /** Clocks of one machine agree; what a worker saw may still carry a time just before the coordinator's own. */
 const TOLERANCE_MS = 20;
@@ -49,12 +49,9 @@ export function incidentsOf(facts: RunFacts): readonly Incident[] {
   for (const symptom of symptomsOf(facts)) {
     const owner = faultBehind(symptom, injected, facts, graph) ?? sameDisturbance(symptom, natural, facts);
     const target = owner ?? incident(undefined, symptom.at);
-    if (owner === undefined) {
-      if (symptom.kind === "recovery") continue; // The coordinator was restarted without having been lost: nothing broke.
-      natural.push(target);
-    }
+    if (owner === undefined) natural.push(target);
     if (symptom.kind === "loss") target.losses.push(symptom.life);
-    else if (symptom.kind === "recovery") target.recoveries.push(symptom);
+    else if (symptom.kind === "takeover") target.takeovers.push(symptom.takeover);
     else {
       target.failures.push(symptom.failure);
       ofFailure.set(symptom.failure.id, target);
@@ -68,7 +65,7 @@ export function incidentsOf(facts: RunFacts): readonly Incident[] {
 }
 
 function incident(injection: Injection | undefined, at: number): OpenIncident {
-  return { injection, at, losses: [], failures: [], failovers: [], recoveries: [] };
+  return { injection, at, losses: [], failures: [], failovers: [], takeovers: [] };
 }
 
 function symptomsOf(facts: RunFacts): readonly Symptom[] {
@@ -79,7 +76,7 @@ function symptomsOf(facts: RunFacts): readonly Symptom[] {
     }
   }
   for (const failure of facts.failures) symptoms.push({ kind: "failure", at: failure.at, failure });
-  for (const { at, pid } of facts.recoveries) symptoms.push({ kind: "recovery", at, pid });
+  for (const takeover of facts.takeovers) symptoms.push({ kind: "takeover", at: takeover.at, takeover });
   return symptoms.sort((a, b) => a.at - b.at);
 }
 
@@ -119,6 +116,7 @@ function isOver(candidate: OpenIncident, symptom: Symptom, facts: RunFacts): boo
 function isOpen(candidate: OpenIncident, symptom: Symptom, facts: RunFacts): boolean {
   if (!seen(candidate)) return true;
   if (symptom.kind === "loss" && candidate.losses.some((life) => life.process === symptom.life.process)) return false;
+  if (symptom.kind === "takeover" && candidate.takeovers.length > 0) return false;
   const own = new Set(candidate.failures.map((failure) => failure.id));
   const failovers = facts.failovers.filter((failover) => failover.failures.some((id) => own.has(id)));
   if (symptom.kind === "failure" && failovers.some((failover) => failover.failures.includes(symptom.failure.id)))
@@ -127,7 +125,7 @@ function isOpen(candidate: OpenIncident, symptom: Symptom, facts: RunFacts): boo
   const first = Math.min(
     ...candidate.losses.map((life) => life.lost?.at ?? Infinity),
     ...candidate.failures.map((failure) => failure.at),
-    ...candidate.recoveries.map((recovery) => recovery.at),
+    ...candidate.takeovers.map((takeover) => takeover.at),
   );
   return failovers.length === 0 && symptom.at - first <= SAME_CAUSE_MS;
 }
@@ -143,7 +141,7 @@ function finishOf(failover: FailoverFact, facts: RunFacts): number {
 }
 
 function seen(candidate: OpenIncident): boolean {
-  return candidate.losses.length + candidate.failures.length + candidate.recoveries.length > 0;
+  return candidate.losses.length + candidate.failures.length + candidate.takeovers.length > 0;
 }
 
 /** 3: the target itself; 2: something that it works with directly; 1: it cannot be told what it is near to; 0: something else. */
@@ -154,7 +152,7 @@ function nearnessOf(
   graph: GraphDescription | undefined,
 ): number {
   const { target } = injection;
-  if (symptom.kind === "recovery") return matches(target, "coordinator") ? 3 : 0;
+  if (symptom.kind === "takeover") return matches(target, "coordinator") ? 3 : 0;
   const names =
     symptom.kind === "loss"
       ? [symptom.life.process]

@@ -39,7 +39,7 @@ export function incidentCourse(incident: Incident, incidents: readonly Incident[
   const symptoms = [
     ...incident.losses.map((life) => life.lost?.at ?? incident.at),
     ...incident.failures.map((failure) => failure.at),
-    ...incident.recoveries.map((recovery) => recovery.at),
+    ...incident.takeovers.map((takeover) => takeover.at),
   ];
   // A worker's own time of a symptom may lie just before the journal's of the injection.
   const detectedAt = symptoms.length === 0 ? undefined : Math.max(incident.at, Math.min(...symptoms));
@@ -113,7 +113,7 @@ function recoveryOf(incident: Incident, restarts: readonly Restart[], facts: Run
     restart.vertexKind === "stream" ? restart.runningAt : latest(restart.runningAt, registeredAt(restart, facts)),
   );
   if (restarts.length === 0) {
-    times.push(...incident.recoveries.map((recovery) => recovery.at));
+    times.push(...incident.takeovers.map((recovery) => recovery.at));
     if (times.length === 0) {
       for (const { process, lost } of incident.losses) {
         times.push(facts.processes.get(process)?.find((life) => life.startedAt >= (lost?.at ?? 0))?.connectedAt);

@@ -67,6 +67,15 @@ export interface Injection {
 
 export type FailoverFact = JournalEventOf<"failover"> & { finishedAt?: number };
 
+/** A coordinator that followed one that died. */
+export interface Takeover {
+  readonly at: number;
+  readonly pid: number;
+  readonly fromCheckpoint: number | undefined;
+  /** Source subtask → records that it had emitted at that checkpoint; `undefined` when the journal does not say. */
+  readonly offsets: Readonly<Record<SubtaskName, number>> | undefined;
+}
+
 export interface RetryFact {
   readonly at: number;
   readonly instance: SubtaskName;
@@ -89,7 +98,7 @@ export class RunFacts {
   readonly injections = new Map<number, Injection>();
   readonly failures: JournalEventOf<"failure">[] = [];
   readonly failovers: FailoverFact[] = [];
-  readonly recoveries: { readonly at: number; readonly pid: number }[] = [];
+  readonly takeovers: Takeover[] = [];
   readonly endpoints: JournalEventOf<"service.endpoints">[] = [];
   readonly rewound: JournalEventOf<"source.rewound">[] = [];
   readonly ejected: { readonly at: number; readonly instance: SubtaskName }[] = [];
@@ -109,6 +118,8 @@ export class RunFacts {
   readonly rpc = { requests: 0, succeeded: 0, retried: 0, failed: 0, wastedMs: 0 };
   readonly latency = new LatencyHistogram();
   throughput: ThroughputSeries | undefined;
+  /** Records that a source subtask had emitted, by the last metrics of each attempt. */
+  readonly sourceOffsets = new Map<SubtaskName, { readonly attempt: number; offset: number }[]>();
   readonly #retries = new Map<string, RetryFact>();
 
   static of(events: Iterable<JournalEvent>): RunFacts {
@@ -148,7 +159,13 @@ export class RunFacts {
         this.jobStates.push({ state: event.to, at: event.at, cause: event.cause });
         break;
       case "coordinator.recovered":
-        this.recoveries.push({ at: event.at, pid: event.pid });
+        this.takeovers.push({
+          at: event.at,
+          pid: event.pid,
+          fromCheckpoint: event.fromCheckpoint,
+          offsets:
+            this.lastCheckpoint?.checkpoint === event.fromCheckpoint ? this.lastCheckpoint?.sourceOffsets : undefined,
+        });
         break;
       case "process.started":
         this.#lives(event.process).push(life(event.process, event.pid, event.at));
@@ -248,7 +265,7 @@ export class RunFacts {
         break;
       case "metrics":
         this.throughput?.add(event);
-        this.#rpc(event);
+        this.#metrics(event);
         break;
       default:
         break;
@@ -300,9 +317,19 @@ export class RunFacts {
     attempt.loadDelayMs = event.loadDelayMs ?? attempt.loadDelayMs;
   }
 
-  #rpc(event: JournalEventOf<"metrics">): void {
+  #sourceOffset(task: SubtaskName, attempt: number, offset: number): void {
+    const known = entry(this.sourceOffsets, task);
+    const last = known.findLast((one) => one.attempt === attempt);
+    if (last === undefined) known.push({ attempt, offset });
+    else last.offset = Math.max(last.offset, offset);
+  }
+
+  #metrics(event: JournalEventOf<"metrics">): void {
     for (const task in event.tasks) {
-      const rpc = event.tasks[task]?.rpc;
+      const metrics = event.tasks[task];
+      if (metrics === undefined) continue;
+      const { rpc, sourceOffset } = metrics;
+      if (sourceOffset !== undefined) this.#sourceOffset(task, metrics.attempt, sourceOffset);
       if (rpc === undefined) continue;
       this.rpc.requests += rpc.requests;
       this.rpc.succeeded += rpc.succeeded;

@@ -43,14 +43,15 @@ export function throughputDip(series: ThroughputSeries, window: DipWindow): DipR
   if (lowest >= before * REACHED) return { depth: 1 - lowest / before, durationMs: 0, before, area: 0 };
 
   let durationMs: number | null = null;
-  for (let time = lowestAt; time + smoothing <= until; time += BIN_MS) {
-    if (series.rate(time, time + smoothing) < before * REACHED) continue;
-    // The first of the smoothed means that is high enough: the level was reached where it begins.
+  // Back is looked for as finely as the metrics tell: a burst that catches up must not count for the standstill before it.
+  const fine = Math.max(BIN_MS, Math.min(smoothing, series.intervalMs));
+  for (let time = lowestAt; time + fine <= until; time += BIN_MS) {
+    if (series.rate(time, time + fine) < before * REACHED) continue;
     durationMs = time - at;
     break;
   }
   let area = 0;
-  const end = durationMs === null ? until : Math.min(until, at + durationMs + smoothing);
+  const end = durationMs === null ? until : Math.min(until, at + durationMs + fine);
   for (let time = at; time < end; time += BIN_MS) {
     const width = Math.min(BIN_MS, end - time);
     area += Math.max(0, before - series.rate(time, time + width)) * (width / 1000);

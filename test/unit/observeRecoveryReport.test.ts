@@ -275,6 +275,17 @@ describe("recovery report", () => {
     assert.deepEqual(failure.detectedBy, { by: "recovery", process: "coordinator" });
   });
 
+  it("counts what a coordinator that took over replays, and lists one that nobody killed on purpose", () => {
+    const run = new SampleRun().start().checkpoints(1_000, 4_500, 1_000);
+    run.at(5_400, { kind: "coordinator.recovered", pid: 100, fromCheckpoint: 4 });
+    for (const task of run.streams) run.deploy(task, 5_500, 1);
+    const failure = only(reportOf(run.metrics(600, 5_000).end(9_000).events()));
+    assert.deepEqual([failure.fault, failure.target, failure.restoredCheckpoint], ["none", "coordinator", 4]);
+    // Two source subtasks at 500 records a second, from the checkpoint at 4.0 s to their last metrics at 4.85 s.
+    assert.equal(failure.recordsReplayed, 2 * 425);
+    assert.equal(failure.restartedTasks.length, 6);
+  });
+
   it("counts attempts that no failover explains to the disturbance before them", () => {
     const run = new SampleRun().start();
     run.inject(5_000, "crash", "coordinator", "process 99 ended by SIGKILL");

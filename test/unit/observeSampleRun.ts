@@ -399,6 +399,7 @@ export class SampleRun {
             attempt: 0,
             recordsIn: task.startsWith("messages#") ? 0 : records,
             recordsOut: records,
+            ...(task.startsWith("messages#") ? { sourceOffset: Math.floor(((ms - 600) / 1000) * RATE) } : {}),
             bytesIn: records * 120,
             bytesOut: records * 140,
             busyMs: METRICS_MS * 0.4 * factor,
