@@ -34,7 +34,8 @@ export function batchRequest(
 /** The contents of one input of all calls, one after the other. */
 function joinedContents({ name, type }: ValueSignature, calls: readonly PendingCall[]): Uint8Array {
   const first = calls[0]?.inputs[name]?.data;
-  if (type === "BYTES") return encodeBytesElements(calls.flatMap((call) => call.inputs[name]?.data as readonly string[]));
+  if (type === "BYTES")
+    return encodeBytesElements(calls.flatMap((call) => call.inputs[name]?.data as readonly string[]));
   if (calls.length === 1 && first !== undefined) return rawBytes(first);
   // One array of the type itself, filled from the records' own arrays: a view of bytes for each record would cost more than the copy.
   const length = first?.length ?? 0;

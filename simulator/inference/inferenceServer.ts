@@ -12,7 +12,6 @@ import {
   status,
   type Metadata,
   type sendUnaryData,
-  type ServerDuplexStream,
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
 import { FaultlineError, type ErrorCode } from "../graph/errors";
@@ -29,8 +28,10 @@ import {
   type ModelStreamInferResponse,
 } from "../proto/openInference";
 import type { BatchedModel, CallOutcome } from "./batchedModel";
+import { CHUNKS_HEADER } from "./chunkedTensors";
 import { HealthService } from "./healthService";
 import { CallRefused, inferResponse, parseInferRequest } from "./inferRequest";
+import { InferStream, type IncomingRequest, type InferStreamCall } from "./inferStream";
 
 export interface InferenceServerOptions {
   /** 0 for any free port. */
@@ -39,6 +40,8 @@ export interface InferenceServerOptions {
   readonly token: string | undefined;
   /** A larger message is answered RESOURCE_EXHAUSTED. */
   readonly maxMessageBytes: number;
+  /** Requests that are being received in chunks on one stream may have as many bytes together. */
+  readonly maxTensorBytes: number;
   /** Called when the first answer of a model has gone out. */
   readonly onFirstAnswer: () => void;
 }
@@ -50,6 +53,7 @@ const LAME_DUCK_MS = 5_000;
 const FLUSH_LIMIT_MS = 2_000;
 
 export const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+export const DEFAULT_MAX_TENSOR_BYTES = 1024 * 1024 * 1024;
 
 interface NamedVersion {
   readonly name?: string;
@@ -62,7 +66,7 @@ export class InferenceServer {
   private readonly health = new HealthService(
     (service) => service === INFERENCE_SERVICE || service === HEALTH_SERVICE || this.models.has(service),
   );
-  private readonly streams = new Set<ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>>();
+  private readonly streams = new Set<InferStreamCall>();
   private ready = false;
   private draining = false;
   private refusing = false;
@@ -85,14 +89,17 @@ export class InferenceServer {
         this.model(name, version);
         return { ready: this.ready };
       }),
-      ServerMetadata: this.unary(() => ({ name: "faultline", version: "1", extensions: ["model_stream_infer"] })),
+      ServerMetadata: this.unary(() => ({
+        name: "faultline",
+        version: "1",
+        extensions: ["model_stream_infer", CHUNKS_HEADER],
+      })),
       ModelMetadata: this.unary(({ name, version }: NamedVersion) => this.modelMetadata(name, version)),
       ModelInfer: (
         call: ServerUnaryCall<ModelInferRequest, ModelInferResponse>,
         reply: sendUnaryData<ModelInferResponse>,
       ) => this.modelInfer(call, reply),
-      ModelStreamInfer: (call: ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>) =>
-        this.modelStreamInfer(call),
+      ModelStreamInfer: (call: InferStreamCall) => this.modelStreamInfer(call),
     });
   }
 
@@ -208,7 +215,7 @@ export class InferenceServer {
     try {
       this.checkToken(call.metadata);
       this.checkNotDraining();
-      model = this.infer(call.request, origin, deadlineMs, (answer) => {
+      model = this.infer({ request: call.request, owned: false }, origin, deadlineMs, (answer) => {
         if (answer instanceof CallRefused) reply({ code: answer.status, details: answer.message });
         else reply(null, answer);
       });
@@ -217,7 +224,7 @@ export class InferenceServer {
     }
   }
 
-  private modelStreamInfer(call: ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>): void {
+  private modelStreamInfer(call: InferStreamCall): void {
     try {
       this.checkToken(call.metadata);
       this.checkNotDraining();
@@ -227,36 +234,42 @@ export class InferenceServer {
     }
     const origin = this.nextOrigin++;
     const used = new Set<BatchedModel>();
+    const stream = new InferStream(call, this.options.maxTensorBytes);
     let outstanding = 0;
     let ended = false;
     this.streams.add(call);
     const gone = () => {
       if (!this.streams.delete(call)) return;
+      stream.drop();
       for (const model of used) model.cancelOrigin(origin);
+    };
+    const answer = async (response: ModelStreamInferResponse) => {
+      await stream.send(response);
+      outstanding -= 1;
+      if (ended && outstanding === 0) call.end();
     };
     call.on("cancelled", gone);
     call.on("error", gone);
-    call.on("data", (request: ModelInferRequest) => {
+    call.on("data", (message: ModelInferRequest) => {
       this.lastStreamRequestMs = performance.now();
       outstanding += 1;
-      const answer = (response: ModelStreamInferResponse) => {
-        outstanding -= 1;
-        if (!this.streams.has(call)) return;
-        // A caller that does not read its answers is not read from either.
-        if (!call.write(response) && !call.isPaused()) {
-          call.pause();
-          call.once("drain", () => call.resume());
-        }
-        if (ended && outstanding === 0) call.end();
-      };
       try {
+        const whole = stream.receive(message);
+        if (whole === undefined) {
+          outstanding -= 1;
+          return;
+        }
         used.add(
-          this.infer(request, origin, Infinity, (result) =>
-            answer(result instanceof CallRefused ? refusal(request, result) : { inferResponse: result }),
+          this.infer(
+            whole,
+            origin,
+            Infinity,
+            (result) =>
+              void answer(result instanceof CallRefused ? refusal(message, result) : { inferResponse: result }),
           ),
         );
       } catch (error) {
-        answer(refusal(request, error));
+        void answer(refusal(message, error));
       }
     });
     call.on("end", () => {
@@ -267,14 +280,15 @@ export class InferenceServer {
 
   /** Queues one request and says for which model. @throws CallRefused before it is queued; afterwards `answer` is called once. */
   private infer(
-    request: ModelInferRequest,
+    { request, owned }: IncomingRequest,
     origin: number,
     deadlineMs: number,
     answer: (result: ModelInferResponse | CallRefused) => void,
   ): BatchedModel {
     if (this.refusing) throw new CallRefused(status.UNAVAILABLE, "This instance is going away.", "FL3008");
     const [name, model] = this.model(request.modelName, request.modelVersion);
-    if (!this.ready && !this.draining) throw new CallRefused(status.UNAVAILABLE, "The model is being warmed up.", "FL3008");
+    if (!this.ready && !this.draining)
+      throw new CallRefused(status.UNAVAILABLE, "The model is being warmed up.", "FL3008");
     const parsed = parseInferRequest(request, model.session.signature, model.maxRows);
     const arrivedMs = performance.now();
     model.submit({
@@ -282,6 +296,7 @@ export class InferenceServer {
       group: parsed.group,
       shapes: parsed.shapes,
       contents: parsed.contents,
+      owned,
       origin,
       arrivedMs,
       deadlineMs: Math.min(deadlineMs, arrivedMs + parsed.timeoutMs),

@@ -21,11 +21,22 @@ import {
   CODE_PARAMETER,
   inferenceServiceDefinition,
   STATUS_PARAMETER,
+  type InferParameters,
   type ModelInferRequest,
+  type ModelInferResponse,
   type ModelMetadataResponse,
   type ModelStreamInferResponse,
 } from "../proto/openInference";
 import { batchRequest, splitOutputs } from "./callBatch";
+import {
+  ABANDONED,
+  CHUNK,
+  CHUNKED_FROM_BYTES,
+  CHUNKS_HEADER,
+  ChunkedAnswers,
+  chunkedTensors,
+  chunksOf,
+} from "./chunkedTensors";
 import { responseTensors } from "./inferRequest";
 import { modelSignature, type ModelSignature } from "./modelSignature";
 import { prepareCall, type PendingCall } from "./pendingCall";
@@ -79,10 +90,11 @@ const CHANNEL_OPTIONS: ClientOptions = {
   "grpc.max_receive_message_length": -1,
   "grpc.max_send_message_length": -1,
   "grpc-node.flow_control_window": 4 * 1024 * 1024,
-  // An instance that hangs answers no ping: its calls go elsewhere long before their own timeout.
-  "grpc.keepalive_time_ms": 5_000,
-  "grpc.keepalive_timeout_ms": 5_000,
 };
+/** An instance that hangs answers no ping: its calls go elsewhere long before their own timeout. Servers of others may not like pings. */
+const KEEPALIVE: ClientOptions = { "grpc.keepalive_time_ms": 2_000, "grpc.keepalive_timeout_ms": 3_000 };
+/** Calls that together are larger do not share a message. */
+const MESSAGE_BYTES = CHUNKED_FROM_BYTES;
 
 const methods = inferenceServiceDefinition();
 
@@ -93,6 +105,7 @@ export class InstanceConnection {
   private readonly outbox: PendingCall[] = [];
   private readonly sent = new Map<string, readonly PendingCall[]>();
   private sentCalls = 0;
+  private readonly chunkedAnswers = new ChunkedAnswers();
   private nextId = 0;
   private closed = false;
   private flushPlanned = false;
@@ -107,13 +120,19 @@ export class InstanceConnection {
 
   constructor(
     readonly endpoint: ServiceEndpoint,
-    private readonly spec: Pick<ServiceSpec, "batching" | "queue">,
+    private readonly spec: Pick<ServiceSpec, "batching" | "queue" | "deployment">,
     private readonly modelNames: readonly string[],
     private readonly owner: ConnectionOwner,
   ) {
     this.window = spec.queue.maxLength;
     if (endpoint.token !== undefined) this.metadata.set("authorization", `Bearer ${endpoint.token}`);
-    this.client = new Client(endpoint.address, credentials.createInsecure(), CHANNEL_OPTIONS);
+    const external = spec.deployment === "external";
+    // Another server than ours ignores the header, and is never sent chunks.
+    if (!external) this.metadata.set(CHUNKS_HEADER, "1");
+    this.client = new Client(endpoint.address, credentials.createInsecure(), {
+      ...CHANNEL_OPTIONS,
+      ...(external ? {} : KEEPALIVE),
+    });
     this.readMetadata(0);
   }
 
@@ -153,6 +172,7 @@ export class InstanceConnection {
     clearTimeout(this.gatherTimer);
     const calls = [...[...this.sent.values()].flat(), ...this.outbox.splice(0)].filter((call) => !call.settled);
     this.sent.clear();
+    this.chunkedAnswers.clear();
     this.sentCalls = 0;
     this.stream?.cancel();
     this.client.close();
@@ -248,12 +268,14 @@ export class InstanceConnection {
   private takeMessage(limit: number): PendingCall[] {
     const calls: PendingCall[] = [];
     let taken = 0;
+    let bytes = 0;
     for (const call of this.outbox) {
       const head = calls[0];
       if (!call.settled) {
         if (head !== undefined && (call.group !== head.group || call.alone || head.alone)) break;
-        if (calls.length >= limit) break;
+        if (calls.length >= limit || (head !== undefined && bytes + call.bytes > MESSAGE_BYTES)) break;
         calls.push(call);
+        bytes += call.bytes;
       }
       taken += 1;
     }
@@ -272,35 +294,65 @@ export class InstanceConnection {
     this.sent.set(id, calls);
     this.sentCalls += calls.length;
     this.lastSendMs = nowMs;
-    this.stream?.write(batchRequest(this.signature, this.modelName, id, calls, deadlineMs - nowMs));
+    const request = batchRequest(this.signature, this.modelName, id, calls, deadlineMs - nowMs);
+    if (calls.length === 1 && (calls[0]?.bytes ?? 0) >= CHUNKED_FROM_BYTES && this.spec.deployment !== "external") {
+      void this.sendChunked(id, request);
+    } else {
+      this.stream?.write(request);
+    }
   }
 
-  private onAnswer(answer: ModelStreamInferResponse): void {
-    const response = answer.inferResponse;
-    const id = response?.id ?? "";
+  /** One chunk after the other, each when the one before has left: a large tensor is not in memory a second time. */
+  private async sendChunked(id: string, request: ModelInferRequest): Promise<void> {
+    const contents = request.rawInputContents ?? [];
+    const { rawInputContents: _, ...first } = request;
+    await this.written({ ...first, inputs: chunkedTensors(request.inputs, contents) });
+    for (const { index, bytes } of chunksOf(contents)) {
+      // Settled meanwhile: its time is over, or the instance has refused it.
+      const wanted = this.sent.get(id)?.some((call) => !call.settled) === true;
+      await this.written({
+        modelName: "",
+        id,
+        inputs: [],
+        parameters: { [CHUNK]: { int64Param: wanted ? index : ABANDONED } },
+        rawInputContents: wanted ? [bytes] : [],
+      });
+      if (!wanted) return;
+    }
+  }
+
+  private written(message: ModelInferRequest): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.stream === undefined || this.closed) resolve();
+      else this.stream.write(message, () => resolve());
+    });
+  }
+
+  private onAnswer({ errorMessage = "", inferResponse }: ModelStreamInferResponse): void {
+    const id = inferResponse?.id ?? "";
     const calls = this.sent.get(id);
     if (calls === undefined || this.signature === undefined) return;
+    const whole = errorMessage === "" ? this.chunkedAnswers.receive(inferResponse ?? undefined) : undefined;
+    if (errorMessage === "" && whole === undefined) return;
     this.sent.delete(id);
     this.sentCalls -= calls.length;
-    const error = answer.errorMessage ?? "";
-    if (error !== "" || response === undefined || response === null) {
-      const code = longToNumber(response?.parameters?.[STATUS_PARAMETER]?.int64Param ?? status.INTERNAL);
-      if (code === Number(status.RESOURCE_EXHAUSTED)) this.window = Math.max(1, Math.floor(this.window / 2));
-      const open = calls.filter((call) => !call.settled);
-      this.owner.onRefused(this, open, code, error, response?.parameters?.[CODE_PARAMETER]?.stringParam);
-    } else {
+    if (whole === undefined) this.refused(calls, errorMessage, inferResponse?.parameters);
+    else {
       this.window = Math.min(this.spec.queue.maxLength, this.window + calls.length);
-      this.deliver(this.signature, calls, response);
+      this.deliver(this.signature, calls, whole);
     }
     if (this.retiring && this.sentCalls === 0) this.close();
     else if (this.outbox.length > 0) this.planFlush();
   }
 
-  private deliver(
-    signature: ModelSignature,
-    calls: readonly PendingCall[],
-    response: NonNullable<ModelStreamInferResponse["inferResponse"]>,
-  ): void {
+  private refused(calls: readonly PendingCall[], message: string, parameters: InferParameters | undefined): void {
+    const code = longToNumber(parameters?.[STATUS_PARAMETER]?.int64Param ?? status.INTERNAL);
+    if (code === Number(status.RESOURCE_EXHAUSTED)) this.window = Math.max(1, Math.floor(this.window / 2));
+    const open = calls.filter((call) => !call.settled);
+    this.owner.onRefused(this, open, code, message, parameters?.[CODE_PARAMETER]?.stringParam);
+  }
+
+  private deliver(signature: ModelSignature, calls: readonly PendingCall[], response: ModelInferResponse): void {
     let results: readonly Tensors[];
     try {
       results = splitOutputs(signature, responseTensors(response), calls.length);

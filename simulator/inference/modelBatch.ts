@@ -14,6 +14,8 @@ export interface BatchPart {
   /** In the order of the model's inputs, batch axis included. */
   readonly shapes: readonly (readonly number[])[];
   readonly contents: readonly InputContents[];
+  /** The contents are memory of their own and may be given to the model as they are. */
+  readonly owned?: boolean;
 }
 
 /** Inputs of one run. Parts must have equal shapes besides the batch axis; memory is new, so that it can be given away. */
@@ -29,6 +31,11 @@ export function stackParts(signature: ModelSignature, parts: readonly BatchPart[
       const padding = Array.from({ length: elementCount(shape) - strings.length }, () => "");
       return { name: input.name, type, shape, data: [...strings, ...padding] };
     }
+    const only =
+      parts.length === 1 && parts[0]?.owned === true && batchAxis.kind !== "fixed"
+        ? parts[0].contents[index]
+        : undefined;
+    if (only !== undefined) return { name: input.name, type, shape, data: typedArrayOf(type, only as Uint8Array) };
     let bytes = 0;
     for (const part of parts) bytes += (part.contents[index] as Uint8Array).byteLength;
     const stacked = new Uint8Array(batchAxis.kind === "fixed" ? (bytes / rows) * runRows : bytes);

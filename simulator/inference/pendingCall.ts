@@ -2,7 +2,7 @@
 import type { Tensor, Tensors } from "../core/tensor";
 import { FaultlineError } from "../graph/errors";
 import { recordShape, shapeFits, type ModelSignature } from "./modelSignature";
-import { dataFitsType, elementCount, tensorText } from "./tensorContents";
+import { bytesElementsLength, dataFitsType, elementCount, tensorText } from "./tensorContents";
 
 export class PendingCall {
   settled = false;
@@ -14,6 +14,8 @@ export class PendingCall {
   lastInstance: string | undefined;
   /** Checked by {@link prepareCall}. */
   prepared = false;
+  /** About what it takes on the wire. */
+  bytes = 0;
   /** Calls of one group may share a message. */
   group = "";
 
@@ -35,6 +37,7 @@ export function prepareCall(call: PendingCall, signature: ModelSignature): void 
   if (call.prepared) return;
   let group = "";
   let count = 0;
+  let bytes = 0;
   for (const declared of signature.inputs) {
     const tensor: Tensor | undefined = call.inputs[declared.name];
     if (tensor === undefined) {
@@ -60,6 +63,7 @@ export function prepareCall(call: PendingCall, signature: ModelSignature): void 
         "Give data of the type's own array class, with as many elements as the shape says.",
       );
     }
+    bytes += ArrayBuffer.isView(tensor.data) ? tensor.data.byteLength : bytesElementsLength(tensor.data);
     if (expected.includes(-1)) group += `${tensor.shape.join(",")};`;
   }
   for (const _ in call.inputs) count += 1;
@@ -74,6 +78,7 @@ export function prepareCall(call: PendingCall, signature: ModelSignature): void 
     );
   }
   call.prepared = true;
+  call.bytes = bytes;
   call.group = group;
 }
 

@@ -12,7 +12,7 @@ import type { Cause, InstanceMetrics, InstancePhase } from "../observe/journalEv
 import { BatchedModel } from "./batchedModel";
 import { deviceCandidates } from "./device";
 import { autoAccelerators } from "./doctorDevices";
-import { DEFAULT_MAX_MESSAGE_BYTES, InferenceServer } from "./inferenceServer";
+import { DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MAX_TENSOR_BYTES, InferenceServer } from "./inferenceServer";
 import { ModelSession } from "./modelSession";
 import { warmUp } from "./warmUp";
 
@@ -78,6 +78,7 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
     port: options.port ?? 0,
     token: options.token,
     maxMessageBytes: DEFAULT_MAX_MESSAGE_BYTES,
+    maxTensorBytes: DEFAULT_MAX_TENSOR_BYTES,
     onFirstAnswer: () => enter("SERVING", { device, address }),
   });
   let session: ModelSession | undefined;

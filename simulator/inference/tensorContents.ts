@@ -55,6 +55,11 @@ export function encodeBytesElements(elements: readonly string[]): Uint8Array {
   return out;
 }
 
+/** Bytes of {@link encodeBytesElements}. */
+export function bytesElementsLength(elements: readonly string[]): number {
+  return elements.reduce((sum, element) => sum + 4 + Buffer.byteLength(element, "utf8"), 0);
+}
+
 /** BYTES elements from raw form; `undefined` when lengths and bytes do not fit together or there are not `count` of them. */
 export function decodeBytesElements(bytes: Uint8Array, count: number): string[] | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

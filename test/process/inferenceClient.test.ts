@@ -301,6 +301,34 @@ describe("RosClient", function () {
     }
   });
 
+  it("sends a tensor of 40 MB in chunks and gets it back, small calls passing meanwhile", async () => {
+    const cluster = await Cluster.start(serviceSpec(writeModel(identityModel("FP32", ["N", "L"]))), 1);
+    try {
+      const large = Float32Array.from({ length: 10_000_000 }, (_, index) => index % 1000);
+      const call = (data: Float32Array) =>
+        cluster.client.call({ x: { type: "FP32", shape: [data.length], data } }, { timeoutMs: 60_000 });
+      let largeIsBack = false;
+      const sending = call(large).then((outputs) => {
+        largeIsBack = true;
+        return outputs;
+      });
+      let between = 0;
+      while (!largeIsBack) {
+        assert.equal((await call(Float32Array.of(7))).y?.data[0], 7);
+        if (!largeIsBack) between += 1;
+      }
+      assert.ok(between > 0, "small calls were answered while the large one was on its way");
+      const back = (await sending).y?.data as Float32Array;
+      assert.equal(
+        Buffer.compare(Buffer.from(back.buffer, back.byteOffset, back.byteLength), Buffer.from(large.buffer)),
+        0,
+      );
+      await assert.rejects(call(new Float32Array(300_000_000)), { code: "FL3004", message: /bytes together/ });
+    } finally {
+      await cluster.stop();
+    }
+  });
+
   it("serves strings and models without a batch axis", async () => {
     const cluster = await Cluster.start(serviceSpec(writeModel(identityModel("BYTES", ["N", 1]))), 1);
     const whole = await Cluster.start(serviceSpec(writeModel(identityModel("INT32", [2, 3]))), 1);

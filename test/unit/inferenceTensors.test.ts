@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { TensorData, TensorType } from "../../simulator/core/tensor";
+import { CHUNK_BYTES, ChunkAssembly, chunksOf } from "../../simulator/inference/chunkedTensors";
 import { partOutputs, stackParts, type BatchPart } from "../../simulator/inference/modelBatch";
 import { modelSignature, type ValueSignature } from "../../simulator/inference/modelSignature";
 import {
@@ -132,5 +133,32 @@ describe("batches of requests", () => {
     const signature = modelSignature([value("x", "FP32", [-1, 2])], [value("y", "FP32", [-1])]);
     const output = { name: "y", type: "FP32" as const, shape: [7], data: new Float32Array(7) };
     assert.throws(() => partOutputs(signature, [output], 0, 1, 2), { code: "FL3004" });
+  });
+});
+
+describe("tensors in chunks", () => {
+  it("come together whatever their sizes", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(3 * CHUNK_BYTES), { maxLength: 4 }), (sizes) => {
+        const contents = sizes.map((size, index) => new Uint8Array(size).fill(index + 1));
+        const assembly = new ChunkAssembly(sizes);
+        let next = 0;
+        for (const { index, bytes } of chunksOf(contents)) {
+          assert.equal(index, next++);
+          assert.ok(bytes.byteLength > 0 && bytes.byteLength <= CHUNK_BYTES);
+          assert.equal(assembly.complete, false);
+          assembly.add(bytes);
+        }
+        assert.equal(assembly.complete, true);
+        assembly.contents.forEach((bytes, index) => assert.ok(Buffer.from(bytes).equals(contents[index])));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("refuse more than was announced", () => {
+    const assembly = new ChunkAssembly([4, 0, 2]);
+    assert.equal(assembly.add(new Uint8Array(5)), false);
+    assert.throws(() => assembly.add(new Uint8Array(2)), RangeError);
   });
 });
