@@ -1,4 +1,5 @@
 /** `faultline graph` and `faultline failover`: what a job is, and what restarts when a task fails. FILE is a job file or any plan of Flink. */
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Option, type Command } from "commander";
@@ -6,7 +7,7 @@ import { analyzeJob, type AnalyzedGraph } from "../graph/describeGraph";
 import { FaultlineError, formatProblem } from "../graph/errors";
 import { parseSubtaskId, subtaskId, subtaskIdAt, subtaskNumber, unknownVertex } from "../graph/executionGraph";
 import { failoverScope, type FailoverScope, type FailoverStrategy, type ResultPartition } from "../graph/failoverScope";
-import { graphJson, subtaskJson } from "../graph/graphJson";
+import { graphJson, inPieces, subtaskJson } from "../graph/graphJson";
 import { graphMermaid } from "../graph/graphMermaid";
 import { graphSvg } from "../graph/graphSvg";
 import { isolateOperator, type IsolatedOperator } from "../graph/isolateOperator";
@@ -95,6 +96,8 @@ function columnsOf(io: CommandIo): number {
   return process.stdout.isTTY ? io.columns : Infinity;
 }
 
+const MOST_PROBLEMS = 20;
+
 interface LoadedGraph {
   readonly analyzed: AnalyzedGraph;
   readonly source:
@@ -111,7 +114,9 @@ async function load(file: string, io: CommandIo): Promise<LoadedGraph> {
     location: { ...problem.location, file },
   });
   if (read.kind === "problems") {
-    const [first, ...more] = read.problems.map(located);
+    const [first, ...more] = read.problems.slice(0, MOST_PROBLEMS).map(located);
+    const left = read.problems.length - MOST_PROBLEMS;
+    if (left > 0) more.push({ code: first.code, message: `${left} more findings are not shown.`, location: { file } });
     throw new FaultlineError(first, more);
   }
   try {
@@ -140,8 +145,7 @@ async function showGraph(file: string, options: GraphOptions, io: CommandIo): Pr
   const shown = isolated?.after ?? analyzed;
   switch (options.format) {
     case "json":
-      for (const piece of graphJson(shown, isolated === undefined ? {} : { isolated: isolatedJson(isolated) }))
-        io.out(piece);
+      await writePieces(graphJson(shown, isolated === undefined ? {} : { isolated: isolatedJson(isolated) }), io);
       io.out("\n");
       return;
     case "svg":
@@ -155,6 +159,14 @@ async function showGraph(file: string, options: GraphOptions, io: CommandIo): Pr
       if (isolated !== undefined) io.out(`${isolateText(isolated, paint, columnsOf(io))}\n\n`);
       io.out(`${graphText(shown, paint, columnsOf(io))}\n`);
     }
+  }
+}
+
+/** Writes a long answer; waits while the reader is slower, so that it never lies in memory as a whole. */
+async function writePieces(pieces: Iterable<string>, io: CommandIo): Promise<void> {
+  for (const piece of pieces) {
+    io.out(piece);
+    if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
   }
 }
 
@@ -227,20 +239,14 @@ async function showFailover(file: string, options: FailoverOptions, io: CommandI
     regions: Array.from(scope.regions, regionId),
   };
   io.out(`${JSON.stringify(head).slice(0, -1)},"restart":[`);
-  let piece = "";
-  for (const id of subtaskJson(graph, scope.subtasks)) {
-    piece += id;
-    if (piece.length < 65_536) continue;
-    io.out(piece);
-    piece = "";
-  }
+  await writePieces(inPieces(subtaskJson(graph, scope.subtasks)), io);
   const reasons = Array.from(scope.regions.subarray(0, MOST_REASONS), (region, i) => ({
     region: regionId(region),
     kind: scope.reasonOf(i).kind,
     because: reasonText(analyzed, scope, i),
   }));
   const tail = { untouchedTasks: graph.subtaskCount - scope.subtasks.length, reasons, notes: analyzed.origin.notes };
-  io.out(`${piece}],${JSON.stringify(tail).slice(1)}\n`);
+  io.out(`],${JSON.stringify(tail).slice(1)}\n`);
 }
 
 /** Reasons of more regions than this are not written out. */

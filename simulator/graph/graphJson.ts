@@ -7,22 +7,32 @@ const PIECE = 64 * 1024;
 
 /** The document of `faultline graph --format json`, without a line break at the end; `more` adds fields. */
 export function* graphJson(analyzed: AnalyzedGraph, more: Readonly<Record<string, unknown>> = {}): Generator<string> {
-  const { name, vertices, edges, calls, origin, graph, regions } = analyzed;
+  const { name, vertices, edges, calls, origin } = analyzed;
   yield `${JSON.stringify({ name, vertices, edges }).slice(0, -1)},"regions":[`;
-  let piece = "";
+  yield* inPieces(regionJson(analyzed));
+  yield `],${JSON.stringify({ calls, origin, ...more }).slice(1)}`;
+}
+
+function* regionJson({ graph, regions }: AnalyzedGraph): Generator<string> {
   for (let region = 0; region < regions.count; region++) {
     const members = regionMembers(regions, region);
-    const ids = vertexIds(graph, members);
-    piece += `${region === 0 ? "" : ","}{"id":${JSON.stringify(regionId(region))},"vertices":${JSON.stringify(ids)},"subtasks":[`;
-    for (const id of subtaskJson(graph, members)) {
-      piece += id;
-      if (piece.length < PIECE) continue;
-      yield piece;
-      piece = "";
-    }
-    piece += "]}";
+    const ids = JSON.stringify(vertexIds(graph, members));
+    yield `${region === 0 ? "" : ","}{"id":${JSON.stringify(regionId(region))},"vertices":${ids},"subtasks":[`;
+    yield* subtaskJson(graph, members);
+    yield "]}";
   }
-  yield `${piece}],${JSON.stringify({ calls, origin, ...more }).slice(1)}`;
+}
+
+/** Puts many small texts together into fewer large ones. */
+export function* inPieces(texts: Iterable<string>): Generator<string> {
+  let piece = "";
+  for (const text of texts) {
+    piece += text;
+    if (piece.length < PIECE) continue;
+    yield piece;
+    piece = "";
+  }
+  if (piece !== "") yield piece;
 }
 
 /** JSON strings of subtask ids, with commas between. `subtasks` are subtask numbers, ascending. */

@@ -2,9 +2,11 @@
 import type { AnalyzedGraph } from "./describeGraph";
 import { shorten, withoutControls } from "./plainText";
 import { mustBePipelined } from "./partitionType";
-import { regionGroups } from "./regionSummary";
+import { checkPictureSize, regionGroups } from "./regionSummary";
 
+/** Throws FL1004 for a graph that is too large for a picture. */
 export function graphMermaid(analyzed: AnalyzedGraph): string {
+  checkPictureSize(analyzed);
   const lines = ["flowchart LR"];
   const position = new Map(analyzed.vertices.map((vertex, i) => [vertex.id, i]));
   regionGroups(analyzed).forEach((group, i) => {

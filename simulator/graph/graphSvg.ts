@@ -3,7 +3,7 @@ import type { AnalyzedGraph } from "./describeGraph";
 import { layeredLayout, type PlacedNode } from "./layeredLayout";
 import { mustBePipelined } from "./partitionType";
 import { escapeXml, shorten } from "./plainText";
-import { regionGroups } from "./regionSummary";
+import { checkPictureSize, regionGroups } from "./regionSummary";
 
 const FONT = 13;
 const SMALL = 11;
@@ -23,7 +23,9 @@ interface Box {
   readonly height: number;
 }
 
+/** Throws FL1004 for a graph that is too large for a picture. */
 export function graphSvg(analyzed: AnalyzedGraph): string {
+  checkPictureSize(analyzed);
   const { vertices, edges, calls } = analyzed;
   const groups = regionGroups(analyzed);
   const groupOf = new Int32Array(vertices.length);

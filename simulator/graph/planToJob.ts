@@ -29,10 +29,11 @@ interface Link {
  * Throws FL1004 when the plan has more operators than a job file may have.
  */
 export function planToJobText(plan: PlanGraph, isolate?: string): string {
-  const placed = placeOperators(plan);
-  if (placed.length > MAX_OPERATORS) {
-    throw FaultlineError.of("FL1004", `The plan has ${placed.length} operators; a job file may have ${MAX_OPERATORS}.`);
+  const count = plan.vertices.reduce((sum, vertex) => sum + vertex.operators.length, 0);
+  if (count > MAX_OPERATORS) {
+    throw FaultlineError.of("FL1004", `The plan has ${count} operators; a job file may have ${MAX_OPERATORS}.`);
   }
+  const placed = placeOperators(plan);
   const links = linksOf(plan, placed);
   const inputs = new Map<Placed, Link[]>();
   const outputs = new Map<Placed, Link[]>();
@@ -73,7 +74,7 @@ export function planToJobText(plan: PlanGraph, isolate?: string): string {
 }
 
 function placeOperators(plan: PlanGraph): Placed[] {
-  const taken = new Set<string>();
+  const taken = new Map<string, number>();
   return plan.vertices.flatMap((vertex) =>
     vertex.operators.map((operator, i) => {
       const id = freeSlug(operator.name, taken);
@@ -82,12 +83,15 @@ function placeOperators(plan: PlanGraph): Placed[] {
   );
 }
 
-function freeSlug(name: string, taken: Set<string>): string {
+function freeSlug(name: string, taken: Map<string, number>): string {
   const wanted = slugOf(name);
-  let id = wanted;
-  for (let i = 2; taken.has(id); i++) id = `${wanted}-${i}`;
-  taken.add(id);
-  return id;
+  for (let n = (taken.get(wanted) ?? 0) + 1; ; n++) {
+    const id = n === 1 ? wanted : `${wanted}-${n}`;
+    if (n > 1 && taken.has(id)) continue;
+    taken.set(wanted, n);
+    if (n > 1) taken.set(id, 1);
+    return id;
+  }
 }
 
 function linksOf(plan: PlanGraph, placed: readonly Placed[]): Link[] {

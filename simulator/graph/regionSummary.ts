@@ -1,5 +1,6 @@
 /** Regions as people see them at the level of vertices: which vertices belong together, and in how many regions they are cut. */
 import type { AnalyzedGraph } from "./describeGraph";
+import { FaultlineError } from "./errors";
 import { regionId } from "./pipelinedRegion";
 
 export interface RegionGroup {
@@ -8,6 +9,20 @@ export interface RegionGroup {
   readonly regionCount: number;
   /** `region-3`, or `region-3 to region-7 (5 regions)`. */
   readonly label: string;
+}
+
+/** Largest graph that is drawn, in vertices and in edges. */
+export const MAX_PICTURE_VERTICES = 5000;
+export const MAX_PICTURE_EDGES = 20_000;
+
+/** Throws FL1004 for a graph that is too large for a picture. */
+export function checkPictureSize({ vertices, edges }: AnalyzedGraph): void {
+  if (vertices.length <= MAX_PICTURE_VERTICES && edges.length <= MAX_PICTURE_EDGES) return;
+  throw FaultlineError.of(
+    "FL1004",
+    `A picture of ${vertices.length} vertices and ${edges.length} edges cannot be read; the limit is ${MAX_PICTURE_VERTICES} and ${MAX_PICTURE_EDGES}.`,
+    "Use --format text or json.",
+  );
 }
 
 /** One group a logical region, in the order of the vertices. */
