@@ -2,7 +2,9 @@
 import { Command, CommanderError } from "commander";
 import { FaultlineError, formatProblem } from "../graph/errors";
 import { processIo } from "./commandIo";
+import { registerCompareCommand } from "./compareCommand";
 import { registerDoctorCommand } from "./doctorCommand";
+import { registerExperimentCommand } from "./experimentCommand";
 import { registerGraphCommands } from "./graphCommands";
 import { registerRunCommand } from "./runCommand";
 import { registerRunningCommands } from "./runningCommands";
@@ -21,6 +23,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerGraphCommands(program, processIo);
   registerRunCommand(program, processIo);
   registerRunningCommands(program, processIo);
+  registerExperimentCommand(program, processIo);
+  registerCompareCommand(program, processIo);
   registerServeCommand(program, processIo);
   registerDoctorCommand(program, processIo);
   try {

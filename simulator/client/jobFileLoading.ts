@@ -4,7 +4,7 @@ import { access, constants, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Problem } from "../graph/errors";
 import { FaultlineError } from "../graph/errors";
-import type { Deployment, JobSpec } from "../graph/jobFile";
+import type { JobSpec } from "../graph/jobFile";
 import { locateElements, parseJobFile } from "../graph/parseJobFile";
 import { compileFunctions } from "../operators/functionModule";
 import type { FunctionModules } from "../operators/functionModule";
@@ -12,13 +12,13 @@ import type { FunctionModules } from "../operators/functionModule";
 const MAX_JOB_FILE_BYTES = 1024 * 1024;
 
 /** @throws FaultlineError with every problem of the file. */
-export async function loadJobFile(path: string, deployment?: Deployment): Promise<JobSpec> {
+export async function loadJobFile(path: string): Promise<JobSpec> {
   const file = resolve(path);
   const text = await readJobFileText(file);
   const { job, problems } = parseJobFile(text, file);
   throwIfAny(problems.filter((problem) => problem.severity !== "warning"));
   if (job === undefined) throw FaultlineError.of("FL1003", "This is not a job file.", undefined, { file });
-  return deployment === undefined ? job : { ...job, services: job.services.map((service) => ({ ...service, deployment })) };
+  return job;
 }
 
 /**

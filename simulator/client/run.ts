@@ -18,6 +18,10 @@ export interface StartRunOptions {
   readonly directory?: string;
   /** Overrides `deployment` of every service of the job. */
   readonly deployment?: Deployment;
+  /** Overrides for every source of the job. */
+  readonly load?: { readonly ratePerSecond?: number; readonly limit?: number };
+  readonly failoverStrategy?: "region" | "full";
+  readonly scheduler?: "default" | "adaptive";
   /** Node to run the processes with; `process.execPath` when not given (in an editor's Electron with ELECTRON_RUN_AS_NODE). */
   readonly node?: string;
 }

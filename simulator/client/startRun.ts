@@ -11,6 +11,7 @@ import type { RunConfig, RunRecord } from "../cluster/runDirectory";
 import { encodeRunConfig, runPaths } from "../cluster/runDirectory";
 import { entryFile, lastLogLines, nodeArguments, workerEnvironment } from "../cluster/workerProcesses";
 import { FaultlineError } from "../graph/errors";
+import type { JobSpec } from "../graph/jobFile";
 import { attachRun } from "./attachedRun";
 import { loadJobFile, prepareJob } from "./jobFileLoading";
 import type { Run, StartRunOptions } from "./run";
@@ -27,7 +28,7 @@ const CRASH_WINDOW_MS = 10_000;
  * @throws FaultlineError FL1xxx and FL3xxx for bad input (nothing was started then), FL2001 when the folder cannot be written, FL2002.
  */
 export async function startRun(options: StartRunOptions): Promise<Run> {
-  const job = await loadJobFile(options.jobFile, options.deployment);
+  const job = withOverrides(await loadJobFile(options.jobFile), options);
   const startedAt = Date.now();
   const id = newRunId(startedAt);
   const directory = options.directory === undefined ? join(runsDirectory(), id) : resolve(options.directory);
@@ -46,6 +47,30 @@ export async function startRun(options: StartRunOptions): Promise<Run> {
       coordinator.kill();
       await coordinator.ended;
     },
+  };
+}
+
+function withOverrides(job: JobSpec, { deployment, load, failoverStrategy, scheduler }: StartRunOptions): JobSpec {
+  return {
+    ...job,
+    runtime: {
+      ...job.runtime,
+      failoverStrategy: failoverStrategy ?? job.runtime.failoverStrategy,
+      scheduler: scheduler ?? job.runtime.scheduler,
+    },
+    services: job.services.map((service) => ({ ...service, deployment: deployment ?? service.deployment })),
+    operators: job.operators.map((operator) =>
+      operator.kind === "source"
+        ? {
+            ...operator,
+            source: {
+              ...operator.source,
+              ratePerSecond: load?.ratePerSecond ?? operator.source.ratePerSecond,
+              limit: load?.limit ?? operator.source.limit,
+            },
+          }
+        : operator,
+    ),
   };
 }
 

@@ -1,0 +1,70 @@
+/** `faultline experiment FILE…`: runs experiments and gives a verdict on every hypothesis. */
+import type { Command } from "commander";
+import { Option } from "commander";
+import { readdir, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ExperimentResult } from "../client/runExperiment";
+import { loadExperiment, runExperiment } from "../client/runExperiment";
+import { FaultlineError } from "../graph/errors";
+import type { CommandIo, OutputFormat } from "./commandIo";
+import { junitXml } from "./junitXml";
+import type { Paint } from "./paint";
+import { paintFor } from "./paint";
+
+export function registerExperimentCommand(program: Command, io: CommandIo): void {
+  program
+    .command("experiment")
+    .description("run an experiment, or every experiment of a folder: a run without faults, a run with them, and a verdict")
+    .argument("<file>", "NAME.experiment.json, or a folder of them")
+    .addOption(new Option("--format <format>", "what to print").choices(["text", "json"]).default("text"))
+    .option("--junit <file>", "write the verdicts as JUnit XML too")
+    .action(async (path: string, options: { format: OutputFormat; junit?: string }) => {
+      const paint = paintFor(io);
+      // All of them are read before the first is run: bad input starts nothing.
+      const experiments = await Promise.all((await experimentFiles(path)).map(loadExperiment));
+      const results: ExperimentResult[] = [];
+      for (const experiment of experiments) {
+        const result = await runExperiment(experiment, (stage) => {
+          if (options.format === "text") io.err(`${experiment.name}: ${stage === "control" ? "running without faults" : "running with faults"}\n`);
+        });
+        results.push(result);
+        if (options.format === "text") io.out(verdictText(result, paint));
+      }
+      if (options.junit !== undefined) await writeFile(options.junit, junitXml(results));
+      const [only] = results;
+      if (options.format === "json") {
+        const documents = results.map(experimentDocument);
+        io.out(`${JSON.stringify(documents.length === 1 && only !== undefined ? documents[0] : { experiments: documents }, undefined, 2)}\n`);
+      } else if (results.length > 1) io.out(`${results.filter(({ held }) => held).length} of ${results.length} experiments held.\n`);
+      process.exitCode = results.every(({ held }) => held) ? 0 : 1;
+    });
+}
+
+/** The report of the run with faults, the verdicts, and the run without faults beside it. */
+function experimentDocument({ experiment, held, reasons, hypothesis, report, control, html }: ExperimentResult): object {
+  return { ...report, experiment, held, reasons, hypothesis, control: { hypothesis: control.hypothesis, ...control.report }, html };
+}
+
+async function experimentFiles(path: string): Promise<readonly string[]> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() !== true) return [path];
+  const names = (await readdir(path)).filter((name) => name.endsWith(".experiment.json")).sort();
+  if (names.length === 0) throw FaultlineError.of("FL1001", "There is no experiment in this folder.", "Experiments are called NAME.experiment.json.", { file: path });
+  return names.map((name) => join(path, name));
+}
+
+function verdictText(result: ExperimentResult, paint: Paint): string {
+  const mark = (held: boolean): string => (held ? paint.green("held    ") : paint.red("not held"));
+  const width = Math.max(...result.hypothesis.map(({ name }) => name.length));
+  const lines = [
+    `${mark(result.held)} ${paint.bold(result.experiment)}  ${result.report.injected} fault${result.report.injected === 1 ? "" : "s"} took effect`,
+    ...result.hypothesis.map(({ name, held, observed, expected }) => `  ${mark(held)} ${name.padEnd(width)}  ${observed === null ? "not measured" : round(observed)} (${expected})`),
+    ...result.reasons.map((reason) => `  ${paint.red(reason)}`),
+    `  ${paint.dim(result.html)}`,
+  ];
+  return `${lines.join("\n")}\n\n`;
+}
+
+function round(value: number): string {
+  return Number.isInteger(value) ? value.toLocaleString("en") : value.toLocaleString("en", { maximumFractionDigits: 1 });
+}

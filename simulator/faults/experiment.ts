@@ -1,0 +1,78 @@
+/**
+ * An experiment (`NAME.experiment.json`): a job, a load, a schedule of faults, and what must stay true. As data, after parsing;
+ * durations are milliseconds.
+ */
+import type { Deployment } from "../graph/jobFile";
+import type { ErrorLocation } from "../graph/errors";
+
+export interface Experiment {
+  readonly name: string;
+  /** Absolute path of the experiment's file. */
+  readonly file: string;
+  /** Absolute path of the job file. */
+  readonly jobFile: string;
+  readonly deployment: Deployment | undefined;
+  readonly load: Load;
+  /** The job is drained after this time; `undefined`: it runs to its own end. */
+  readonly durationMs: number | undefined;
+  readonly faults: readonly ScheduledFault[];
+  readonly hypothesis: readonly Hypothesis[];
+}
+
+/** Overrides for every source of the job. */
+export interface Load {
+  readonly ratePerSecond: number | undefined;
+  readonly limit: number | undefined;
+}
+
+/** When a fault is injected. Times count from the moment when the job is RUNNING for the first time. */
+export type FaultTrigger =
+  | { readonly kind: "after"; readonly delayMs: number }
+  /** Once sinks and operators behind the sources have seen this many records. */
+  | { readonly kind: "record"; readonly record: number }
+  | { readonly kind: "checkpoint"; readonly checkpoint: number }
+  /** When an event of the journal has this kind and these values. */
+  | { readonly kind: "event"; readonly event: string; readonly where: Readonly<Record<string, string | number | boolean>> }
+  /** `count` times, after pauses of `meanMs` on average (exponentially distributed), from a seed. */
+  | { readonly kind: "random"; readonly count: number; readonly meanMs: number; readonly seed: number };
+
+export interface ScheduledFault {
+  readonly fault: string;
+  readonly target: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly trigger: FaultTrigger;
+  readonly location: ErrorLocation | undefined;
+}
+
+/** What can be asked of a run; each is one number (or the job's state). */
+export const PROBES = {
+  recordsLost: "Records of the sources that no sink committed.",
+  recordsDuplicated: "Records that a sink committed more than once.",
+  streamTasksRestarted: "Stream tasks that restarted, each once for every fault that restarted it.",
+  instancesRestarted: "Service instances that restarted, each once for every fault.",
+  callsFailed: "Calls to services that failed for good.",
+  callsRetried: "Calls to services that were made again.",
+  recordsReplayed: "Records that sources emitted again.",
+  throughputPerSecond: "Records that sinks committed, per second of running.",
+  p99Ms: "99th percentile of the latency of calls to services, ms.",
+  detectionMs: "Longest time from a fault to its being noticed, ms.",
+  recoveryMs: "Longest time from a fault until everything that restarted ran again, ms.",
+  checkpointsCompleted: "Checkpoints completed.",
+  checkpointsFailed: "Checkpoints that failed.",
+  modelsLoaded: "Loads of a model, the first ones included.",
+  peakMemoryBytes: "Most memory that any process of the run had resident, bytes.",
+} as const;
+
+export type Probe = keyof typeof PROBES;
+
+/** One thing that must be true of a run. */
+export interface Hypothesis {
+  readonly name: string;
+  readonly probe: Probe;
+  readonly equals: number | undefined;
+  readonly atMost: number | undefined;
+  readonly atLeast: number | undefined;
+  /** Whether the run without faults has to satisfy it too. */
+  readonly inControl: boolean;
+  readonly location: ErrorLocation | undefined;
+}

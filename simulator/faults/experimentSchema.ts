@@ -1,0 +1,80 @@
+/** JSON Schema of `NAME.experiment.json`; one schema for the editor and for {@link parseExperiment}. */
+import type { JsonSchema } from "../graph/jsonSchema";
+import { choice, dictionary, duration, flag, numeric, object, text, whole } from "../graph/jsonSchema";
+import { FAULT_CATALOGUE } from "./catalogue";
+import { PROBES } from "./experiment";
+
+export const MAX_EXPERIMENT_BYTES = 1024 * 1024;
+
+const FAULT = object(
+  "A fault, where, and when.",
+  {
+    fault: text(`Name of the fault: ${FAULT_CATALOGUE.map((fault) => fault.name).join(", ")}.`),
+    target: text('Where: "service:langid#1", "taskmanager:0", "coordinator"; "*" for any.'),
+    set: dictionary("Parameters of the fault.", { description: "A value.", oneOf: [{ type: "number" }, { type: "string", maxLength: 1000 }] }),
+    after: duration("This long after the job is running.", undefined),
+    atRecord: whole("Once the sources have emitted this many records.", 1),
+    atCheckpoint: whole("Once this checkpoint is complete.", 1),
+    on: object(
+      "When this happens in the journal.",
+      {
+        event: text('Kind of the event, such as "instance.phase".'),
+        where: dictionary("Fields of the event and their values.", {
+          description: "A value.",
+          oneOf: [{ type: "string", maxLength: 1000 }, { type: "number" }, { type: "boolean" }],
+        }),
+      },
+      ["event"],
+    ),
+    random: object(
+      "At random, from a seed: the same seed gives the same schedule.",
+      {
+        count: whole("How often.", 1, { maximum: 10_000 }),
+        every: duration("Pause between two, on average.", undefined),
+        seed: whole("Seed.", 0, { default: 1 }),
+      },
+      ["count", "every"],
+    ),
+  },
+  ["fault", "target"],
+);
+
+const HYPOTHESIS = object(
+  "Something that must stay true.",
+  {
+    name: text("In a person's words; made from the probe when absent."),
+    probe: choice("What is measured.", PROBES),
+    equals: numeric("Exactly this."),
+    atMost: numeric("This or less."),
+    atLeast: numeric("This or more."),
+    inControl: flag("Must hold in the run without faults too.", true),
+  },
+  ["probe"],
+);
+
+export const EXPERIMENT_SCHEMA: JsonSchema = {
+  $schema: "http://json-schema.org/draft-07/schema#",
+  title: "Faultline experiment",
+  ...object(
+    "A job, a load, a schedule of faults, and what must stay true.",
+    {
+      $schema: text("Address of this schema, for editors."),
+      name: text("Shown to people; the file's name when absent."),
+      job: text("Path of the job file, from the folder of this file."),
+      deployment: choice("Run every service of the job this way.", {
+        embedded: "In the operator's subtask.",
+        sidecar: "One process beside each TaskManager.",
+        "rpc-service": "RpcOperator service: a region for each instance.",
+        external: "Outside the job.",
+      }),
+      load: object("Overrides for every source of the job.", {
+        rate: numeric("Records a second.", { exclusiveMinimum: 0 }),
+        limit: whole("Records in all.", 1),
+      }),
+      duration: duration("The job is drained after this time; without it, it runs to its own end.", undefined),
+      faults: { type: "array", description: "What is broken, and when.", maxItems: 1000, items: FAULT },
+      hypothesis: { type: "array", description: "What must stay true.", maxItems: 1000, items: HYPOTHESIS },
+    },
+    ["job", "faults", "hypothesis"],
+  ),
+};

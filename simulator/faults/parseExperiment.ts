@@ -1,0 +1,140 @@
+/** The experiment file's one parser and validator. Never throws, whatever the text. */
+import { findNodeAtLocation } from "jsonc-parser";
+import type { Node } from "jsonc-parser";
+import { checkAgainstSchema, fieldPath, INVALID, ProblemCollector, quote } from "../graph/checkAgainstSchema";
+import { didYouMean } from "../graph/closestName";
+import { parseDuration } from "../graph/durations";
+import type { Problem } from "../graph/errors";
+import { fileName, resolveFrom } from "../graph/filePath";
+import type { Deployment } from "../graph/jobFile";
+import { locate, parseJsonTree } from "../graph/jsonText";
+import { FAULT_CATALOGUE } from "./catalogue";
+import type { Experiment, FaultTrigger, Hypothesis, Probe, ScheduledFault } from "./experiment";
+import { PROBES } from "./experiment";
+import { EXPERIMENT_SCHEMA, MAX_EXPERIMENT_BYTES } from "./experimentSchema";
+import { parseFaultTarget } from "./faultTarget";
+
+interface RawFault {
+  readonly fault: string;
+  readonly target: string;
+  readonly set?: Readonly<Record<string, unknown>>;
+  readonly after?: string;
+  readonly atRecord?: number;
+  readonly atCheckpoint?: number;
+  readonly on?: { readonly event: string; readonly where?: Readonly<Record<string, string | number | boolean>> };
+  readonly random?: { readonly count: number; readonly every: string; readonly seed: number };
+}
+
+interface RawHypothesis {
+  readonly name?: string;
+  readonly probe: Probe;
+  readonly equals?: number;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+  readonly inControl: boolean;
+}
+
+interface RawExperiment {
+  readonly name?: string;
+  readonly job: string;
+  readonly deployment?: Deployment;
+  readonly load?: { readonly rate?: number; readonly limit?: number };
+  readonly duration?: string;
+  readonly faults: readonly RawFault[];
+  readonly hypothesis: readonly RawHypothesis[];
+}
+
+export interface ParsedExperiment {
+  readonly experiment: Experiment | undefined;
+  readonly problems: readonly Problem[];
+}
+
+export function parseExperiment(text: string, file: string): ParsedExperiment {
+  if (text.length > MAX_EXPERIMENT_BYTES) {
+    const message = `The experiment is ${text.length} characters long; the limit is ${MAX_EXPERIMENT_BYTES}.`;
+    return { experiment: undefined, problems: [{ code: "FL1004", message, location: { file } }] };
+  }
+  const { root, problems, positions } = parseJsonTree(text, file);
+  if (root === undefined || problems.length > 0) return { experiment: undefined, problems };
+  const found = new ProblemCollector(file, positions);
+  const raw = checkAgainstSchema(root, EXPERIMENT_SCHEMA, "", found);
+  if (raw === INVALID || found.hasErrors) return { experiment: undefined, problems: found.finish() };
+  const read = raw as RawExperiment;
+  const durationMs = read.duration === undefined ? undefined : parseDuration(read.duration);
+  const placeOf = (path: readonly (string | number)[]): Node | undefined => findNodeAtLocation(root, [...path]);
+  const experiment: Experiment = {
+    name: read.name ?? fileName(file).replace(/\.experiment\.json$/, ""),
+    file,
+    jobFile: resolveFrom(file, read.job),
+    deployment: read.deployment,
+    load: { ratePerSecond: read.load?.rate, limit: read.load?.limit },
+    durationMs,
+    faults: read.faults.map((fault, index) => readFault(fault, index)),
+    hypothesis: read.hypothesis.map((hypothesis, index) => readHypothesis(hypothesis, index)),
+  };
+  if (read.hypothesis.length === 0) found.add("FL1003", placeOf(["hypothesis"]), "hypothesis", "An experiment without a hypothesis shows nothing.", "Say what must stay true.");
+  return { experiment: found.hasErrors ? undefined : experiment, problems: found.finish() };
+
+  function readFault(fault: RawFault, index: number): ScheduledFault {
+    const element = fieldPath("faults", index);
+    const node = placeOf(["faults", index]);
+    const definition = FAULT_CATALOGUE.find((candidate) => candidate.name === fault.fault);
+    if (definition === undefined) {
+      const names = FAULT_CATALOGUE.map((candidate) => candidate.name);
+      found.add("FL1030", placeOf(["faults", index, "fault"]), fieldPath(element, "fault"), `There is no fault ${quote(fault.fault)}.`, didYouMean(fault.fault, names) ?? `Faults: ${names.join(", ")}.`);
+    }
+    const target = fault.target.includes("*") ? undefined : parseFaultTarget(fault.target);
+    const targetNode = placeOf(["faults", index, "target"]);
+    if (target === undefined && !/^(\*|(service|taskmanager|task|link):.*\*.*)$/.test(fault.target)) {
+      found.add("FL1031", targetNode, fieldPath(element, "target"), `${quote(fault.target)} is no target.`, 'Write "service:langid#1", "taskmanager:0" or "coordinator".');
+    } else if (target !== undefined && definition !== undefined && !definition.targets.includes(target.kind)) {
+      found.add("FL1033", targetNode, fieldPath(element, "target"), `"${definition.name}" cannot act on ${fault.target}.`, `It acts on: ${definition.targets.join(", ")}.`);
+    }
+    for (const name of Object.keys(fault.set ?? {})) {
+      if (definition === undefined || definition.parameters.some((parameter) => parameter.name === name)) continue;
+      found.add("FL1032", placeOf(["faults", index, "set", name]), fieldPath(element, `set.${name}`), `"${definition.name}" has no parameter ${quote(name)}.`);
+    }
+    const triggers = triggersOf(fault);
+    if (triggers.length !== 1) {
+      found.add("FL1003", node, element, triggers.length === 0 ? "It is not said when." : "It is said twice when.", 'Write one of "after", "atRecord", "atCheckpoint", "on" and "random".');
+    }
+    const trigger = triggers[0] ?? { kind: "after", delayMs: 0 };
+    if (trigger.kind === "after" && durationMs !== undefined && trigger.delayMs >= durationMs) {
+      found.add("FL1032", placeOf(["faults", index, "after"]), fieldPath(element, "after"), "The fault comes after the run has ended.", `The run takes ${read.duration}.`);
+    }
+    return { fault: fault.fault, target: fault.target, parameters: fault.set ?? {}, trigger, location: node && locate(file, positions, node.offset, node.length, element) };
+  }
+
+  function readHypothesis(hypothesis: RawHypothesis, index: number): Hypothesis {
+    const element = fieldPath("hypothesis", index);
+    const node = placeOf(["hypothesis", index]);
+    const { equals, atMost, atLeast } = hypothesis;
+    if (equals === undefined && atMost === undefined && atLeast === undefined) {
+      found.add("FL1003", node, element, "There is nothing to compare with.", 'Write "equals", "atMost" or "atLeast".');
+    }
+    return {
+      name: hypothesis.name ?? nameOf(hypothesis),
+      probe: hypothesis.probe,
+      equals,
+      atMost,
+      atLeast,
+      inControl: hypothesis.inControl,
+      location: node && locate(file, positions, node.offset, node.length, element),
+    };
+  }
+}
+
+function triggersOf({ after, atRecord, atCheckpoint, on, random }: RawFault): FaultTrigger[] {
+  const triggers: FaultTrigger[] = [];
+  if (after !== undefined) triggers.push({ kind: "after", delayMs: parseDuration(after) ?? 0 });
+  if (atRecord !== undefined) triggers.push({ kind: "record", record: atRecord });
+  if (atCheckpoint !== undefined) triggers.push({ kind: "checkpoint", checkpoint: atCheckpoint });
+  if (on !== undefined) triggers.push({ kind: "event", event: on.event, where: on.where ?? {} });
+  if (random !== undefined) triggers.push({ kind: "random", count: random.count, meanMs: parseDuration(random.every) ?? 0, seed: random.seed });
+  return triggers;
+}
+
+function nameOf({ probe, equals, atMost, atLeast }: RawHypothesis): string {
+  const wanted = [equals === undefined ? "" : `= ${equals}`, atLeast === undefined ? "" : `≥ ${atLeast}`, atMost === undefined ? "" : `≤ ${atMost}`];
+  return `${PROBES[probe].replace(/\.$/, "")} ${wanted.filter((part) => part !== "").join(" and ")}`;
+}
