@@ -5,7 +5,7 @@
  * Services have no part in it. A `final` checkpoint is the last: no data follows its barriers, and tasks finish once it is complete.
  */
 import { isTerminal } from "../graph/executionState";
-import type { Cause } from "../observe/journalEvent";
+import type { Cause, SubtaskName } from "../observe/journalEvent";
 import type { CheckpointCoordinatorState, CheckpointReason, CompletedCheckpoint, PendingCheckpoint } from "./checkpoint";
 import type { JobMasterInput, TaskRecord, Transition } from "./jobMasterState";
 
@@ -116,7 +116,7 @@ function stateOfFinished(t: Transition, tasks: readonly TaskRecord[]): Pick<Pend
 
 export function onAcknowledge(t: Transition, ack: Extract<JobMasterInput, { kind: "checkpointAck" }>): void {
   const pending = findPending(t, ack.checkpoint);
-  if (pending === undefined || pending.waitingFor.get(ack.task) !== ack.attempt) return;
+  if (pending === undefined || !isAsked(t, ack.checkpoint, ack.task, ack.attempt)) return;
   pending.waitingFor.delete(ack.task);
   pending.handles.set(ack.task, ack.handle);
   if (ack.sourceOffset !== undefined) pending.sourceOffsets.set(ack.task, ack.sourceOffset);
@@ -124,11 +124,22 @@ export function onAcknowledge(t: Transition, ack: Extract<JobMasterInput, { kind
   storeIfAcknowledged(t, pending);
 }
 
-/** A task finished by itself (a job without checkpoints, while it drains): it has nothing to acknowledge any more. */
+/**
+ * A task of a job without checkpoints finished by itself while it was asked. The last checkpoint does without it. Any other would bring back
+ * tasks without what they had put out, and is given up.
+ */
 export function onTaskFinished(t: Transition, task: TaskRecord): void {
   for (const pending of [...t.state.checkpoints.pending]) {
-    if (pending.waitingFor.delete(task.name)) storeIfAcknowledged(t, pending);
+    if (!pending.waitingFor.has(task.name)) continue;
+    pending.waitingFor.delete(task.name);
+    if (pending.final) storeIfAcknowledged(t, pending);
+    else giveUp(t, pending, `${task.name} finished before it had acknowledged.`);
   }
+}
+
+/** @returns false for the word of an attempt that is not asked (any more). */
+export function isAsked(t: Transition, checkpoint: number, task: SubtaskName, attempt: number): boolean {
+  return findPending(t, checkpoint)?.waitingFor.get(task) === attempt;
 }
 
 function storeIfAcknowledged(t: Transition, pending: PendingCheckpoint): void {

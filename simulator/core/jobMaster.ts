@@ -10,6 +10,7 @@ import type { JobSpec } from "../graph/jobFile";
 import type { Cause, JournalEventBody, SubtaskName } from "../observe/journalEvent";
 import {
   checkpointOfTimeout,
+  isAsked,
   isPeriodicTimer,
   newCheckpointCoordinator,
   onAcknowledge,
@@ -153,7 +154,7 @@ function apply(t: Transition, input: JobMasterInput): void {
       onAcknowledge(t, input);
       return;
     case "checkpointDeclined":
-      failedCheckpoint(t, input.checkpoint, input.cause);
+      if (isAsked(t, input.checkpoint, input.task, input.attempt)) failedCheckpoint(t, input.checkpoint, input.cause);
       return;
     case "checkpointStored":
       onStored(t, input);

@@ -10,6 +10,7 @@ type Completed = Extract<JournalEventBody, { kind: "checkpoint.completed" }>;
 export class CheckpointRecord {
   /** Checkpoint → tasks that have to acknowledge, with their attempts. */
   private readonly required = new Map<number, ReadonlyMap<SubtaskName, number>>();
+  private readonly final = new Set<number>();
   private readonly acknowledged = new Map<number, Map<SubtaskName, number>>();
   private readonly stored = new Set<number>();
   latestCompleted = 0;
@@ -35,11 +36,13 @@ export class CheckpointRecord {
     ensure(event.checkpoint > this.latestCompleted, "checkpoint-number", `checkpoint ${event.checkpoint} was triggered after ${this.latestCompleted} was complete`);
     ensure(event.tasks === live.size, "checkpoint-tasks", `checkpoint ${event.checkpoint} asks ${event.tasks} tasks; ${live.size} live`);
     this.required.set(event.checkpoint, live);
+    if (event.reason === "final") this.final.add(event.checkpoint);
   }
 
-  /** A task of a job without checkpoints that finished meanwhile has nothing to acknowledge any more. */
+  /** A task of a job without checkpoints that finished meanwhile has nothing to acknowledge any more, if the checkpoint is the last one. */
   onFinished(task: SubtaskName): void {
     for (const [checkpoint, required] of this.required) {
+      if (!this.final.has(checkpoint)) continue;
       const attempt = required.get(task);
       if (attempt !== undefined) (this.acknowledged.get(checkpoint) ?? this.acknowledged.set(checkpoint, new Map()).get(checkpoint)!).set(task, attempt);
     }

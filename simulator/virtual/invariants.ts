@@ -131,6 +131,7 @@ export class Invariants implements WorldObserver {
     }
     task.state = event.to;
     task.attempt = event.attempt;
+    if (event.to === "FINISHED" && this.job.runtime.checkpointing === undefined) this.checkpoints.onFinished(event.task);
     if (event.to === "CREATED") this.draining.delete(event.task);
     if (event.to === "RUNNING") this.mayRestart.delete(event.task);
   }
@@ -195,7 +196,7 @@ export class Invariants implements WorldObserver {
       const behind = [...this.tasks].filter(([, task]) => task.vertexKind === "stream" && task.state !== "FINISHED");
       ensure(behind.length === 0, "finished", `the job is FINISHED, but not ${behind.map(([name]) => name).join(", ")}`);
     }
-    if (event.to === "FAILING" && event.cause?.message.includes("No restart:") === true) this.checkGivingUp(nowMs);
+    if (event.to === "FAILING" && !this.recovering && event.cause?.message.includes("No restart:") === true) this.checkGivingUp(nowMs);
   }
 
   private checkGivingUp(nowMs: number): void {

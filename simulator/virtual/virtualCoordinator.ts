@@ -120,8 +120,8 @@ export class VirtualCoordinator {
     const known = this.live.get(hello.process);
     const process = this.host.processOf(hello.pid);
     if (process === undefined) return false;
-    if (known !== undefined && known.process.pid !== hello.pid) {
-      // A process of the coordinator before, too late: its place is taken.
+    if (this.lost.has(hello.pid) || (known !== undefined && known.process.pid !== hello.pid)) {
+      // Given up before, or a process of the coordinator before that comes too late: its place is taken.
       process.kill();
       connection.closeByCoordinator();
       return false;
@@ -142,8 +142,11 @@ export class VirtualCoordinator {
   private onDisconnected(name: ProcessName, pid: number, connection: ControlConnection): void {
     if (this.workers.get(name)?.connection !== connection) return;
     const known = this.live.get(name);
-    if (known?.process.pid === pid && known.child) known.process.kill();
-    else if (known?.process.pid === pid) this.live.delete(name);
+    if (known?.process.pid === pid) {
+      // What does not end by itself must not go on without us. Of our own child, the exit is told in a moment.
+      known.process.kill();
+      if (!known.child) this.live.delete(name);
+    }
     this.onLost(name, pid, { by: "connection" });
   }
 
