@@ -3,6 +3,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 
+/**
+ * ONNX Runtime 1.29 and later reports its use to its maker unless it is told not to, on Linux too. A model of our users is their own affair.
+ * Set here, in the main thread, since a worker thread changes no more than its own copy of the environment.
+ */
+process.env.ORT_DISABLE_TELEMETRY = "1";
+
 let ahead: Worker | undefined;
 
 /** Starts a thread now, which loads ONNX Runtime while the process does other things; the next model that is opened takes it. */

@@ -4,6 +4,8 @@ import { readdirSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 
+// Benchmarks that load ONNX Runtime by themselves must not report to its maker either.
+process.env.ORT_DISABLE_TELEMETRY = "1";
 const wanted = process.argv.slice(2);
 const names = readdirSync(__dirname)
   .filter((file) => file.endsWith(".bench.ts"))

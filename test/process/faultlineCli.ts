@@ -56,15 +56,28 @@ export class Workspace {
 
   start(...args: string[]): RunningCli {
     if (!existsSync(CLI)) throw new Error("dist/cli.js is not there: run `npm run build` first.");
-    const running = new RunningCli(args, { ...process.env, FAULTLINE_HOME: this.path("home"), NO_COLOR: "1" });
+    const running = new RunningCli(args, this.environment());
     this.running.push(running);
     return running;
+  }
+
+  private environment(): NodeJS.ProcessEnv {
+    const { ORT_DISABLE_TELEMETRY: _, ...environment } = process.env;
+    return { ...environment, FAULTLINE_HOME: this.path("home"), NO_COLOR: "1" };
   }
 
   /** `faultline run JOB --format json` into a known folder. */
   run(jobFile: string, ...args: string[]): RunUnderTest {
     const directory = this.path(`run-${this.running.length}`);
     return new RunUnderTest(this.start("run", jobFile, "--format", "json", "--directory", directory, ...args), directory);
+  }
+
+  /** The same for a person with another home folder. */
+  runAt(home: string, jobFile: string): RunUnderTest {
+    const directory = this.path(`run-${this.running.length}`);
+    const running = new RunningCli(["run", jobFile, "--format", "json", "--directory", directory], { ...this.environment(), HOME: home });
+    this.running.push(running);
+    return new RunUnderTest(running, directory);
   }
 
   async dispose(): Promise<void> {

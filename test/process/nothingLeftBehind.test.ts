@@ -1,6 +1,6 @@
 /** Whatever is killed, three seconds later nothing of the run is there: no process, no socket, no folder elsewhere. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunRecord } from "../../simulator/cluster/runDirectory";
@@ -40,6 +40,15 @@ describe("nothing is left behind", function () {
     assert.equal(report.records.duplicated, 0);
     assert.ok((report.records.out ?? 0) > 0);
     await assertGone(run);
+  });
+
+  it("nothing is written into the home folder: the inference runtime's own reporting is off", async () => {
+    const home = workspace.path("somebody");
+    mkdirSync(home);
+    const run = workspace.runAt(home, workspace.exampleJob((job) => (job.operators.texts.limit = 500)));
+    assert.equal((await run.report()).run.state, "FINISHED");
+    assert.ok(run.of("instance.phase").some((event) => event.phase === "SERVING"), "a model was really run");
+    assert.deepEqual(readdirSync(home), []);
   });
 
   it("after Ctrl-C twice", async () => {

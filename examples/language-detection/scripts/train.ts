@@ -9,6 +9,7 @@
  * stream is below 0.97. 2: bad usage.
  */
 
+import "./quietRuntime";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
