@@ -9,13 +9,14 @@ import { availableParallelism } from "node:os";
 import { Client, credentials, Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import * as ort from "onnxruntime-node";
 import type { Tensors } from "../../simulator/core/tensor";
+import { CHUNK_BYTES } from "../../simulator/inference/chunkedTensors";
 import { EmbeddedClient } from "../../simulator/inference/embeddedClient";
 import type { InferenceClient } from "../../simulator/inference/inferenceClient";
 import { RosClient } from "../../simulator/inference/rosClient";
-import { affineModel, denseModel, writeModel } from "../fixtures/onnxModel";
+import { affineModel, denseModel, identityModel, raggedSumModel, writeModel } from "../fixtures/onnxModel";
 import { InstanceProcess, serviceSpec } from "../fixtures/serviceInstances";
 
-const CHOSEN = (process.env.INFERENCE_BENCH ?? "tiny,dense,latency,kill,cold").split(",");
+const CHOSEN = (process.env.INFERENCE_BENCH ?? "tiny,dense,latency,kill,chunks,cold").split(",");
 const ROUNDS = Number(process.env.INFERENCE_BENCH_ROUNDS ?? 5);
 const ECHO = {
   path: "/echo.Echo/Stream",
@@ -51,14 +52,19 @@ async function throughput(client: InferenceClient, record: Tensors, count: numbe
 
 async function serveEcho(): Promise<void> {
   const server = new Server();
-  server.addService({ Stream: ECHO }, {
-    Stream: (call: ServerDuplexStream<Buffer, Buffer>) => {
-      call.on("data", (bytes: Buffer) => call.write(bytes));
-      call.on("end", () => call.end());
+  server.addService(
+    { Stream: ECHO },
+    {
+      Stream: (call: ServerDuplexStream<Buffer, Buffer>) => {
+        call.on("data", (bytes: Buffer) => call.write(bytes));
+        call.on("end", () => call.end());
+      },
     },
-  });
+  );
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))),
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    ),
   );
   process.send?.(port);
   process.on("disconnect", () => process.exit(0));
@@ -72,7 +78,11 @@ async function startEcho(): Promise<{ child: ChildProcess; address: string }> {
 
 /** Messages a second over one bidirectional stream, one payload a message, `capacity` outstanding. */
 async function echoRate(client: Client, payload: Buffer, count: number, capacity: number): Promise<number> {
-  const stream = client.makeBidiStreamRequest<Buffer, Buffer>(ECHO.path, ECHO.requestSerialize, ECHO.responseDeserialize);
+  const stream = client.makeBidiStreamRequest<Buffer, Buffer>(
+    ECHO.path,
+    ECHO.requestSerialize,
+    ECHO.responseDeserialize,
+  );
   let sent = 0;
   let received = 0;
   const startedMs = performance.now();
@@ -117,10 +127,14 @@ async function tiny(): Promise<void> {
       echoes.push(echoed);
     }
   }
-  print(`Tiny model (${width * 4} bytes a record), one client, one instance, against plain grpc-js bidirectional echo of the same bytes`);
+  print(
+    `Tiny model (${width * 4} bytes a record), one client, one instance, against plain grpc-js bidirectional echo of the same bytes`,
+  );
   print(`  echo, one message a request   ${rate(median(echoes))} a second`);
   print(`  inferences                    ${rate(median(inferences))} a second`);
-  print(`  ratio (median of ${ROUNDS})            ${median(inferences.map((value, at) => value / (echoes[at] ?? NaN))).toFixed(2)}   wanted: at least 5`);
+  print(
+    `  ratio (median of ${ROUNDS})            ${median(inferences.map((value, at) => value / (echoes[at] ?? NaN))).toFixed(2)}   wanted: at least 5`,
+  );
   await client.close();
   echo.close();
   child.disconnect();
@@ -128,7 +142,10 @@ async function tiny(): Promise<void> {
 }
 
 /** A model for which a full batch takes at least 5 ms on one thread, found by trying. */
-async function denseAtLeast5ms(width: number, batch: number): Promise<{ model: string; runMs: number; layers: number }> {
+async function denseAtLeast5ms(
+  width: number,
+  batch: number,
+): Promise<{ model: string; runMs: number; layers: number }> {
   for (let layers = 2; ; layers = Math.ceil(layers * 1.5)) {
     const model = writeModel(denseModel(width, layers));
     const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
@@ -139,7 +156,12 @@ async function denseAtLeast5ms(width: number, batch: number): Promise<{ model: s
 }
 
 /** Milliseconds of each of `runs` runs, called directly. */
-async function directRuns(session: ort.InferenceSession, width: number, batch: number, runs: number): Promise<number[]> {
+async function directRuns(
+  session: ort.InferenceSession,
+  width: number,
+  batch: number,
+  runs: number,
+): Promise<number[]> {
   const times: number[] = [];
   for (let run = 0; run < runs; run++) {
     const data = new Float32Array(batch * width).fill(0.5);
@@ -159,11 +181,18 @@ function denseRecord(): Tensors {
 async function dense(): Promise<void> {
   const { model, runMs, layers } = await denseAtLeast5ms(DENSE_WIDTH, DENSE_BATCH);
   const threads = availableParallelism() > 1 ? { parallelism: availableParallelism() } : { parallelism: 1 };
-  const batched = serviceSpec(model, { ...threads, batching: { maxSize: DENSE_BATCH, maxDelayMs: 2 }, queue: { maxLength: 4096, maxWaitMs: 60_000 } });
+  const batched = serviceSpec(model, {
+    ...threads,
+    batching: { maxSize: DENSE_BATCH, maxDelayMs: 2 },
+    queue: { maxLength: 4096, maxWaitMs: 60_000 },
+  });
   const single = { ...batched, batching: { maxSize: 1, maxDelayMs: 0 } };
   const instances = [InstanceProcess.start(batched), InstanceProcess.start(single)];
   const [many, one] = await Promise.all(
-    instances.map(async (instance, at) => new RosClient({ spec: at === 0 ? batched : single, endpoints: [await instance.ready()], task: "bench#0" })),
+    instances.map(
+      async (instance, at) =>
+        new RosClient({ spec: at === 0 ? batched : single, endpoints: [await instance.ready()], task: "bench#0" }),
+    ),
   );
   if (many === undefined || one === undefined) throw new Error("no instances");
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
@@ -183,11 +212,15 @@ async function dense(): Promise<void> {
     served1.push(each);
   }
   const ratios = served.map((value, at) => value / (direct[at] ?? NaN));
-  print(`Model of ${runMs.toFixed(1)} ms a batch of ${DENSE_BATCH} (${layers} layers of ${DENSE_WIDTH}), one thread, CPU`);
+  print(
+    `Model of ${runMs.toFixed(1)} ms a batch of ${DENSE_BATCH} (${layers} layers of ${DENSE_WIDTH}), one thread, CPU`,
+  );
   print(`  ONNX Runtime in this process, batch ${DENSE_BATCH}   ${rate(median(direct))} a second`);
   print(`  service, single requests               ${rate(median(served))} a second`);
   print(`  ratio (median of ${ROUNDS})                     ${median(ratios).toFixed(3)}   wanted: at least 0.95`);
-  print(`  service with maxSize 1                 ${rate(median(served1))} a second; in process ${rate(median(direct1))}`);
+  print(
+    `  service with maxSize 1                 ${rate(median(served1))} a second; in process ${rate(median(direct1))}`,
+  );
   print(
     `  gain of dynamic batching               ${(median(served) / median(served1)).toFixed(2)}   wanted: at least 3 where the model gains that (it gains ${(median(direct) / median(direct1)).toFixed(2)})`,
   );
@@ -196,7 +229,12 @@ async function dense(): Promise<void> {
 }
 
 /** Latencies, ms, of calls that arrive one by one at `perSecond`, whether or not those before are answered. */
-async function openLoop(client: InferenceClient, record: Tensors, perSecond: number, durationMs: number): Promise<number[]> {
+async function openLoop(
+  client: InferenceClient,
+  record: Tensors,
+  perSecond: number,
+  durationMs: number,
+): Promise<number[]> {
   const latencies: number[] = [];
   const calls: Promise<void>[] = [];
   const startedMs = performance.now();
@@ -219,7 +257,11 @@ async function openLoop(client: InferenceClient, record: Tensors, perSecond: num
 
 async function latency(): Promise<void> {
   const { model, runMs } = await denseAtLeast5ms(DENSE_WIDTH, DENSE_BATCH);
-  const spec = serviceSpec(model, { parallelism: availableParallelism(), batching: { maxSize: DENSE_BATCH, maxDelayMs: 2 }, queue: { maxLength: 4096, maxWaitMs: 60_000 } });
+  const spec = serviceSpec(model, {
+    parallelism: availableParallelism(),
+    batching: { maxSize: DENSE_BATCH, maxDelayMs: 2 },
+    queue: { maxLength: 4096, maxWaitMs: 60_000 },
+  });
   const instance = InstanceProcess.start(spec);
   const served = new RosClient({ spec, endpoints: [await instance.ready()], task: "bench#0" });
   const embedded = await EmbeddedClient.open({ spec, subtask: 0, intraOpThreads: 1 });
@@ -234,14 +276,20 @@ async function latency(): Promise<void> {
   print(`Latency at half of the highest load (${rate(highest / 2)} a second; ${runMs.toFixed(1)} ms a full batch)`);
   print(`  p99 in process   ${median(inProcess).toFixed(1)} ms`);
   print(`  p99 of service   ${median(overService).toFixed(1)} ms`);
-  print(`  difference       ${median(overService.map((value, at) => value - (inProcess[at] ?? NaN))).toFixed(1)} ms   wanted: at most 3`);
+  print(
+    `  difference       ${median(overService.map((value, at) => value - (inProcess[at] ?? NaN))).toFixed(1)} ms   wanted: at most 3`,
+  );
   await Promise.all([served.close(), embedded.close()]);
   await instance.kill();
 }
 
 async function kill(): Promise<void> {
   const model = writeModel(affineModel(256));
-  const spec = serviceSpec(model, { parallelism: 3, batching: { maxSize: 64, maxDelayMs: 0 }, balancing: "least-request" });
+  const spec = serviceSpec(model, {
+    parallelism: 3,
+    batching: { maxSize: 64, maxDelayMs: 0 },
+    balancing: "least-request",
+  });
   const instances = Array.from({ length: 3 }, (_, index) => InstanceProcess.start(spec, index));
   const endpoints = await Promise.all(instances.map((instance) => instance.ready()));
   const events: { atMs: number; requests: number }[] = [];
@@ -252,6 +300,8 @@ async function kill(): Promise<void> {
     onEvent: (event) => event.kind === "retry" && events.push({ atMs: performance.now(), requests: event.requests }),
   });
   const record: Tensors = { x: { type: "FP32", shape: [256], data: new Float32Array(256).fill(1) } };
+  const again = InstanceProcess.hold(spec, 0, 1);
+  instances.push(again);
   await throughput(client, record, 20_000, 256);
   const WANTED = 50_000;
   const done: number[] = [];
@@ -278,8 +328,7 @@ async function kill(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   killedMs = performance.now();
   instances[0]?.child.kill("SIGKILL");
-  const again = InstanceProcess.start(spec, 0, 1);
-  instances.push(again);
+  again.release();
   client.updateEndpoints(endpoints.slice(1));
   const endpoint = await again.ready();
   backMs = performance.now();
@@ -297,12 +346,18 @@ async function kill(): Promise<void> {
     for (let atMs = fromMs; atMs < fromMs + 5_000; atMs += 5) if (perWindow(atMs) >= share * full) return atMs - fromMs;
     return NaN;
   };
-  print(`One of three instances killed at full load (${rate((full * 1000) / WINDOW)} calls a second, ${done.length} calls)`);
+  print(
+    `One of three instances killed at full load (${rate((full * 1000) / WINDOW)} calls a second, ${done.length} calls)`,
+  );
   print(`  failed calls                          ${failed}   wanted: 0`);
-  print(`  calls issued again                    ${events.reduce((sum, { requests }) => sum + requests, 0)}, noticed after ${((events[0]?.atMs ?? NaN) - killedMs).toFixed(1)} ms`);
+  print(
+    `  calls issued again                    ${events.reduce((sum, { requests }) => sum + requests, 0)}, noticed after ${((events[0]?.atMs ?? NaN) - killedMs).toFixed(1)} ms`,
+  );
   print(`  p99 after the kill, calls in flight   ${quantile(atKill, 0.99).toFixed(1)} ms   wanted: at most 100`);
   print(`  throughput at 2/3 again after         ${reaches(2 / 3, killedMs).toFixed(0)} ms   wanted: at most 200`);
-  print(`  at its median of before after         ${reaches(1, killedMs).toFixed(0)} ms; the new instance was ready after ${coldMs.toFixed(0)} ms (from source)`);
+  print(
+    `  at its median of before after         ${reaches(1, killedMs).toFixed(0)} ms; the new instance was ready after ${coldMs.toFixed(0)} ms (from source)`,
+  );
   await client.close();
   await Promise.all(instances.map((instance) => instance.kill()));
 }
@@ -317,12 +372,57 @@ async function cold(): Promise<void> {
     times.push(performance.now() - startedMs);
     await instance.kill();
   }
-  print(`Cold start of an instance with a model of 1 MB, from source: ${median(times).toFixed(0)} ms (median of ${ROUNDS}; ${times.map((ms) => ms.toFixed(0)).join(", ")})`);
+  print(
+    `Cold start of an instance with a model of 1 MB, from source: ${median(times).toFixed(0)} ms (median of ${ROUNDS}; ${times.map((ms) => ms.toFixed(0)).join(", ")})`,
+  );
 }
 
-const PARTS: Readonly<Record<string, () => Promise<void>>> = { tiny, dense, latency, kill, cold };
+/** A client in a process of its own, so that its peak memory is its own: sends one record of `bytes` after a small one. */
+async function chunkClient(specJson: string, endpointJson: string, bytes: number): Promise<void> {
+  const client = new RosClient({ spec: JSON.parse(specJson), endpoints: [JSON.parse(endpointJson)], task: "bench#0" });
+  const call = (length: number) =>
+    client.call(
+      { x: { type: "FP32", shape: [length], data: new Float32Array(length).fill(1) } },
+      { timeoutMs: 120_000 },
+    );
+  await call(1);
+  const before = process.memoryUsage.rss();
+  const startedMs = performance.now();
+  await call(bytes / 4);
+  process.send?.({ before, peak: process.resourceUsage().maxRSS * 1024, ms: performance.now() - startedMs });
+  await client.close();
+  process.disconnect();
+}
 
-if (process.argv[2] === "echo") void serveEcho();
+async function chunks(): Promise<void> {
+  const bytes = 100_000_000;
+  for (const [name, graph, tensors] of [
+    ["100 MB in, one number out", raggedSumModel(), bytes],
+    ["100 MB in, 100 MB out", identityModel("FP32", ["N", "L"]), 2 * bytes],
+  ] as const) {
+    const spec = serviceSpec(writeModel(graph), { parallelism: 1 });
+    const instance = InstanceProcess.start(spec);
+    const endpoint = await instance.ready();
+    const before = await instance.peakRssBytes();
+    const child = fork(__filename, ["chunk-client", JSON.stringify(spec), JSON.stringify(endpoint), String(bytes)], {
+      execArgv: ["--require", "tsx/cjs"],
+    });
+    const [client] = (await once(child, "message")) as [{ before: number; peak: number; ms: number }];
+    const server = (await instance.peakRssBytes()) - before;
+    const MB = (value: number) => `${(value / 1e6).toFixed(0)} MB`;
+    print(`Large tensors in chunks: ${name}, ${client.ms.toFixed(0)} ms`);
+    print(
+      `  peak over what it had before   client ${MB(client.peak - client.before)}, instance ${MB(server)}   wanted: at most ${MB(3 * (tensors + 4 * CHUNK_BYTES))}`,
+    );
+    await instance.kill();
+  }
+}
+
+const PARTS: Readonly<Record<string, () => Promise<void>>> = { tiny, dense, latency, kill, chunks, cold };
+
+const [, , role, ...roleArgs] = process.argv;
+if (role === "echo") void serveEcho();
+else if (role === "chunk-client") void chunkClient(roleArgs[0] ?? "", roleArgs[1] ?? "", Number(roleArgs[2]));
 else {
   void (async () => {
     for (const part of CHOSEN) await PARTS[part]?.();
