@@ -3,7 +3,6 @@
  * become markup. Control characters, which some parsers trip over, are left out.
  */
 export function escapeHtml(text: string): string {
-   
   return text.replace(
     /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]|[&<>"'`]/g,
     (character) => ENTITIES[character] ?? "",

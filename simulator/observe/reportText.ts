@@ -129,7 +129,7 @@ function figures({ records, rpc, checkpoints }: RunReport, paint: Paint, width: 
 /** Only what is not plain: sinks that could not be counted, or where something is missing or twice. */
 function sinkLines(sink: SinkVerification, report: RunReport, paint: Paint, width: number): readonly string[] {
   const wrong = sink.lost + sink.duplicated > 0;
-  if (!wrong && sink.method !== "none") return [];
+  if (!wrong && sink.method !== "none" && (sink.held ?? 0) === 0) return [];
   if (!wrong && report.records.sinks.length > 1 && sink.method === "none" && report.records.lost === null) return [];
   const found = wrong
     ? `${countText(sink.lost)} lost, ${countText(sink.duplicated)} duplicated of ${countText(sink.expected)}. `

@@ -75,6 +75,8 @@ export interface SinkVerification {
   readonly committed: number;
   readonly lost: number;
   readonly duplicated: number;
+  /** Missing at the sink but not lost: the last checkpoint of a run that did not finish holds them. */
+  readonly held?: number;
   readonly note?: string;
   /** Some of the ids that were lost or duplicated, for looking them up. */
   readonly examples?: { readonly lost: readonly string[]; readonly duplicated: readonly string[] };

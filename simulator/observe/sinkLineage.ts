@@ -8,16 +8,21 @@ export type SinkSpecOperator = Extract<OperatorSpec, { kind: "sink" }>;
 export type SourceSpecOperator = Extract<OperatorSpec, { kind: "source" }>;
 
 export type SinkLineage =
-  /** Each record of these sources arrives as often as the map says. */
-  | { readonly kind: "records"; readonly sources: ReadonlyMap<SourceSpecOperator, number> }
-  /** Counts of a window arrive; their sum is the records of these sources, each as often as the map says. */
-  | { readonly kind: "window-counts"; readonly sources: ReadonlyMap<SourceSpecOperator, number> }
+  | {
+      /** Each record arrives; or counts of a window arrive, whose sum is the records. */
+      readonly kind: "records" | "window-counts";
+      /** How often each record of a source counts at the sink. */
+      readonly sources: ReadonlyMap<SourceSpecOperator, number>;
+      /** Records that async and rpc operators on the way may have in flight, at most; a checkpoint holds them in its state. */
+      readonly inFlight: number;
+    }
   | { readonly kind: "none"; readonly why: string };
 
 interface Upstream {
   readonly sources: Map<SourceSpecOperator, number>;
   /** A counting window lies on every path, or on none. */
   readonly counted: boolean;
+  readonly inFlight: number;
 }
 
 /** The shape of everything upstream of a sink. The job has no cycles. */
@@ -40,7 +45,12 @@ export function sinkLineage(job: JobSpec, sink: SinkSpecOperator): SinkLineage {
       const times = edge.ship === "BROADCAST" ? (target?.parallelism ?? 1) : 1;
       if (merged !== undefined && merged.counted !== upstream.counted)
         return "windowed and plain records come together";
-      merged ??= { sources: new Map(), counted: upstream.counted };
+      const inFlight = (merged?.inFlight ?? 0) + upstream.inFlight * times;
+      merged = {
+        sources: merged?.sources ?? new Map<SourceSpecOperator, number>(),
+        counted: upstream.counted,
+        inFlight,
+      };
       for (const [source, count] of upstream.sources)
         merged.sources.set(source, (merged.sources.get(source) ?? 0) + count * times);
     }
@@ -57,12 +67,17 @@ export function sinkLineage(job: JobSpec, sink: SinkSpecOperator): SinkLineage {
     const operator = byId.get(id);
     switch (operator?.kind) {
       case "source":
-        return { sources: new Map([[operator, 1]]), counted: false };
+        return { sources: new Map([[operator, 1]]), counted: false, inFlight: 0 };
       case "map":
-      case "async":
-      case "rpc":
       case "union":
         return intoOperator(id);
+      case "async":
+      case "rpc": {
+        const upstream = intoOperator(id);
+        if (typeof upstream === "string") return upstream;
+        const capacity = operator.kind === "rpc" ? operator.rpc.capacity : operator.capacity;
+        return { ...upstream, inFlight: upstream.inFlight + capacity * operator.parallelism };
+      }
       case "window": {
         if (operator.aggregate !== "count") return `what "${id}" makes of a window is not known`;
         const times = windowsOfRecord(operator.window);
@@ -70,10 +85,8 @@ export function sinkLineage(job: JobSpec, sink: SinkSpecOperator): SinkLineage {
         const upstream = intoOperator(id);
         if (typeof upstream === "string") return upstream;
         if (upstream.counted) return "two windows lie one behind the other";
-        return {
-          sources: new Map([...upstream.sources].map(([source, count]) => [source, count * times])),
-          counted: true,
-        };
+        const sources = new Map([...upstream.sources].map(([source, count]) => [source, count * times]));
+        return { sources, counted: true, inFlight: upstream.inFlight };
       }
       default:
         return `how many records "${id}" (${operator?.kind ?? "unknown"}) gives for each that it takes is not known`;
@@ -82,7 +95,8 @@ export function sinkLineage(job: JobSpec, sink: SinkSpecOperator): SinkLineage {
 
   const upstream = intoOperator(sink.id);
   if (typeof upstream === "string") return { kind: "none", why: upstream };
-  return { kind: upstream.counted ? "window-counts" : "records", sources: upstream.sources };
+  const { counted, sources, inFlight } = upstream;
+  return { kind: counted ? "window-counts" : "records", sources, inFlight };
 }
 
 /** In how many windows a record is counted, when the end of the data closes them all. */

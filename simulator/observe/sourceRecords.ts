@@ -1,5 +1,5 @@
 /**
- * What the sources of a job hold, read from where they read, and how far a run had come in them.
+ * What the sources of a job hold, read from where they read, and how much of it counts in a run.
  *
  * Record g (from 0, over the whole sequence with its repeats) belongs to subtask g mod parallelism; the k-th record of subtask s is record
  * k · parallelism + s.
@@ -11,14 +11,14 @@ import type { SubtaskName } from "./journalEvent";
 import type { SourceSpecOperator } from "./sinkLineage";
 import { readCsv, readLines } from "./textRecords";
 
-/** How a run ended, as far as it says how much of the sources counts. */
 export interface RunEnd {
-  /** The job finished by itself: the sources count in full. */
-  readonly finished: boolean;
-  /** Otherwise: source subtask → records that it had emitted at the last completed checkpoint; `undefined` when there was none. */
+  /**
+   * `complete`: the job finished by itself, and the sources count in full. `drained`: it was stopped, and what its sources had emitted was
+   * flushed and committed. `broken`: it failed, was cancelled, broke off or goes on; what counts is what the last checkpoint holds.
+   */
+  readonly ending: "complete" | "drained" | "broken";
+  /** Source subtask → records that it had emitted at the last completed checkpoint; `undefined` when there was none. */
   readonly sourceOffsets: Readonly<Record<SubtaskName, number>> | undefined;
-  /** When the run started, ms since the epoch. */
-  readonly startedAt: number;
 }
 
 /** Makes record `index` of a generator source with a function of the person's own. */
@@ -29,6 +29,8 @@ export interface SourceShare {
   readonly source: SourceSpecOperator;
   /** Records in one pass; `undefined` for a generator. */
   readonly perPass: number | undefined;
+  /** Records that there are, over all subtasks; may be infinite. */
+  readonly held: number;
   /** Records of each subtask that count. */
   readonly bySubtask: readonly number[];
   readonly total: number;
@@ -42,40 +44,36 @@ export async function sourceShare(source: SourceSpecOperator, end: RunEnd): Prom
   const all = connector.kind === "file" ? (perPass ?? 0) * connector.repeat : Infinity;
   const held = Math.min(all, limit ?? Infinity);
   const bySubtask = Array.from({ length: parallelism }, (_, subtask) => {
-    const whole = held === Infinity ? Infinity : Math.floor((held - subtask + parallelism - 1) / parallelism);
-    if (end.finished && whole !== Infinity) return whole;
+    const whole = held === Infinity ? Infinity : Math.max(0, Math.ceil((held - subtask) / parallelism));
+    if (end.ending === "complete" && whole !== Infinity) return whole;
     return Math.min(whole, end.sourceOffsets?.[`${source.id}#${subtask}`] ?? 0);
   });
-  return { source, perPass, bySubtask, total: bySubtask.reduce((sum, count) => sum + count, 0) };
+  return { source, perPass, held, bySubtask, total: bySubtask.reduce((sum, count) => sum + count, 0) };
 }
 
-/** How often the record at `position` of one pass counts. */
-export function timesCounted(share: SourceShare, position: number): number {
-  const { connector } = share.source.source;
-  const perPass = share.perPass ?? 0;
-  const passes = connector.kind === "file" ? connector.repeat : 1;
-  let times = 0;
-  for (let pass = 0; pass < passes; pass++) {
-    if (counts(share, pass * perPass + position)) times += 1;
-  }
-  return times;
+/** One record of a source. */
+export interface SourceIdentity {
+  /** Value of the field; `undefined` for a record without it. */
+  readonly id: unknown;
+  /** How often it counts in the run, and how often the source holds it. */
+  readonly times: number;
+  readonly most: number;
 }
 
 /**
- * Each record that counts, by the value of a field, with how often it counts. `undefined` for a record without the field.
+ * The records of a source by the value of a field, each position of its file once. Of a generator those that count.
  * @throws FaultlineError FL2010
  */
 export async function* identities(
   share: SourceShare,
   field: string,
   makeRecord: MakeRecord | undefined,
-): AsyncGenerator<{ readonly id: unknown; readonly times: number }, void, undefined> {
+): AsyncGenerator<SourceIdentity, void, undefined> {
   const { connector } = share.source.source;
   if (connector.kind === "file") {
     let position = 0;
     for await (const value of fileRecords(connector)) {
-      const times = timesCounted(share, position++);
-      if (times > 0) yield { id: fieldOf(value, field), times };
+      yield { id: fieldOf(value, field), ...timesCounted(share, position++, connector.repeat) };
     }
     return;
   }
@@ -83,7 +81,7 @@ export async function* identities(
   for (const [subtask, count] of share.bySubtask.entries()) {
     for (let k = 0; k < count; k++) {
       const index = k * parallelism + subtask;
-      yield { id: fieldOf(makeRecord === undefined ? { seq: index } : makeRecord(index), field), times: 1 };
+      yield { id: fieldOf(makeRecord === undefined ? { seq: index } : makeRecord(index), field), times: 1, most: 1 };
     }
   }
 }
@@ -92,9 +90,22 @@ export function fieldOf(value: unknown, field: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[field] : undefined;
 }
 
-function counts(share: SourceShare, record: number): boolean {
+/** Over the passes of the file, for the record at `position` of one pass. */
+function timesCounted(
+  share: SourceShare,
+  position: number,
+  passes: number,
+): { readonly times: number; readonly most: number } {
   const { parallelism } = share.source;
-  return Math.floor(record / parallelism) < (share.bySubtask[record % parallelism] ?? 0);
+  let times = 0;
+  let most = 0;
+  for (let pass = 0; pass < passes; pass++) {
+    const record = pass * (share.perPass ?? 0) + position;
+    if (record >= share.held) break;
+    most += 1;
+    if (Math.floor(record / parallelism) < (share.bySubtask[record % parallelism] ?? 0)) times += 1;
+  }
+  return { times, most };
 }
 
 type FileConnector = Extract<SourceConnector, { kind: "file" }>;
@@ -109,12 +120,16 @@ async function* fileRecords(connector: FileConnector): AsyncGenerator<unknown, v
   for await (const raw of rawRecords(connector)) yield connector.format === "ndjson" ? parsed(raw as string) : raw;
 }
 
-/** Lines as text, rows of a CSV as objects. */
+/** Lines as text, rows of a CSV as objects. Lines of nothing but white space are no records, except where every line is a text. */
 async function* rawRecords(connector: FileConnector): AsyncGenerator<unknown, void, undefined> {
   const text = createReadStream(connector.path, { encoding: "utf8", highWaterMark: 256 * 1024 });
   try {
     if (connector.format === "csv") yield* readCsv(text);
-    else for await (const line of readLines(text)) if (connector.format === "lines" || line.trim() !== "") yield line;
+    else {
+      for await (const line of readLines(text)) {
+        if (connector.format === "lines" || /[^\0-\x20]/.test(line)) yield line;
+      }
+    }
   } catch (error) {
     if (error instanceof FaultlineError) throw error;
     throw FaultlineError.of(

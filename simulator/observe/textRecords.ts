@@ -3,7 +3,7 @@
 /** Lines without their line ends; a last line without one counts, an empty last one does not. */
 export async function* readLines(pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
   let rest = "";
-  for await (const piece of pieces) {
+  for await (const piece of withoutMark(pieces)) {
     const text = rest + piece;
     let from = 0;
     for (;;) {
@@ -28,10 +28,21 @@ export async function* readCsv(
   }
 }
 
+/** A byte order mark at the begin is no text. */
+async function* withoutMark(pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  let first = true;
+  for await (const piece of pieces) {
+    yield first && piece.startsWith("\ufeff") ? piece.slice(1) : piece;
+    first = false;
+  }
+}
+
 async function* csvRows(pieces: AsyncIterable<string>): AsyncGenerator<readonly string[], void, undefined> {
   let row: string[] = [];
   let field = "";
   let quoted = false;
+  /** Something in the row was quoted: it is a record, however empty. */
+  let anyQuoted = false;
   /** The character before was a quote inside a quoted field: it ends the field, or the next one is a quote. */
   let closing = false;
   const endRow = (): readonly string[] | undefined => {
@@ -39,9 +50,11 @@ async function* csvRows(pieces: AsyncIterable<string>): AsyncGenerator<readonly 
     const done = row;
     row = [];
     field = "";
-    return done.length === 1 && done[0] === "" ? undefined : done;
+    const blank = done.length === 1 && !anyQuoted && !/[^\0-\x20]/.test(done[0] ?? "");
+    anyQuoted = false;
+    return blank ? undefined : done;
   };
-  for await (const piece of pieces) {
+  for await (const piece of withoutMark(pieces)) {
     for (const character of piece) {
       if (closing) {
         closing = false;
@@ -54,7 +67,7 @@ async function* csvRows(pieces: AsyncIterable<string>): AsyncGenerator<readonly 
       if (quoted) {
         if (character === '"') closing = true;
         else field += character;
-      } else if (character === '"' && field === "") quoted = true;
+      } else if (character === '"' && field === "") quoted = anyQuoted = true;
       else if (character === ",") {
         row.push(field);
         field = "";
@@ -65,6 +78,6 @@ async function* csvRows(pieces: AsyncIterable<string>): AsyncGenerator<readonly 
       } else field += character;
     }
   }
-  const last = field === "" && row.length === 0 ? undefined : endRow();
+  const last = field === "" && row.length === 0 && !anyQuoted ? undefined : endRow();
   if (last !== undefined) yield last;
 }

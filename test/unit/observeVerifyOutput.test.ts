@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { FaultlineError } from "../../simulator/graph/errors";
 import type { JobSpec } from "../../simulator/graph/jobFile";
 import { parseJobFile } from "../../simulator/graph/parseJobFile";
@@ -135,7 +135,7 @@ describe("verification of the output", () => {
 
   it("leaves out parts in progress and other files, and counts lines that are not JSON apart", async () => {
     committed(ids(0, 10));
-    committed(ids(0, 5), "all", ".part-0-2.ndjson.inprogress");
+    committed(ids(0, 5), "all", ".part-0-2.inprogress.0");
     committed(ids(0, 5), "all", "notes.ndjson");
     fs.appendFileSync(join(directory, "output", "all", "part-0-1.ndjson"), '{"id":');
     const found = await one(straight(source(10), "id"));
@@ -157,26 +157,69 @@ describe("verification of the output", () => {
 
   it("cuts each source subtask where the last checkpoint had it when the job did not finish", async () => {
     // Subtask 0 emitted records 0, 2, 4; subtask 1 emitted 1, 3, 5, 7, 9.
-    committed([0, 1, 2, 3, 4, 5, 7, 9].map((id) => ({ id })));
+    const some = [0, 1, 2, 3, 4, 5, 7, 9].map((id) => ({ id }));
+    const offsets = { "s#0": 3, "s#1": 5 };
     const spec = straight(source(100), "id");
-    assert.deepEqual(figures(await one(spec, { state: "FAILED", offsets: { "s#0": 3, "s#1": 5 } })), [
-      "identity",
-      8,
-      8,
-      0,
-      0,
+    committed(some);
+    assert.deepEqual(figures(await one(spec, { state: "FAILED", offsets })), ["identity", 8, 8, 0, 0]);
+    committed([...some.filter(({ id }) => id !== 5), { id: 4 }]);
+    const found = await one(spec, { state: "CANCELED", offsets });
+    assert.deepEqual([found.lost, found.duplicated, found.examples], [1, 1, { lost: ["5"], duplicated: ["4"] }]);
+    committed([{ id: 0 }, { id: 1 }]);
+    assert.deepEqual(figures(await one(spec, { state: "FAILED" })), ["identity", 0, 2, 0, 0]);
+  });
+
+  it("takes what was committed after the last checkpoint that the journal knows for early, and not for twice", async () => {
+    committed([...ids(0, 8), { id: 8 }, { id: 8 }, { id: 200 }]);
+    const found = await one(straight(source(100), "id"), { state: "FAILED", offsets: { "s#0": 3, "s#1": 3 } });
+    assert.deepEqual([found.expected, found.lost, found.duplicated], [6, 0, 2]);
+    assert.deepEqual(found.examples?.duplicated, ["8", "200"]);
+  });
+
+  it("counts a drained run up to where it was stopped, and its windows", async () => {
+    committed(ids(0, 8));
+    const drained = { offsets: { "s#0": 4, "s#1": 5 }, drained: true };
+    assert.deepEqual(figures(await one(straight(source(100), "id"), drained)), ["identity", 9, 8, 1, 0]);
+    const windowed = job(
+      {
+        s: source(100),
+        w: { type: "window", window: { type: "tumbling", size: "1s", time: "processing" } },
+        out: sink(),
+      },
+      [edge("s", "w", { ship: "HASH", key: "id" }), edge("w", "out")],
+    );
+    committed([{ key: 1, count: 9 }]);
+    assert.deepEqual(figures(await one(windowed, drained)), ["window-count", 9, 9, 0, 0]);
+  });
+
+  it("does not take for lost what the last checkpoint of a broken run holds: in flight, or prepared and not committed", async () => {
+    const spec = job({ s: source(100), a: { type: "async", function: "f.ts#f", capacity: 3 }, out: sink("id") }, [
+      edge("s", "a"),
+      edge("a", "out"),
     ]);
-    committed([0, 1, 2, 3, 4, 6, 7, 9].map((id) => ({ id })));
-    const found = await one(spec, { state: "CANCELED", offsets: { "s#0": 3, "s#1": 5 } });
-    assert.deepEqual([found.lost, found.duplicated, found.examples], [1, 1, { lost: ["5"], duplicated: ["6"] }]);
-    assert.deepEqual(figures(await one(spec, { offsets: { "s#0": 3, "s#1": 5 }, drained: true })), [
-      "identity",
-      8,
-      8,
-      1,
-      1,
-    ]);
-    assert.deepEqual(figures(await one(spec, { state: "FAILED" })), ["identity", 0, 8, 0, 8]);
+    const broken = { state: "CANCELED", offsets: { "s#0": 20, "s#1": 20 } } as const;
+    committed(ids(0, 30));
+    committed([...ids(25, 34), { id: 60 }], "all", ".part-1-3.inprogress.0");
+    // 30 to 33 were prepared, 34 to 39 in flight: two subtasks with three each.
+    const found = await one(spec, broken);
+    assert.deepEqual([found.expected, found.committed, found.lost, found.duplicated, found.held], [40, 30, 0, 0, 10]);
+    assert.match(found.note ?? "", /10 of the records/);
+    committed(ids(0, 29));
+    assert.deepEqual(figures(await one(spec, broken)), ["identity", 40, 29, 0, 0]);
+    committed(ids(0, 28), "all");
+    committed(ids(30, 34), "all", ".part-1-3.inprogress.0");
+    const worse = await one(spec, broken);
+    assert.deepEqual([worse.lost, worse.held], [2, 10]);
+    // The same in a run that finished is lost.
+    assert.equal((await one(spec)).lost, 72);
+    const byNumber = await one(
+      job({ s: source(100), a: { type: "async", function: "f.ts#f", capacity: 3 }, out: sink() }, [
+        edge("s", "a"),
+        edge("a", "out"),
+      ]),
+      broken,
+    );
+    assert.deepEqual([byNumber.method, byNumber.lost, byNumber.held], ["count", 2, 10]);
   });
 
   it("counts the offsets in a sequence with repeats", async () => {
@@ -296,19 +339,15 @@ describe("verification of the output", () => {
     assert.deepEqual([report.records.in, report.records.lost, report.records.out], [10, null, null]);
   });
 
-  it("leaves out what an earlier run left in a folder of the person's own", async () => {
+  it("takes only its own parts in a folder of the person's own", async () => {
     const folder = join(directory, "mine");
     fs.mkdirSync(folder);
-    fs.writeFileSync(join(folder, "part-0-1.ndjson"), '{"id":0}\n');
-    fs.utimesSync(join(folder, "part-0-1.ndjson"), START / 1000 - 60, START / 1000 - 60);
-    fs.writeFileSync(join(folder, "part-0-2.ndjson"), '{"id":0}\n');
-    fs.utimesSync(join(folder, "part-0-2.ndjson"), START / 1000 + 1, START / 1000 + 1);
+    fs.writeFileSync(join(folder, "part-20250101-000000-aaaa-0-1.ndjson"), '{"id":0}\n');
+    fs.writeFileSync(join(folder, `part-${basename(directory)}-0-1.ndjson`), '{"id":0}\n');
     const spec = job({ s: source(1), out: { type: "sink", connector: "file", path: folder, identity: "id" } }, [
       edge("s", "out"),
     ]);
-    const found = await one(spec);
-    assert.deepEqual(figures(found), ["identity", 1, 1, 0, 0]);
-    assert.match(found.note ?? "", /older than the run/);
+    assert.deepEqual(figures(await one(spec)), ["identity", 1, 1, 0, 0]);
   });
 
   it("says which source it cannot read again", async () => {
