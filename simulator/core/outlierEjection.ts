@@ -1,0 +1,145 @@
+/**
+ * Takes an instance that answers badly out of the balancer for a while, also when there are only two or three.
+ *
+ * After Envoy's outlier detection: a row of failures ejects, the time out grows with each ejection, and a share of the instances always
+ * stays in. Unlike gRPC's `outlier_detection` (at least five hosts) an instance is held against the others there are, one being enough:
+ * its mean latency against the median of theirs, and the age of what it has not answered against what answers take at all.
+ */
+export interface OutlierEjectionConfig {
+  /** Failures in a row that eject. */
+  readonly consecutiveFailures: number;
+  /** A mean latency of so many times the median of the others ejects … */
+  readonly latencyFactor: number;
+  /** … when it is also longer by this. */
+  readonly minLatencyExcessMs: number;
+  /** Answers of an instance before its latency counts. */
+  readonly minAnswers: number;
+  /** Nothing answered for so many times the mean latency of all … */
+  readonly stallFactor: number;
+  /** … and at least for this long is a stall. */
+  readonly minStallMs: number;
+  readonly baseEjectionMs: number;
+  readonly maxEjectionMs: number;
+  /** Instances that may be out at the same time, as a share; always at least one may be, and at least one stays in. */
+  readonly maxEjectedShare: number;
+}
+
+export const DEFAULT_OUTLIER_EJECTION: OutlierEjectionConfig = {
+  consecutiveFailures: 5,
+  latencyFactor: 5,
+  minLatencyExcessMs: 50,
+  minAnswers: 20,
+  stallFactor: 10,
+  minStallMs: 1_000,
+  baseEjectionMs: 1_000,
+  maxEjectionMs: 30_000,
+  maxEjectedShare: 0.5,
+};
+
+interface InstanceRecord {
+  failuresInRow: number;
+  answers: number;
+  /** Exponentially weighted mean. */
+  meanMs: number;
+  ejections: number;
+  ejectedUntilMs: number;
+}
+
+/** New answers weigh as much as this in the mean latency. */
+const WEIGHT = 0.1;
+
+export class OutlierEjection {
+  private readonly records = new Map<string, InstanceRecord>();
+
+  constructor(readonly config: OutlierEjectionConfig = DEFAULT_OUTLIER_EJECTION) {}
+
+  /** Forgets all instances but these. A new attempt of an instance begins anew: call {@link forget}. */
+  retain(instances: readonly string[]): void {
+    for (const instance of this.records.keys()) if (!instances.includes(instance)) this.records.delete(instance);
+    for (const instance of instances) this.recordOf(instance);
+  }
+
+  forget(instance: string): void {
+    this.records.delete(instance);
+  }
+
+  isEjected(instance: string, nowMs: number): boolean {
+    return (this.records.get(instance)?.ejectedUntilMs ?? 0) > nowMs;
+  }
+
+  /** When the next ejection ends; Infinity when none is. */
+  nextReturnMs(nowMs: number): number {
+    let next = Infinity;
+    for (const { ejectedUntilMs } of this.records.values())
+      if (ejectedUntilMs > nowMs) next = Math.min(next, ejectedUntilMs);
+    return next;
+  }
+
+  /** An answer, well or not. Says why when the instance is ejected for it. */
+  answered(instance: string, ok: boolean, latencyMs: number, nowMs: number): string | undefined {
+    const record = this.recordOf(instance);
+    if (!ok) {
+      record.failuresInRow += 1;
+      if (record.failuresInRow < this.config.consecutiveFailures) return undefined;
+      return this.eject(instance, record, nowMs, `${record.failuresInRow} failures in a row`);
+    }
+    record.failuresInRow = 0;
+    record.meanMs = record.answers === 0 ? latencyMs : record.meanMs + WEIGHT * (latencyMs - record.meanMs);
+    record.answers += 1;
+    const usual = this.medianOfOthers(instance);
+    if (usual === undefined || record.answers < this.config.minAnswers) return undefined;
+    const tooSlow =
+      record.meanMs > usual * this.config.latencyFactor && record.meanMs > usual + this.config.minLatencyExcessMs;
+    if (!tooSlow) return undefined;
+    return this.eject(
+      instance,
+      record,
+      nowMs,
+      `answers take ${record.meanMs.toFixed(0)} ms, others ${usual.toFixed(0)} ms`,
+    );
+  }
+
+  /**
+   * The instance has not answered anything for `silentMs` although it has something to answer. Says why when it is ejected for it.
+   */
+  silent(instance: string, silentMs: number, nowMs: number): string | undefined {
+    const means = [...this.records.values()].filter(({ answers }) => answers > 0).map(({ meanMs }) => meanMs);
+    if (means.length === 0) return undefined;
+    const meanMs = Math.max(...means);
+    if (silentMs < Math.max(this.config.minStallMs, meanMs * this.config.stallFactor)) return undefined;
+    return this.eject(instance, this.recordOf(instance), nowMs, `no answer for ${silentMs.toFixed(0)} ms`);
+  }
+
+  private eject(instance: string, record: InstanceRecord, nowMs: number, reason: string): string | undefined {
+    if (record.ejectedUntilMs > nowMs) return undefined;
+    const total = this.records.size;
+    const out = [...this.records.values()].filter(({ ejectedUntilMs }) => ejectedUntilMs > nowMs).length;
+    const mayBeOut = Math.min(total - 1, Math.max(1, Math.floor(total * this.config.maxEjectedShare)));
+    if (out >= mayBeOut) return undefined;
+    const { baseEjectionMs, maxEjectionMs } = this.config;
+    record.ejectedUntilMs = nowMs + Math.min(maxEjectionMs, baseEjectionMs * 2 ** record.ejections);
+    record.ejections += 1;
+    // It comes back with a clean sheet: what it did before it was out says nothing of how it is then.
+    record.failuresInRow = 0;
+    record.answers = 0;
+    return reason;
+  }
+
+  private medianOfOthers(instance: string): number | undefined {
+    const means: number[] = [];
+    for (const [other, { answers, meanMs }] of this.records) {
+      if (other !== instance && answers >= this.config.minAnswers) means.push(meanMs);
+    }
+    means.sort((a, b) => a - b);
+    return means[Math.floor(means.length / 2)];
+  }
+
+  private recordOf(instance: string): InstanceRecord {
+    let record = this.records.get(instance);
+    if (record === undefined) {
+      record = { failuresInRow: 0, answers: 0, meanMs: 0, ejections: 0, ejectedUntilMs: 0 };
+      this.records.set(instance, record);
+    }
+    return record;
+  }
+}
