@@ -10,7 +10,7 @@ import { Packr } from "msgpackr";
 import { FaultlineError } from "../graph/errors";
 import type { StateHandle } from "./controlMessages";
 import type { ChannelState } from "./exchange/inputChannel";
-import type { SubpartitionState } from "./exchange/pipelinedSubpartition";
+import type { SubpartitionState } from "./exchange/subpartition";
 
 /** First bytes of a state file; the digit is the format's version. */
 const MAGIC = Buffer.from("FLSTATE1");

@@ -40,6 +40,8 @@ export type CoordinatorMessage =
   /** Commit what was prepared for this checkpoint (two-phase sinks). After a `final` one, tasks finish. */
   | { readonly kind: "checkpointComplete"; readonly checkpoint: number; readonly final: boolean }
   | { readonly kind: "checkpointAborted"; readonly checkpoint: number }
+  /** What finished attempts have left to be read again is not needed any more. */
+  | { readonly kind: "releasePartitions"; readonly producers: readonly { readonly task: SubtaskName; readonly attempt: number }[] }
   | { readonly kind: "endpoints"; readonly service: string; readonly instances: readonly ServiceEndpoint[] }
   /** Service instances: stop taking new calls, finish those under way, then exit. */
   | { readonly kind: "drain" }

@@ -23,6 +23,8 @@ export interface OperatorChainOptions {
   readonly task: SubtaskName;
   readonly subtask: number;
   readonly attempt: number;
+  /** Where the partition of an edge is kept, if it is. */
+  readonly partitionFile: (edge: number) => string;
   readonly onOutputBlocked: (blocked: boolean) => void;
   readonly loadFunction: <F>(ref: FunctionRef, operator: string) => LoadedFunction<F>;
   readonly contextOf: (operator: OperatorSpec, keyField: string | undefined) => OperatorContext;
@@ -123,6 +125,8 @@ export class OperatorChain {
         id: { task: options.task, attempt: options.attempt, edge: edge.index },
         firstConsumer: from,
         consumers: to - from,
+        type: edge.partitionType,
+        file: options.partitionFile(edge.index),
         onBlocked: options.onOutputBlocked,
       });
       const writer = new RecordWriter(partition, selectorOf(edge, to - from, options), edge.sourceOperator);

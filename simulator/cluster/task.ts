@@ -6,11 +6,12 @@
  * checkpoints the task then waits for the final one, so that its sinks can commit, and finishes when that is complete (FLIP-147). Without,
  * it commits and finishes at once.
  */
+import { join } from "node:path";
 import type { ExecutionGraph } from "../graph/executionGraph";
 import { FaultlineError } from "../graph/errors";
 import type { ExecutionState } from "../graph/executionState";
 import { isTerminal } from "../graph/executionState";
-import type { FunctionRef, JobSpec, OperatorSpec } from "../graph/jobFile";
+import type { CheckpointingConfig, FunctionRef, JobSpec, OperatorSpec } from "../graph/jobFile";
 import type { JobGraph, JobVertex } from "../graph/jobGraph";
 import type { Cause, JournalEventBody, ProcessName, SubtaskName, TaskMetrics } from "../observe/journalEvent";
 import { errorText, loadFunction } from "../operators/functionModule";
@@ -32,7 +33,7 @@ import type { CheckpointBarrier, ExchangeEvent } from "./exchange/exchangeEvent"
 import type { InputChannel, ProducerLoss } from "./exchange/inputChannel";
 import type { ManagedInferenceClient } from "./inferenceClients";
 import { InputGate } from "./exchange/inputGate";
-import type { SubpartitionState } from "./exchange/pipelinedSubpartition";
+import type { SubpartitionState } from "./exchange/subpartition";
 import type { GateState } from "./exchange/unalignedBarrierHandler";
 import { connectLocally } from "./exchange/localChannel";
 import type { ResultPartitionManager } from "./exchange/resultPartitionManager";
@@ -48,6 +49,8 @@ export interface TaskEnvironment {
   readonly job: JobSpec;
   readonly graph: JobGraph;
   readonly execution: ExecutionGraph;
+  /** A batch job has none: what is kept between regions takes their place. */
+  readonly checkpointing: CheckpointingConfig | undefined;
   readonly modules: FunctionModules;
   readonly scheduler: TaskScheduler;
   readonly partitions: ResultPartitionManager;
@@ -76,6 +79,8 @@ interface Counted {
 }
 
 const SOURCE_STEP = 256;
+/** How long a task waits to be canceled after its producer was. */
+const CANCELED_PRODUCER_WAIT_MS = 10_000;
 
 export class Task {
   readonly name: SubtaskName;
@@ -149,6 +154,12 @@ export class Task {
         task: this.name,
         subtask: deployment.index,
         attempt: this.attempt,
+        partitionFile: (edge) =>
+          join(
+            environment.runDirectory,
+            "partitions",
+            `${encodeURIComponent(deployment.vertex)}-${deployment.index}.${this.attempt}.${edge}.data`,
+          ),
         onOutputBlocked: (blocked) => this.loop.blockOutput(blocked),
         loadFunction: (ref, operator) => this.loadFunction(ref, operator),
         contextOf: (operator, keyField) => this.contextOf(operator, keyField),
@@ -204,7 +215,7 @@ export class Task {
       return;
     }
     this.loop.post(() => {
-      const { checkpointing } = this.environment.job.runtime;
+      const { checkpointing } = this.environment;
       const unaligned =
         !final && !aligned && checkpointing?.unaligned === true && checkpointing.mode === "EXACTLY_ONCE";
       const barrier: CheckpointBarrier = { kind: "barrier", checkpoint, final, unaligned };
@@ -349,7 +360,7 @@ export class Task {
     } else if (this.source !== undefined) {
       this.environment.send({ kind: "endOfData", task: this.name, attempt: this.attempt });
     }
-    if (this.environment.job.runtime.checkpointing === undefined && this.finalCheckpoint === undefined) {
+    if (this.environment.checkpointing === undefined && this.finalCheckpoint === undefined) {
       this.commit(undefined).then(
         () => {
           if (!this.ended) {
@@ -536,7 +547,7 @@ export class Task {
     this.input = new TaskInput({
       gate,
       loop: this.loop,
-      checkpointMode: environment.job.runtime.checkpointing?.mode ?? "EXACTLY_ONCE",
+      checkpointMode: environment.checkpointing?.mode ?? "EXACTLY_ONCE",
       head: chain.head,
       keySetters: chain.keySetters,
       onCheckpoint: (barrier, alignmentMs) => {
@@ -572,7 +583,13 @@ export class Task {
       disconnected: `the connection to ${task} on ${host} broke`,
       notFound: `${task} on ${host} did not begin to produce in time`,
     };
-    this.fail(FaultlineError.of("FL2005", `${this.name} lost its input: ${why[loss]}.`), task);
+    const fail = (): void => this.fail(FaultlineError.of("FL2005", `${this.name} lost its input: ${why[loss]}.`), task);
+    if (loss === "canceled") {
+      // Whoever cancels a producer cancels its consumers, too: this is no failure unless that does not come.
+      this.loop.setTimer(Date.now() + CANCELED_PRODUCER_WAIT_MS, fail);
+    } else {
+      fail();
+    }
   }
 
   private firstSinkElement(): void {
@@ -592,7 +609,7 @@ export class Task {
       parallelism,
       attempt: this.attempt,
       runDirectory: environment.runDirectory,
-      checkpointing: environment.job.runtime.checkpointing !== undefined,
+      checkpointing: environment.checkpointing !== undefined,
       keyField,
       functionContext: { operator: operator.id, subtask: deployment.index, parallelism, attempt: this.attempt },
       control: this.loop,

@@ -55,6 +55,7 @@ export class TaskExecutor {
       job,
       graph,
       execution: buildExecutionGraph(graph),
+      checkpointing: job.runtime.mode === "batch" ? undefined : job.runtime.checkpointing,
       modules: options.functionModules,
       scheduler: new TaskScheduler(),
       partitions,
@@ -129,6 +130,9 @@ export class TaskExecutor {
           task.updateEndpoints(message.service, message.instances);
         }
         break;
+      case "releasePartitions":
+        this.partitions.releaseOf(message.producers);
+        break;
       case "shutdown":
         void this.close();
         break;
@@ -168,6 +172,7 @@ export class TaskExecutor {
   private deploy(deployment: TaskDeployment): void {
     // A newer attempt supersedes one that the coordinator has given up.
     this.tasks.get(deployment.task)?.cancel();
+    this.partitions.releaseBefore(deployment.task, deployment.attempt);
     for (const [service, endpoints] of Object.entries(deployment.endpoints)) {
       this.endpoints.set(service, endpoints);
     }

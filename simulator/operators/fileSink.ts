@@ -44,6 +44,7 @@ export class FileSink extends StreamOperator {
   private records = 0;
   private lines: string[] = [];
   private length = 0;
+  private closed = false;
   /** Commits one after the other. */
   private committing: Promise<void> = Promise.resolve();
 
@@ -61,11 +62,9 @@ export class FileSink extends StreamOperator {
     try {
       await mkdir(this.directory, { recursive: true });
       await this.commit(snapshot?.pending ?? [], true);
-      const keep = (name: string): boolean =>
-        // With a checkpoint, what is committed stays. Without one the job starts anew, and so does its output.
-        name.startsWith(this.prefix) ? snapshot !== undefined : !name.startsWith(`.${this.prefix}`);
       for (const name of await readdir(this.directory)) {
-        if (!keep(name)) {
+        // Canceled meanwhile: the folder belongs to the next attempt.
+        if (!this.closed && this.isLeftOver(name, snapshot !== undefined)) {
           await rm(join(this.directory, name), { force: true });
         }
       }
@@ -116,6 +115,7 @@ export class FileSink extends StreamOperator {
   }
 
   override async close(): Promise<void> {
+    this.closed = true;
     if (this.descriptor !== undefined) {
       const { descriptor } = this;
       this.descriptor = undefined;
@@ -126,6 +126,15 @@ export class FileSink extends StreamOperator {
         // The next attempt removes it.
       }
     }
+  }
+
+  /** Files of earlier attempts. With a checkpoint, what is committed stays; without one the job starts anew, and so does its output. */
+  private isLeftOver(name: string, restored: boolean): boolean {
+    if (name.startsWith(this.prefix)) {
+      return !restored;
+    }
+    const attempt = Number(name.slice(name.lastIndexOf(".") + 1));
+    return name.startsWith(`.${this.prefix}`) && attempt < this.context.attempt;
   }
 
   private write(): void {

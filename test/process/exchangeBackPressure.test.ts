@@ -95,7 +95,7 @@ describe("back-pressure between two processes", () => {
           (event) => event.kind === "metrics" && (event.tasks?.["source#0"]?.backPressuredMs ?? 0) > 50,
         );
       await coordinator.until(blocked);
-      const tasks = coordinator.taskNames.map((task) => ({ task, attempt: coordinator.attempt }));
+      const tasks = coordinator.taskNames.map((task) => ({ task, attempt: coordinator.attemptOf(task) }));
       coordinator.toAll({ kind: "cancel", tasks });
       await coordinator.until(() => coordinator.taskNames.every((task) => coordinator.states.get(task) === "CANCELED"));
       coordinator.toAll({ kind: "shutdown" });

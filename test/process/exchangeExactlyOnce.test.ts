@@ -117,6 +117,11 @@ describe("two TaskManagers in processes of their own", () => {
   });
 
   it("stop with drain: what is under way comes out, windows fire, everything is committed", async () => {
+    await cluster.close();
+    cluster = await MiniCluster.create({
+      job: { ...job, operators: { ...job.operators, numbers: { ...job.operators.numbers, limit: undefined } } },
+      files,
+    });
     const { coordinator } = cluster;
     await cluster.addProcess("taskmanager:0");
     await cluster.addProcess("taskmanager:1");
@@ -126,7 +131,7 @@ describe("two TaskManagers in processes of their own", () => {
     await coordinator.checkpoint(true);
     await coordinator.finished();
     const emitted = [...coordinator.completed.at(-1)!.offsets.values()].reduce((a, b) => a + b, 0);
-    assert.ok(emitted > 0 && emitted < RECORDS);
+    assert.ok(emitted > 0);
     const ids = committedRecords<{ id: number }>(cluster.directory, "all").map(({ id }) => id);
     assert.equal(ids.length, emitted);
     assert.equal(new Set(ids).size, emitted);

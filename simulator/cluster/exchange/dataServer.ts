@@ -13,7 +13,7 @@ import { encodeEvent } from "./exchangeEvent";
 import { FRAME_HEADER_BYTES, FrameReader, FrameType, controlFrame, writeFrameHeader } from "./frame";
 import type { FrameHandler, FrameHeader } from "./frame";
 import type { ProducerLoss } from "./inputChannel";
-import type { PartitionLoss, PartitionReader, PipelinedSubpartition } from "./pipelinedSubpartition";
+import type { PartitionItem, PartitionLoss, PartitionReader, Subpartition } from "./subpartition";
 import type { PartitionRequest, ResultPartitionManager } from "./resultPartitionManager";
 
 /** Bytes handed to one socket and not taken by the system yet; buffers beyond stay with their subpartitions. */
@@ -21,7 +21,7 @@ const SOCKET_BYTES = 256 * 1024;
 
 class RemoteReader implements PartitionReader {
   queued = false;
-  subpartition: PipelinedSubpartition | undefined;
+  subpartition: Subpartition | undefined;
   cancel: () => void = () => {};
 
   constructor(
@@ -86,7 +86,7 @@ class ServedConnection implements FrameHandler {
         this.open(header.channel, unpack(body!) as PartitionRequest);
         break;
       case FrameType.CREDIT:
-        reader?.subpartition?.addCredit(header.argument);
+        reader?.subpartition?.addCredit(reader, header.argument);
         break;
       case FrameType.CANCEL:
         this.readers.delete(header.channel);
@@ -106,6 +106,16 @@ class ServedConnection implements FrameHandler {
   sendError(reader: RemoteReader, loss: ProducerLoss): void {
     if (this.readers.delete(reader.channel) && !this.socket.destroyed) {
       this.socket.write(controlFrame(FrameType.ERROR, reader.channel, ERROR_LOSSES.indexOf(loss)));
+    }
+  }
+
+  private poll(reader: RemoteReader): PartitionItem | undefined {
+    try {
+      return reader.subpartition?.poll(reader);
+    } catch {
+      // A partition on disk that cannot be read any more is as good as one whose producer failed.
+      this.sendError(reader, "failed");
+      return undefined;
     }
   }
 
@@ -129,7 +139,7 @@ class ServedConnection implements FrameHandler {
         return;
       }
       reader.queued = false;
-      const item = this.readers.has(reader.channel) ? reader.subpartition?.poll() : undefined;
+      const item = this.readers.has(reader.channel) ? this.poll(reader) : undefined;
       if (item === undefined) {
         continue;
       }
@@ -145,7 +155,7 @@ class ServedConnection implements FrameHandler {
       } else {
         this.socket.write(controlFrame(FrameType.EVENT, reader.channel, 0, encodeEvent(item.event)));
       }
-      if (reader.subpartition!.canPoll && !reader.queued) {
+      if (reader.subpartition!.canPoll(reader) && !reader.queued) {
         reader.queued = true;
         this.ready.push(reader);
       }

@@ -1,7 +1,7 @@
 /** A channel whose both ends are in this process: buffers change hands without being copied, under the same credit. */
 import type { InputChannel } from "./inputChannel";
 import { BUFFERS_PER_CHANNEL } from "./networkBuffer";
-import type { PartitionReader, PipelinedSubpartition } from "./pipelinedSubpartition";
+import type { PartitionReader, Subpartition } from "./subpartition";
 import type { ResultPartitionManager } from "./resultPartitionManager";
 
 /** @param consumer subtask index of the consumer */
@@ -11,7 +11,7 @@ export function connectLocally(
   consumer: number,
   consumerAttempt: number,
 ): void {
-  let subpartition: PipelinedSubpartition | undefined;
+  let subpartition: Subpartition | undefined;
   let moving = false;
   const move = (): void => {
     // Taking a buffer may grant credit, which announces data: one loop does for both.
@@ -19,7 +19,7 @@ export function connectLocally(
       return;
     }
     moving = true;
-    for (let item = subpartition?.poll(); item !== undefined; item = subpartition?.poll()) {
+    for (let item = subpartition?.poll(reader); item !== undefined; item = subpartition?.poll(reader)) {
       if (item.kind === "buffer") {
         channel.onBuffer(item.buffer, item.backlog);
       } else {
@@ -33,7 +33,7 @@ export function connectLocally(
   let cancel = (): void => {};
   channel.connect({
     addCredit: (credit) => {
-      subpartition?.addCredit(credit);
+      subpartition?.addCredit(reader, credit);
       move();
     },
     close: () => cancel(),

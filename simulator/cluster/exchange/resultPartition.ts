@@ -1,11 +1,14 @@
 /**
  * What one subtask gives to one edge: a subpartition for each consumer. Flink's `ResultPartition`.
  */
+import type { PartitionType } from "../../graph/jobFile";
 import type { SubtaskName } from "../../observe/journalEvent";
 import { BUFFERS_PER_CHANNEL, BufferPool, FLOATING_BUFFERS_PER_GATE } from "./networkBuffer";
 import type { CheckpointBarrier, ExchangeEvent } from "./exchangeEvent";
+import { PartitionFile } from "./partitionFile";
 import { PipelinedSubpartition } from "./pipelinedSubpartition";
-import type { PartitionLoss, SubpartitionState } from "./pipelinedSubpartition";
+import { StoredSubpartition } from "./storedSubpartition";
+import type { PartitionLoss, Subpartition, SubpartitionState } from "./subpartition";
 import { RecordSerializer } from "./recordSerializer";
 
 /** Names a partition: which attempt of which subtask produces it, for which edge (index in the job graph). */
@@ -20,14 +23,25 @@ export interface ResultPartitionOptions {
   /** Subtask index of the consumer of the first subpartition. */
   readonly firstConsumer: number;
   readonly consumers: number;
+  readonly type: PartitionType;
+  /** Absolute path for a type that is kept on disk. */
+  readonly file: string;
   /** Called with `true` when emitting must wait, with `false` when it may go on. */
   readonly onBlocked: (blocked: boolean) => void;
+}
+
+/** Types whose data is kept, so that it can be consumed again (HYBRID_SELECTIVE need not be, and is here as well). */
+function isStored(type: PartitionType): boolean {
+  return !type.startsWith("PIPELINED");
 }
 
 export class ResultPartition {
   readonly id: PartitionId;
   readonly firstConsumer: number;
-  readonly subpartitions: readonly PipelinedSubpartition[];
+  readonly subpartitions: readonly Subpartition[];
+  /** Stays after its producer has finished, to be read again, until it is released. */
+  readonly stored: boolean;
+  private readonly file: PartitionFile | undefined;
   private readonly serializer = new RecordSerializer();
   private readonly pool: BufferPool;
   private blockers = 0;
@@ -45,9 +59,13 @@ export class ResultPartition {
     this.pool = new BufferPool(options.consumers * BUFFERS_PER_CHANNEL + FLOATING_BUFFERS_PER_GATE, (available) =>
       onBlocked(!available),
     );
-    this.subpartitions = Array.from(
-      { length: options.consumers },
-      () => new PipelinedSubpartition(this.pool, this.serializer, onBlocked),
+    this.stored = isStored(options.type);
+    const file = this.stored ? new PartitionFile(options.file) : undefined;
+    this.file = file;
+    this.subpartitions = Array.from({ length: options.consumers }, () =>
+      file === undefined
+        ? new PipelinedSubpartition(this.pool, this.serializer, onBlocked)
+        : new StoredSubpartition(this.pool, this.serializer, file, options.type.startsWith("BLOCKING")),
     );
   }
 
@@ -112,7 +130,7 @@ export class ResultPartition {
     }
   }
 
-  subpartitionOf(consumer: number): PipelinedSubpartition | undefined {
+  subpartitionOf(consumer: number): Subpartition | undefined {
     return this.subpartitions[consumer - this.firstConsumer];
   }
 
@@ -120,5 +138,6 @@ export class ResultPartition {
     for (const subpartition of this.subpartitions) {
       subpartition.release(loss);
     }
+    this.file?.remove();
   }
 }

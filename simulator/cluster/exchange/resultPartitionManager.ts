@@ -2,8 +2,9 @@
  * The partitions that this TaskManager's tasks produce. Consumers may ask before the producer has been deployed: they wait, with a
  * limit. Flink's `ResultPartitionManager` and its partition request listeners.
  */
+import type { SubtaskName } from "../../observe/journalEvent";
 import type { PartitionId, ResultPartition } from "./resultPartition";
-import type { PartitionLoss, PartitionReader, PipelinedSubpartition } from "./pipelinedSubpartition";
+import type { PartitionLoss, PartitionReader, Subpartition } from "./subpartition";
 
 /** What a consumer asks for. */
 export interface PartitionRequest {
@@ -17,7 +18,7 @@ export interface PartitionRequest {
 interface Waiting {
   readonly request: PartitionRequest;
   readonly reader: PartitionReader;
-  readonly attached: (subpartition: PipelinedSubpartition) => void;
+  readonly attached: (subpartition: Subpartition) => void;
   readonly notFound: () => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -51,7 +52,7 @@ export class ResultPartitionManager {
   request(
     request: PartitionRequest,
     reader: PartitionReader,
-    attached: (subpartition: PipelinedSubpartition) => void,
+    attached: (subpartition: Subpartition) => void,
     notFound: () => void,
   ): () => void {
     const key = keyOf(request.partition);
@@ -86,8 +87,14 @@ export class ResultPartitionManager {
     };
   }
 
-  /** The producer has finished: the partition stays until its consumers have taken everything, or have gone. */
+  /**
+   * The producer has finished: the partition stays until its consumers have taken everything, or have gone. One that is kept on disk stays until
+   * it is released.
+   */
   releaseWhenConsumed(partition: ResultPartition): void {
+    if (partition.stored) {
+      return;
+    }
     partition.whenConsumed(() => this.release(partition, undefined));
   }
 
@@ -95,6 +102,25 @@ export class ResultPartitionManager {
   release(partition: ResultPartition, loss: PartitionLoss | undefined): void {
     this.partitions.delete(keyOf(partition.id));
     partition.release(loss);
+  }
+
+  /** Releases what these attempts have produced. */
+  releaseOf(attempts: readonly { readonly task: SubtaskName; readonly attempt: number }[]): void {
+    for (const partition of [...this.partitions.values()]) {
+      const { task, attempt } = partition.id;
+      if (attempts.some((other) => other.task === task && other.attempt === attempt)) {
+        this.release(partition, undefined);
+      }
+    }
+  }
+
+  /** A newer attempt of a task begins: what older ones have left is superseded. */
+  releaseBefore(task: SubtaskName, attempt: number): void {
+    for (const partition of [...this.partitions.values()]) {
+      if (partition.id.task === task && partition.id.attempt < attempt) {
+        this.release(partition, "canceled");
+      }
+    }
   }
 
   close(): void {
@@ -111,7 +137,7 @@ export class ResultPartitionManager {
     partition: ResultPartition,
     request: PartitionRequest,
     reader: PartitionReader,
-    attached: (subpartition: PipelinedSubpartition) => void,
+    attached: (subpartition: Subpartition) => void,
     notFound: () => void,
   ): void {
     const subpartition = partition.subpartitionOf(request.consumer);
