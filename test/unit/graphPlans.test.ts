@@ -15,7 +15,7 @@ const CAPTURED = path.join(__dirname, "../../../shared/flink/plans");
 function planOf(text: string): PlanGraph {
   const read = readGraphFile(text, "plan.json");
   assert.equal(read.kind, "plan", JSON.stringify(read));
-  return (read as Extract<typeof read, { kind: "plan" }>).plan;
+  return read.plan;
 }
 
 function fixture(name: string): GraphDescription {
@@ -25,7 +25,7 @@ function fixture(name: string): GraphDescription {
 function problemsOf(value: unknown): readonly Problem[] {
   const read = readGraphFile(typeof value === "string" ? value : JSON.stringify(value, undefined, 2), "plan.json");
   assert.equal(read.kind, "problems", JSON.stringify(read));
-  return (read as Extract<typeof read, { kind: "problems" }>).problems;
+  return read.problems;
 }
 
 /** A REST plan of nodes `id: [parallelism, ...inputs]`. */
@@ -349,7 +349,7 @@ describe("bad plans", () => {
   it("hostile names are names", () => {
     const html = "<script>alert(1)</script>";
     const plan = planOf(
-      JSON.stringify(restPlan({ __proto__: [1], constructor: [2, { id: html }], [html]: [2] })).replace(
+      JSON.stringify(restPlan({ constructor: [2, { id: html }] as RestNode, [html]: [2] as RestNode })).replace(
         '"nodes":[',
         '"nodes":[{"id":"__proto__","parallelism":1,"description":"&lt;b&gt;","operator_strategy":""},',
       ),

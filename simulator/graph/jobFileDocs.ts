@@ -1,0 +1,233 @@
+/** The reference of the job file as Markdown, written from {@link JOB_FILE_SCHEMA}: every field with its type, unit and default. */
+import { MAX_DURATION_MS } from "./durations";
+import { ERROR_CATALOGUE } from "./errors";
+import { JOB_FILE_SCHEMA, MAX_EDGES, MAX_JOB_FILE_BYTES, MAX_OPERATORS } from "./jobFileSchema";
+import type { JsonSchema } from "./jsonSchema";
+import { OPERATOR } from "./operatorSchema";
+
+const INTRODUCTION = `# The job file
+
+A job file is called \`NAME.faultline.json\`. It is JSON with comments (\`// …\`, \`/* … */\`) and trailing commas. Names and defaults are
+Flink's wherever Flink has one; the column *Flink* says which. Paths are seen from the folder of the job file, with \`/\` or \`\\\`.
+
+**Units.** A duration is text with a unit: \`250ms\`, \`1.5s\`, \`10s\`, \`5m\`, \`1h\`, \`1d\` (at most ${MAX_DURATION_MS / 86_400_000 / 365} years). Rates are records a second.
+Parallelism counts subtasks.
+
+**Functions** are named by their module and export: \`functions/messages.ts#toFeatures\`.
+
+**Ids** of operators and services are letters, digits, \`_\`, \`.\` and \`-\`, at most 100 characters; what people see goes into \`name\`.
+
+**Limits.** ${MAX_JOB_FILE_BYTES / 1024 / 1024} MB a file, ${MAX_OPERATORS.toLocaleString("en")} operators, ${MAX_EDGES.toLocaleString("en")} edges.
+
+\`\`\`jsonc
+{
+  "name": "language-detection",
+  "runtime": { "parallelism": 2, "taskManagers": 2, "checkpointing": { "interval": "1s" } },
+  "services": { "langid": { "model": "model/langid.onnx", "parallelism": 2 } },
+  "operators": {
+    "texts": { "type": "source", "connector": "file", "path": "data/texts.ndjson" },
+    "classify": {
+      "type": "rpc",
+      "service": "langid",
+      "request": "functions/messages.ts#request",
+      "response": "functions/messages.ts#response"
+    },
+    "perLanguage": { "type": "window", "window": { "type": "tumbling", "size": "1s" } },
+    "counts": { "type": "sink", "connector": "file", "path": "counts" }
+  },
+  "edges": [
+    { "from": "texts", "to": "classify" },
+    { "from": "classify", "to": "perLanguage", "key": "language" },
+    { "from": "perLanguage", "to": "counts" }
+  ]
+}
+\`\`\`
+
+This page is written from the schema that the editor completes and checks with; \`npx tsx scripts/writeDocs.ts\` writes it anew.
+`;
+
+const SLOTS = `A streaming job needs, for every slot sharing group, as many slots as its widest operator has subtasks; together at most
+\`taskManagers\` × \`slots\`. Service instances are processes of their own and take no slot of a TaskManager.
+`;
+
+/** `docs/job-file.md`. */
+export function jobFileDocs(): string {
+  const top = JOB_FILE_SCHEMA.properties ?? {};
+  const runtime = top.runtime;
+  const service = inner(top.services);
+  const parts = [
+    INTRODUCTION,
+    "## The file\n",
+    fieldTable(JOB_FILE_SCHEMA),
+    "## `runtime`\n",
+    fieldTable(runtime),
+    SLOTS,
+    "### `runtime.checkpointing`\n",
+    fieldTable(runtime.properties?.checkpointing),
+    "### `runtime.heartbeat`\n",
+    fieldTable(runtime.properties?.heartbeat),
+    "## Restart strategies\n",
+    "`restartStrategy` of the runtime and of a service; `type` says which.\n",
+    ...branches(runtime.properties?.restartStrategy),
+    "## `services`\n",
+    "Each service has an id and these fields.\n",
+    fieldTable(service),
+    "`deployment` says how the model is run, and so what its failure restarts.\n",
+    choices(service.properties?.deployment),
+    "`balancing` says how a client picks an instance.\n",
+    choices(service.properties?.balancing),
+    ...["batching", "queue", "retry"].flatMap((name) => [
+      `### \`services.*.${name}\`\n`,
+      fieldTable(service.properties?.[name]),
+    ]),
+    "## `operators`\n",
+    "Each operator has an id, a `type`, these fields, and those of its type.\n",
+    fieldTable({ properties: commonFields() }),
+    ...(OPERATOR.oneOf ?? []).flatMap((branch) => [
+      `### ${operatorTitle(branch)}\n`,
+      `${branch.properties?.type?.description}\n`,
+      fieldTable({ ...branch, properties: ownFields(branch) }),
+    ]),
+    "## Windows\n",
+    "`window` of a window operator; `type` says which.\n",
+    ...branches(windowSchema()),
+    "## Event time\n",
+    "`eventTime` of a source, in one of two ways.\n",
+    ...(eventTimeSchema()?.oneOf ?? []).flatMap((branch) => [`${branch.description}\n`, fieldTable(branch)]),
+    "## `edges`\n",
+    fieldTable(inner(top.edges)),
+    "`ship` says how records are spread over the subtasks of the receiver.\n",
+    choices(inner(top.edges).properties?.ship),
+    "`partitionType` says how results are handed over.\n",
+    choices(inner(top.edges).properties?.partitionType),
+    "## Findings\n",
+    "The editor and the command line report the same findings, each with its place.\n",
+    table(
+      ["Code", "Meaning"],
+      Object.entries(ERROR_CATALOGUE)
+        .filter(([code]) => code >= "FL1002" && code < "FL1030")
+        .map(([code, meaning]) => [`\`${code}\``, meaning]),
+    ),
+  ];
+  return `${parts
+    .join("\n")
+    .replace(/\n{3,}/g, "\n\n")
+    .trimEnd()}\n`;
+}
+
+function inner(schema: JsonSchema | undefined): JsonSchema {
+  if (schema?.items !== undefined) return schema.items;
+  return typeof schema?.additionalProperties === "object" ? schema.additionalProperties : {};
+}
+
+function branches(schema: JsonSchema | undefined): string[] {
+  return (schema?.oneOf ?? []).flatMap((branch) => {
+    const { type: _type, ...fields } = branch.properties ?? {};
+    return [
+      `### \`${branch.title}\`\n`,
+      `${branch.description}\n`,
+      ...(Object.keys(fields).length > 0 ? [fieldTable({ ...branch, properties: fields })] : []),
+    ];
+  });
+}
+
+/** Fields that every operator has. */
+function commonFields(): Record<string, JsonSchema> {
+  const [first, ...others] = OPERATOR.oneOf ?? [];
+  return Object.fromEntries(
+    Object.entries(first?.properties ?? {}).filter(
+      ([name, field]) => name !== "type" && others.every((branch) => branch.properties?.[name] === field),
+    ),
+  );
+}
+
+function ownFields(branch: JsonSchema): Record<string, JsonSchema> {
+  const common = commonFields();
+  return Object.fromEntries(
+    Object.entries(branch.properties ?? {}).filter(([name]) => name !== "type" && !Object.hasOwn(common, name)),
+  );
+}
+
+function operatorTitle(branch: JsonSchema): string {
+  const connector = branch.properties?.connector?.const;
+  return `\`${branch.properties?.type?.const}\`${connector === undefined ? "" : `, connector \`${connector}\``}`;
+}
+
+function windowSchema(): JsonSchema | undefined {
+  return OPERATOR.oneOf?.find((branch) => branch.title === "window")?.properties?.window;
+}
+
+function eventTimeSchema(): JsonSchema | undefined {
+  return OPERATOR.oneOf?.find((branch) => branch.title === "source")?.properties?.eventTime;
+}
+
+function fieldTable(schema: JsonSchema | undefined): string {
+  const fields = Object.entries(schema?.properties ?? {});
+  if (fields.length === 0) return "No fields of its own.\n";
+  const withFlink = fields.some(([, field]) => field.flinkName !== undefined);
+  const rows = fields.map(([name, field]) => [
+    `\`${name}\``,
+    typeText(field),
+    defaultText(field, schema?.required?.includes(name) === true),
+    ...(withFlink ? [field.flinkName === undefined ? "" : `\`${field.flinkName}\``] : []),
+    field.description ?? "",
+  ]);
+  return table(["Field", "Type", "Default", ...(withFlink ? ["Flink"] : []), "Meaning"], rows);
+}
+
+function choices(schema: JsonSchema | undefined): string {
+  return table(
+    ["Value", "Meaning"],
+    (schema?.enum ?? []).map((value, i) => [`\`${value}\``, schema?.enumDescriptions?.[i] ?? ""]),
+  );
+}
+
+function typeText(schema: JsonSchema): string {
+  if (schema.const !== undefined) return `\`"${schema.const}"\``;
+  if (schema.enum !== undefined) return schema.enum.map((value) => `\`${value}\``).join(", ");
+  if (schema.oneOf !== undefined)
+    return schema.oneOf.every((branch) => branch.type === "object")
+      ? "object"
+      : schema.oneOf.map(typeText).join(" or ");
+  if (schema.errorCode === "FL1024" && schema.type === "string") return "duration";
+  if (schema.pattern?.includes("#[A-Za-z_$]") === true) return "function";
+  switch (schema.type) {
+    case "array":
+      return "list";
+    case "boolean":
+      return "true or false";
+    case "integer":
+      return `whole number${rangeText(schema)}`;
+    case "number":
+      return `number${rangeText(schema)}`;
+    case "object":
+      return "object";
+    default:
+      return "text";
+  }
+}
+
+function rangeText({ minimum, exclusiveMinimum, maximum }: JsonSchema): string {
+  const low =
+    exclusiveMinimum !== undefined
+      ? `over ${exclusiveMinimum}`
+      : minimum === undefined || minimum < -1e15
+        ? undefined
+        : `from ${minimum}`;
+  const high = maximum === undefined || maximum > 1e15 ? undefined : `to ${maximum}`;
+  const both = [low, high].filter((part) => part !== undefined).join(" ");
+  return both === "" ? "" : `, ${both}`;
+}
+
+function defaultText(schema: JsonSchema, required: boolean): string {
+  if (required) return "required";
+  if (schema.defaultDescription !== undefined) return schema.defaultDescription;
+  if (schema.default === undefined) return "none";
+  return `\`${JSON.stringify(schema.default)}\``;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replace(/\|/g, "\\|").replace(/\n/g, " ")).join(" | ")} |`;
+  return `${[line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")}\n`;
+}
