@@ -20,8 +20,10 @@ const syncFile = promisify(fsync);
 /** Text is handed to the system in pieces of about this many UTF-16 units. */
 const PIECE_LENGTH = 64 * 1024;
 
-/** A closed file that waits for its checkpoint. Names are relative to the sink's folder. */
+/** A closed file that waits for its checkpoint. */
 interface PendingFile {
+  /** Absolute: a savepoint may be restored by another run. */
+  readonly directory: string;
   readonly name: string;
   readonly finalName: string;
   readonly records: number;
@@ -61,7 +63,7 @@ export class FileSink extends StreamOperator {
     this.next = snapshot?.next ?? 0;
     try {
       await mkdir(this.directory, { recursive: true });
-      await this.commit(snapshot?.pending ?? [], true);
+      this.report(await this.commit(snapshot?.pending ?? [], true), undefined);
       for (const name of await readdir(this.directory)) {
         // Canceled meanwhile: the folder belongs to the next attempt.
         if (!this.closed && this.isLeftOver(name, snapshot !== undefined)) {
@@ -107,9 +109,7 @@ export class FileSink extends StreamOperator {
         throw error instanceof FaultlineError ? error : this.cannotWrite(error);
       }
       this.pending = this.pending.filter((file) => !ready.includes(file));
-      if (ready.length > 0) {
-        this.report(ready, checkpoint);
-      }
+      this.report(ready, checkpoint);
     });
     await this.committing;
   }
@@ -167,7 +167,13 @@ export class FileSink extends StreamOperator {
     }
     this.descriptor = undefined;
     this.records = 0;
-    this.pending.push({ name, finalName: `${this.prefix}${this.next}.ndjson`, records, checkpoint });
+    this.pending.push({
+      directory: this.directory,
+      name,
+      finalName: `${this.prefix}${this.next}.ndjson`,
+      records,
+      checkpoint,
+    });
     this.next++;
     return async () => {
       try {
@@ -179,44 +185,48 @@ export class FileSink extends StreamOperator {
     };
   }
 
-  private async commit(files: readonly PendingFile[], restored: boolean): Promise<void> {
-    for (const { name, finalName } of files) {
+  /** Gives the files their final names; those that had them already are not in the result. */
+  private async commit(files: readonly PendingFile[], restored: boolean): Promise<readonly PendingFile[]> {
+    const renamed: PendingFile[] = [];
+    for (const file of files) {
+      const [from, to] = [join(file.directory, file.name), join(file.directory, file.finalName)];
       try {
-        await rename(join(this.directory, name), join(this.directory, finalName));
+        await rename(from, to);
+        renamed.push(file);
       } catch (error) {
-        const done =
-          (error as NodeJS.ErrnoException).code === "ENOENT" && (await exists(join(this.directory, finalName)));
-        if (!done) {
-          throw restored
-            ? FaultlineError.of(
-                "FL2007",
-                `The file ${join(this.directory, name)} belongs to the checkpoint and is not there.`,
-                "Files of a sink that begin with a dot must not be removed while a run goes on.",
-                undefined,
-                error,
-              )
-            : error;
+        const gone = (error as NodeJS.ErrnoException).code === "ENOENT";
+        // Committed by an attempt before, or the output of another run that is not there any more.
+        if (gone && ((await exists(to)) || (restored && !(await exists(file.directory))))) {
+          continue;
         }
+        throw restored && gone
+          ? FaultlineError.of(
+              "FL2007",
+              `The file ${from} belongs to the checkpoint and is not there.`,
+              "Files of a sink that begin with a dot must not be removed while a run goes on.",
+              undefined,
+              error,
+            )
+          : error;
       }
     }
-    if (files.length > 0 && process.platform !== "win32") {
-      const folder = await open(this.directory, "r");
-      try {
-        await folder.sync();
-      } finally {
-        await folder.close();
-      }
+    for (const directory of new Set(renamed.map((file) => file.directory))) {
+      await syncFolder(directory);
     }
+    return renamed;
   }
 
   private report(files: readonly PendingFile[], checkpoint: number | undefined): void {
     const { context } = this;
+    if (files.length === 0) {
+      return;
+    }
     context.control.journal({
       kind: "sink.committed",
       task: context.task,
       checkpoint,
-      files: files.map(({ finalName }) => {
-        const path = join(this.directory, finalName);
+      files: files.map(({ directory, finalName }) => {
+        const path = join(directory, finalName);
         const inside = relative(context.runDirectory, path);
         return inside.startsWith("..") || isAbsolute(inside) ? path : inside;
       }),
@@ -239,6 +249,17 @@ export class FileSink extends StreamOperator {
       { file: this.directory, element: `operators.${this.context.operator.id}` },
       error,
     );
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform !== "win32") {
+    const folder = await open(path, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
   }
 }
 

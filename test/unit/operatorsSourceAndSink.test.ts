@@ -221,6 +221,29 @@ describe("operators at the ends", () => {
       await third.close();
     });
 
+    it("a savepoint may go on in another run: its files are committed where they were", async () => {
+      const first = await open("sink");
+      first.element({ n: 1 });
+      const { state, durable } = first.snapshot(1);
+      await durable();
+      const other = await prepareJob({
+        job: {
+          ...job,
+          operators: { ...job.operators, union: { type: "union" } },
+          edges: [...job.edges, { from: "union", to: "sink" }],
+        },
+        files,
+      });
+      const second = await OperatorHarness.open(other, "sink", { state });
+      harnesses.push(second);
+      assert.equal(content("part-0-0.ndjson"), '{"n":1}\n');
+      second.element({ n: 2 });
+      await second.snapshot(2).durable();
+      await second.operator.checkpointComplete(2);
+      assert.deepEqual(readdirSync(join(other.directory, "output", "out")), ["part-0-1.ndjson"]);
+      rmSync(other.directory, { recursive: true });
+    });
+
     it("an aborted checkpoint's records come with the next one", async () => {
       const harness = await open("sink");
       harness.element({ n: 1 });
