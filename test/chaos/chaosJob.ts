@@ -1,0 +1,153 @@
+/** The jobs that chaos is let loose on, and what has to come out of them, counted from the files of their sinks alone. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "jsonc-parser";
+
+export const JOB_NAMES = ["generated", "generated-unaligned", "example"] as const;
+export type JobName = (typeof JOB_NAMES)[number];
+
+export interface ChaosJob {
+  readonly jobFile: string;
+  /** Services by their instances. */
+  readonly instances: readonly string[];
+  /** What is wrong with the committed output in a run's folder: lost, duplicated and miscounted records. Empty when all is right. */
+  check(runDirectory: string): readonly string[];
+}
+
+export interface ChaosJobSize {
+  readonly records: number;
+  /** Records a second. */
+  readonly rate: number;
+}
+
+const KEYS = 7;
+const WINDOW_MS = 500;
+const EXAMPLE = join(__dirname, "..", "..", "examples", "language-detection");
+
+/** Silence is noticed soon, restarts begin at once, and the checkpoint before the newest is kept. */
+const RUNTIME = {
+  parallelism: 2,
+  taskManagers: 2,
+  slots: 1,
+  checkpointing: { interval: "250ms", timeout: "20s", retained: 2, tolerableFailed: 1000 },
+  restartStrategy: { type: "fixed-delay", attempts: 1_000_000, delay: "0ms" },
+  heartbeat: { interval: "250ms", timeout: "2500ms" },
+};
+
+/** Writes the job's files into a folder. */
+export function writeChaosJob(name: JobName, folder: string, size: ChaosJobSize): ChaosJob {
+  mkdirSync(folder, { recursive: true });
+  return name === "example" ? exampleJob(folder, size) : generatedJob(folder, size, name === "generated-unaligned");
+}
+
+/** source → map → keyed window count → file; and every record once more by itself. One record a millisecond of event time. */
+function generatedJob(folder: string, { records, rate }: ChaosJobSize, unaligned: boolean): ChaosJob {
+  const keyOf = (id: number): number => (id * id + 3 * id) % KEYS;
+  writeFileSync(
+    join(folder, "functions.ts"),
+    [
+      `export const make = (id: number): unknown => ({ id, key: (id * id + 3 * id) % ${KEYS} });`,
+      `export const double = (record: { id: number }): unknown => ({ ...record, double: 2 * record.id });`,
+      "",
+    ].join("\n"),
+  );
+  const job = {
+    name: "chaos",
+    runtime: { ...RUNTIME, checkpointing: { ...RUNTIME.checkpointing, unaligned } },
+    operators: {
+      numbers: { type: "source", connector: "generator", function: "functions.ts#make", limit: records, rate, eventTime: { step: "1ms" } },
+      double: { type: "map", function: "functions.ts#double" },
+      perKey: { type: "window", window: { type: "tumbling", size: `${WINDOW_MS}ms` }, aggregate: "count" },
+      counts: { type: "sink", connector: "file", path: "counts" },
+      all: { type: "sink", connector: "file", path: "all", identity: "id" },
+    },
+    edges: [
+      { from: "numbers", to: "double", ship: "REBALANCE" },
+      { from: "double", to: "perKey", ship: "HASH", key: "key" },
+      { from: "perKey", to: "counts" },
+      { from: "double", to: "all", ship: "REBALANCE" },
+    ],
+  };
+  const jobFile = join(folder, "chaos.faultline.json");
+  writeFileSync(jobFile, JSON.stringify(job, undefined, 2));
+  return {
+    jobFile,
+    instances: [],
+    check: (runDirectory) => {
+      const ids = Array.from({ length: records }, (_, id) => id);
+      const windowed = tally(ids.map((id) => [`key ${keyOf(id)}, window ${Math.floor(id / WINDOW_MS)}`, 1]));
+      const counted = committed(runDirectory, "counts").map((row): [string, number] => {
+        return [`key ${Number(row.key)}, window ${Number(row.start) / WINDOW_MS}`, Number(row.count)];
+      });
+      return [
+        ...differences("all", tally(ids.map((id) => [String(id), 1])), tally(committed(runDirectory, "all").map((row) => [String(Number(row.id)), 1]))),
+        ...differences("counts", windowed, tally(counted)),
+      ];
+    },
+  };
+}
+
+/** The example with its model, read through as often as it takes. Which language the model names is its own affair; that every text is counted once is ours. */
+function exampleJob(folder: string, { records, rate }: ChaosJobSize): ChaosJob {
+  const job = parse(readFileSync(join(EXAMPLE, "language-detection.faultline.json"), "utf8")) as {
+    runtime: object;
+    services: { langid: Record<string, unknown> };
+    operators: Record<"texts" | "features" | "classify", Record<string, unknown>>;
+  };
+  const texts = join(EXAMPLE, "data/texts.ndjson");
+  const ids = lines(texts).map((row) => String(Number(row.id)));
+  job.runtime = RUNTIME;
+  job.services.langid.model = join(EXAMPLE, "model/langid.onnx");
+  Object.assign(job.operators.texts, { path: texts, rate, repeat: Math.ceil(records / ids.length), limit: records });
+  job.operators.features.function = `${join(EXAMPLE, "functions/messages.ts")}#toFeatures`;
+  job.operators.classify.request = `${join(EXAMPLE, "functions/messages.ts")}#request`;
+  job.operators.classify.response = `${join(EXAMPLE, "functions/messages.ts")}#response`;
+  const jobFile = join(folder, "chaos.faultline.json");
+  writeFileSync(jobFile, JSON.stringify(job, undefined, 2));
+  const expected = tally(Array.from({ length: records }, (_, index) => [ids[index % ids.length] ?? "", 1]));
+  return {
+    jobFile,
+    instances: ["langid#0", "langid#1"],
+    check: (runDirectory) => {
+      const counted = committed(runDirectory, "counts").reduce((sum, row) => sum + Number(row.count), 0);
+      return [
+        ...differences("messages", expected, tally(committed(runDirectory, "messages").map((row) => [String(Number(row.id)), 1]))),
+        ...(counted === records ? [] : [`counts: the windows counted ${counted} records instead of ${records}`]),
+      ];
+    },
+  };
+}
+
+function tally(entries: readonly (readonly [string, number])[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const [name, times] of entries) counts.set(name, (counts.get(name) ?? 0) + times);
+  return counts;
+}
+
+function differences(sink: string, expected: ReadonlyMap<string, number>, found: ReadonlyMap<string, number>): string[] {
+  let lost = 0;
+  let duplicated = 0;
+  const examples: string[] = [];
+  for (const name of new Set([...expected.keys(), ...found.keys()])) {
+    const difference = (found.get(name) ?? 0) - (expected.get(name) ?? 0);
+    if (difference < 0) lost -= difference;
+    if (difference > 0) duplicated += difference;
+    if (difference !== 0 && examples.length < 5) examples.push(`${name}: ${found.get(name) ?? 0} instead of ${expected.get(name) ?? 0}`);
+  }
+  return lost + duplicated === 0 ? [] : [`${sink}: ${lost} lost, ${duplicated} duplicated (${examples.join("; ")})`];
+}
+
+/** Every committed record of a sink. */
+function committed(runDirectory: string, sink: string): Record<string, unknown>[] {
+  const folder = join(runDirectory, "output", sink);
+  return readdirSync(folder)
+    .filter((name) => name.startsWith("part-"))
+    .flatMap((name) => lines(join(folder, name)));
+}
+
+function lines(file: string): Record<string, unknown>[] {
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
