@@ -29,9 +29,9 @@ function problemsOf(value: unknown): readonly Problem[] {
 }
 
 /** A REST plan of nodes `id: [parallelism, ...inputs]`. */
-function restPlan(
-  nodes: Record<string, [number, ...{ id: string; exchange?: string; ship_strategy?: string }[]]>,
-): unknown {
+type RestNode = [number, ...{ id: string; exchange?: string; ship_strategy?: string }[]];
+
+function restPlan(nodes: Readonly<Record<string, RestNode>>): unknown {
   return {
     jid: "1",
     name: "t",
