@@ -30,6 +30,8 @@ import { lastLogLines, WorkerProcesses } from "./workerProcesses";
 const METRICS_INTERVAL_MS = 250;
 /** How long workers may take to end when asked to, before they are killed. */
 const SHUTDOWN_GRACE_MS = 3_000;
+/** How long the exit of a child whose connection closed is waited for. */
+const EXIT_AFTER_DISCONNECT_MS = 25;
 
 type WorkerStream = ServerDuplexStream<WorkerMessage, CoordinatorMessage>;
 
@@ -199,12 +201,16 @@ export class Coordinator {
   private onDisconnected(name: ProcessName, pid: number, stream: WorkerStream): void {
     if (this.workers.get(name)?.stream !== stream) return;
     if (this.processes.isChild(name) && this.processes.pidOf(name) === pid) {
-      // Its exit, with the signal, is told in a moment; what does not end by itself must not go on without us.
-      this.processes.signal(name, "SIGKILL");
-    } else {
-      this.processes.forget(name, pid);
-      this.faults.onProcessGone(name, pid, "closed its connection");
+      // Its exit, which says how it ended, is told in a moment. What does not end by itself must not go on without us.
+      setTimeout(() => {
+        if (this.lost.has(pid)) return;
+        this.processes.signal(name, "SIGKILL");
+        this.onLost(name, pid, { by: "connection" });
+      }, EXIT_AFTER_DISCONNECT_MS);
+      return;
     }
+    this.processes.forget(name, pid);
+    this.faults.onProcessGone(name, pid, "closed its connection");
     this.onLost(name, pid, { by: "connection" });
   }
 
