@@ -70,6 +70,8 @@ export function checkCheckpoints(record: CheckpointRecord, world: VirtualWorld, 
     }
     if (command.kind !== "deploy") continue;
     for (const { task, restore } of command.deployments) {
+      // Without checkpoints there is at most the one of a drain, which what had finished by itself is no part of: that begins anew.
+      if (restore === undefined && master.job.runtime.checkpointing === undefined) continue;
       const from = restore?.checkpoint;
       ensure(from === latest?.checkpoint, "restore", `${task} starts from checkpoint ${from ?? "none"}; the latest is ${latest?.checkpoint ?? "none"}`);
       if (restore === undefined) continue;

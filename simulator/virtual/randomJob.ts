@@ -27,7 +27,9 @@ export function randomJob(chance: Chance, size: JobSize = USUAL_JOB_SIZE): JobSp
   const edges: EdgeSpec[] = [];
   const pipelines = chance.yes(0.25) ? 2 : 1;
   for (let pipeline = 0; pipeline < pipelines; pipeline++) addPipeline(chance, size, `p${pipeline}`, services, operators, edges);
-  const needed = Math.max(...operators.map((operator) => operator.parallelism));
+  const widths = new Map<string, number>();
+  for (const { slotSharingGroup, parallelism } of operators) widths.set(slotSharingGroup, Math.max(parallelism, widths.get(slotSharingGroup) ?? 0));
+  const needed = [...widths.values()].reduce((sum, width) => sum + width, 0);
   const called = new Set(operators.flatMap((operator) => (operator.kind === "rpc" ? [operator.rpc.service] : [])));
   const checkpointing = chance.yes(0.92) ? randomCheckpointing(chance) : undefined;
   const slots = Math.ceil(needed / taskManagers) + (chance.yes(0.3) ? 1 : 0);
@@ -125,7 +127,7 @@ function base(chance: Chance, id: string, parallelism: number): OperatorBase {
     name: id,
     parallelism,
     maxParallelism: undefined,
-    slotSharingGroup: "default",
+    slotSharingGroup: chance.yes(0.9) ? "default" : "other",
     coLocationGroup: undefined,
     chaining: chance.yes(0.8) ? "ALWAYS" : "HEAD",
   };

@@ -34,7 +34,7 @@ export function expectedDurationMs(job: JobSpec): number {
 export function randomSchedule(chance: Chance, job: JobSpec): ScheduledFault[] {
   const horizonMs = expectedDurationMs(job);
   const faults: ScheduledFault[] = [];
-  const count = chance.pick([0, 1, 1, 2, 2, 3, 4, 6]);
+  const count = chance.pick([0, 1, 2, 2, 3, 4, 6, 9, 14]);
   for (let index = 0; index < count; index++) {
     const fault = randomFault(chance, job);
     if (fault !== undefined) faults.push({ when: randomTrigger(chance, horizonMs), fault });
@@ -55,7 +55,7 @@ function randomTrigger(chance: Chance, horizonMs: number): FaultTrigger {
   return {
     event: chance.pick(EVENTS),
     nth: chance.yes(0.6) ? chance.whole(1, 3) : chance.whole(1, 30),
-    delayMs: chance.yes(0.3) ? 0 : Math.round(chance.exponential(20)),
+    delayMs: chance.yes(0.3) ? 0 : Math.round(10 * chance.exponential(chance.pick([1, 20, 200]))) / 10,
   };
 }
 

@@ -10,6 +10,7 @@ interface Channel {
   readonly key: string;
   readonly dataAddress: string;
   readonly items: ChannelItem[];
+  taken: () => void;
   endOfData: boolean;
   ended: boolean;
 }
@@ -40,6 +41,7 @@ export class TaskInputs {
         key: subpartitionKey(edge, task, attempt, deployment.index),
         dataAddress,
         items: [],
+        taken: () => undefined,
         endOfData: false,
         ended: false,
       })),
@@ -57,6 +59,9 @@ export class TaskInputs {
       }
       const reader: ChannelReader = {
         process,
+        onAttached: (taken) => {
+          channel.taken = taken;
+        },
         receive: (item) => {
           if (!this.owner.alive()) return;
           channel.items.push(item);
@@ -81,7 +86,10 @@ export class TaskInputs {
   }
 
   take(channel: number): ChannelItem | undefined {
-    return this.channels[channel].items.shift();
+    const { items, taken } = this.channels[channel];
+    const item = items.shift();
+    if (item?.kind === "record") taken();
+    return item;
   }
 
   /** @returns true when no channel brings data any more. */

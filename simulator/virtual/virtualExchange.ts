@@ -19,9 +19,14 @@ export type ProducerLoss = "failed" | "canceled" | "disconnected" | "notFound";
 /** The end of a channel in a consumer. */
 export interface ChannelReader {
   readonly process: VirtualProcess;
+  /** From now on items come; each record that was taken is to be told by `taken`. */
+  onAttached(taken: () => void): void;
   receive(item: ChannelItem): void;
   onProducerLost(loss: ProducerLoss): void;
 }
+
+/** Records under way or not taken yet in one channel; more is back-pressure. Stands for the credit of real buffers. */
+const CHANNEL_CAPACITY = 32;
 
 /** Flink's `taskmanager.network.partition-request-timeout`. */
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -36,22 +41,41 @@ export class Subpartition {
   private reader: ChannelReader | undefined;
   private lastArrival = 0;
   private over = false;
+  private untaken = 0;
 
+  /** @param onRoom called when the channel is not full any more. */
   constructor(
     private readonly loop: EventLoop,
     private readonly weather: ExchangeWeather,
     private readonly producer: VirtualProcess,
+    private readonly onRoom: () => void,
   ) {}
+
+  get full(): boolean {
+    return this.untaken >= CHANNEL_CAPACITY && !this.over;
+  }
 
   add(item: ChannelItem): void {
     if (this.over) return;
+    if (item.kind === "record") this.untaken++;
+    this.pass(item);
+  }
+
+  private pass(item: ChannelItem): void {
     if (this.reader === undefined) this.waiting.push(item);
     else this.transmit((reader) => reader.receive(item));
   }
 
   attach(reader: ChannelReader): void {
     this.reader = reader;
-    for (const item of this.waiting.splice(0)) this.add(item);
+    reader.onAttached(() => this.onTaken());
+    for (const item of this.waiting.splice(0)) this.pass(item);
+  }
+
+  private onTaken(): void {
+    const { full } = this;
+    this.untaken--;
+    if (full) this.loop.after(this.weather.latencyMs(this.reader?.process.pid ?? 0, this.producer.pid), () => this.producer.run(this.onRoom));
   }
 
   /** The producer is gone without an orderly end; what was sent still arrives before. */
@@ -105,8 +129,8 @@ export class PartitionTable {
     });
   }
 
-  register(key: string): Subpartition {
-    const subpartition = new Subpartition(this.loop, this.weather, this.process);
+  register(key: string, onRoom: () => void): Subpartition {
+    const subpartition = new Subpartition(this.loop, this.weather, this.process, onRoom);
     this.subpartitions.set(key, subpartition);
     for (const request of this.waiting) {
       if (request.key !== key || request.over) continue;

@@ -130,7 +130,7 @@ export class VirtualTask {
     for (const { edge, wiring } of vertex.outputs) {
       const [from, to] = consumersOf(wiring, deployment.index);
       const keys = Array.from({ length: to - from }, (_, offset) => subpartitionKey(edge.index, this.name, this.attempt, from + offset));
-      this.outputs.push({ keys, subpartitions: keys.map((key) => environment.partitions.register(key)), turn: 0 });
+      this.outputs.push({ keys, subpartitions: keys.map((key) => environment.partitions.register(key, () => this.wake())), turn: 0 });
     }
     this.inputs?.open();
     let delayMs = environment.timing.initializeMs();
@@ -222,6 +222,7 @@ export class VirtualTask {
       return;
     }
     if (this.clients.some(({ client, capacity }) => client.inFlight >= capacity)) return;
+    if (this.outputs.some(({ subpartitions }) => subpartitions.some((subpartition) => subpartition.full))) return;
     if (this.inputs !== undefined) {
       const channel = this.inputs.next((candidate) => this.alignment.isBlocked(candidate));
       if (channel !== undefined) this.work(() => this.takeItem(channel));
