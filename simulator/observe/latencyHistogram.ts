@@ -45,6 +45,11 @@ export class LatencyHistogram {
     }
   }
 
+  /** {@link merge} of another histogram. */
+  absorb(other: LatencyHistogram): void {
+    for (const [bucket, count] of other.#counts) this.#add(bucket, count);
+  }
+
   /** The latency, ms, that a share `q` (0 to 1) of those recorded do not exceed; `null` when nothing was recorded. */
   quantile(q: number): number | null {
     if (this.#count === 0) return null;

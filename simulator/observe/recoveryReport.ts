@@ -108,8 +108,8 @@ function rpcReport(facts: RunFacts): RpcReport {
     succeeded: facts.rpc.succeeded,
     retried: facts.rpc.retried,
     failed: facts.rpc.failed,
-    p50Ms: rounded(facts.latency.quantile(0.5)),
-    p99Ms: rounded(facts.latency.quantile(0.99)),
+    p50Ms: rounded(facts.throughput?.latency(0, Infinity, 0.5)),
+    p99Ms: rounded(facts.throughput?.latency(0, Infinity, 0.99)),
     wastedMs: round(facts.rpc.wastedMs),
   };
 }

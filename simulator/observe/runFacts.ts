@@ -116,7 +116,6 @@ export class RunFacts {
   committedRecords = 0;
   commits = 0;
   readonly rpc = { requests: 0, succeeded: 0, retried: 0, failed: 0, wastedMs: 0 };
-  readonly latency = new LatencyHistogram();
   throughput: ThroughputSeries | undefined;
   /** Records that a source subtask had emitted, by the last metrics of each attempt. */
   readonly sourceOffsets = new Map<SubtaskName, { readonly attempt: number; offset: number }[]>();
@@ -335,7 +334,6 @@ export class RunFacts {
       this.rpc.succeeded += rpc.succeeded;
       this.rpc.retried += rpc.retried;
       this.rpc.failed += rpc.failed;
-      this.latency.merge(rpc.latencyMs);
     }
     for (const instance in event.instances) this.rpc.wastedMs += event.instances[instance]?.wastedMs ?? 0;
   }

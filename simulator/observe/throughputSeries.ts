@@ -99,7 +99,7 @@ export class ThroughputSeries {
     const last = Math.min(this.#latency.length, Math.ceil(to / LATENCY_BIN_MS));
     for (let bin = Math.max(0, Math.floor(from / LATENCY_BIN_MS)); bin < last; bin++) {
       const histogram = this.#latency[bin];
-      if (histogram !== undefined) merged.merge(histogram.counts());
+      if (histogram !== undefined) merged.absorb(histogram);
     }
     return merged.quantile(q);
   }
