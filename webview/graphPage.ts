@@ -198,7 +198,12 @@ export class GraphPage {
     const graph = this.#graph?.graph;
     if (graph === undefined) return;
     const { level } = this.#look();
-    const best = await this.#arranged(graph, level);
+    const best = await this.#arranged(graph, level).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#channel.send({ kind: "viewError", message: why });
+      this.#note("bad", "This graph could not be laid out.", why, 60_000);
+      return undefined;
+    });
     if (best === undefined) return;
     const { picture, layout } = best;
     this.#picture = picture;
@@ -233,7 +238,7 @@ export class GraphPage {
     let best: { picture: Picture; layout: TimedLayout; scale: number } | undefined;
     const { width, height } = this.#view.camera.room;
     for (const arrangement of tried) {
-      const picture = makePicture(graph, level, arrangement, this.#measure);
+      const picture = makePicture(graph, level, arrangement, this.#measure, width / height);
       const previous = arrangement === before ? middles(this.#view.layout?.nodes) : undefined;
       const layout = await this.#layouts.layout(picture.request, previous);
       if (layout === undefined) return undefined;

@@ -54,16 +54,11 @@ export class Camera {
   }
 
   /** What is in sight, in the picture's coordinates, with this much around it on the screen. */
-  sight(around: number): {
-    readonly left: number;
-    readonly top: number;
-    readonly right: number;
-    readonly bottom: number;
-  } {
+  sight(around: number): Rectangle {
     const { width, height } = this.size;
-    const [left, top] = this.#transform.invert([-around, -around]);
+    const [x, y] = this.#transform.invert([-around, -around]);
     const [right, bottom] = this.#transform.invert([width + around, height + around]);
-    return { left, top, right, bottom };
+    return { x, y, width: right - x, height: bottom - y };
   }
 
   /** A place of the window in the picture's coordinates. */

@@ -1,9 +1,14 @@
-/** Data edges and calls: lines told apart by partition type, heads, labels with ship strategy, pattern and live rate. */
-import type { LayoutResult } from "../layout/layoutRequest";
+/**
+ * Data edges and calls: lines told apart by partition type, heads, labels with ship strategy, pattern and live rate. Only those in sight are
+ * in the document.
+ */
+import type { LayoutResult, Rectangle } from "../layout/layoutRequest";
 import type { CallFigures } from "../model/figures";
+import type { LivePicture } from "../model/livePicture";
 import { count, duration } from "../model/numberWords";
 import type { Picture, PictureCall, PictureEdge } from "../model/picture";
 import { arrowHead, edgeWords, flowPath, lineStyle } from "./edgeLine";
+import { touches } from "./farCanvas";
 import { PATTERN_SIGN } from "./icons";
 import { add, translate, type SvgGroup } from "./svgElements";
 import { displayName } from "./vertexCard";
@@ -11,88 +16,169 @@ import { displayName } from "./vertexCard";
 const LABEL_HEIGHT = 17;
 const TYPE_HEIGHT = 13;
 
-/** The text elements that show live rates, by edge and call. */
-export type RateTexts = ReadonlyMap<string, SVGTextElement>;
-
-interface EdgeDrawing {
-  readonly picture: Picture;
-  readonly layout: LayoutResult;
-  readonly lines: SvgGroup;
-  readonly labels: SvgGroup;
-  readonly rates: Map<string, SVGTextElement>;
-  readonly nameOf: (vertex: string) => string;
+interface DrawnEdge {
+  readonly line: SvgGroup;
+  readonly label: SvgGroup;
+  readonly rate: SVGTextElement;
 }
 
-export function drawEdges(layer: SvgGroup, picture: Picture, layout: LayoutResult): RateTexts {
-  layer.selectAll("*").remove();
-  const nameOf = (vertex: string): string =>
-    displayName(picture.vertices.get(vertex)?.name ?? vertex, vertex).slice(0, 200);
-  const rates = new Map<string, SVGTextElement>();
-  const drawing: EdgeDrawing = { picture, layout, lines: add(layer, "g"), labels: add(layer, "g"), rates, nameOf };
-  for (const call of picture.calls) drawCall(drawing, call);
-  for (const edge of picture.edges) drawEdge(drawing, edge);
-  return rates;
+export class EdgeLayer {
+  readonly #lines: SvgGroup;
+  readonly #labels: SvgGroup;
+  readonly #drawn = new Map<string, DrawnEdge>();
+  readonly #bounds = new Map<string, Rectangle>();
+  #picture: Picture | undefined;
+  #layout: LayoutResult | undefined;
+
+  constructor(layer: SvgGroup) {
+    this.#lines = add(layer, "g");
+    this.#labels = add(layer, "g");
+  }
+
+  setPicture(picture: Picture, layout: LayoutResult): void {
+    this.clear();
+    this.#picture = picture;
+    this.#layout = layout;
+    this.#bounds.clear();
+    for (const [id, { points, label }] of layout.edges) this.#bounds.set(id, boundsOf([...points, label]));
+  }
+
+  clear(): void {
+    for (const id of [...this.#drawn.keys()]) this.#remove(id);
+  }
+
+  /** Draws what came into sight and takes away what left it. */
+  cull(sight: Rectangle): void {
+    const picture = this.#picture;
+    if (picture === undefined) return;
+    for (const call of picture.calls) this.#keep(call.id, sight, () => this.#drawCall(picture, call));
+    for (const edge of picture.edges) this.#keep(edge.id, sight, () => this.#drawEdge(picture, edge));
+  }
+
+  showRates(live: LivePicture): void {
+    const picture = this.#picture;
+    if (picture === undefined) return;
+    const short = picture.services === "right";
+    for (const { id } of picture.edges) this.#setRate(id, () => edgeRateWords(live.edgeRate(id)));
+    for (const { id } of picture.calls) this.#setRate(id, () => callRateWords(live.call(id), short));
+  }
+
+  /** Lines that begin or end at this vertex stand out; undefined ends that. */
+  emphasize(vertex: string | undefined): void {
+    const picture = this.#picture;
+    if (picture === undefined) return;
+    const mark = (id: string, source: string, target: string): void => {
+      const near = vertex !== undefined && (source === vertex || target === vertex);
+      const drawn = this.#drawn.get(id);
+      drawn?.line.classed("near", near);
+      drawn?.label.classed("near", near);
+    };
+    for (const { id, edge } of picture.edges) mark(id, edge.source, edge.target);
+    for (const { id, call } of picture.calls) mark(id, call.source, call.target);
+  }
+
+  #keep(id: string, sight: Rectangle, draw: () => DrawnEdge | undefined): void {
+    const bounds = this.#bounds.get(id);
+    const wanted = bounds !== undefined && touches(bounds, sight);
+    if (wanted && !this.#drawn.has(id)) {
+      const drawn = draw();
+      if (drawn !== undefined) this.#drawn.set(id, drawn);
+    } else if (!wanted && this.#drawn.has(id)) this.#remove(id);
+  }
+
+  #remove(id: string): void {
+    const drawn = this.#drawn.get(id);
+    drawn?.line.remove();
+    drawn?.label.remove();
+    this.#drawn.delete(id);
+  }
+
+  #setRate(id: string, words: () => string): void {
+    const rate = this.#drawn.get(id)?.rate;
+    if (rate === undefined) return;
+    const text = words();
+    if (rate.textContent !== text) rate.textContent = text;
+  }
+
+  #nameOf(picture: Picture, vertex: string): string {
+    return displayName(picture.vertices.get(vertex)?.name ?? vertex, vertex).slice(0, 200);
+  }
+
+  #drawCall(picture: Picture, { id, call }: PictureCall): DrawnEdge | undefined {
+    const place = this.#layout?.edges.get(id);
+    if (place === undefined) return undefined;
+    const towards = picture.services === "below" ? "down" : "right";
+    const line = add(this.#lines, "g", { class: "call", "data-id": id });
+    const d = flowPath(place.points, towards);
+    add(line, "path", { class: "line", d });
+    add(line, "path", { class: "head", d: arrowHead(place.points, towards) });
+    add(line, "path", { class: "head", d: arrowHead([...place.points].reverse(), towards) });
+    const touch = add(line, "path", { class: "touch", d });
+    touch.append("title").text(`${this.#nameOf(picture, call.source)} calls ${this.#nameOf(picture, call.target)}`);
+    const label = add(this.#labels, "g", {
+      class: "label call-label",
+      "data-id": id,
+      transform: translate(place.label.x, place.label.y),
+    });
+    const half = LABEL_HEIGHT / 2;
+    add(label, "rect", { class: "label-box", x: -22, y: -half, width: 44, height: LABEL_HEIGHT, rx: half });
+    add(label, "text", { class: "label-text", y: 4 }, "calls");
+    // The rate stands beside the label where there is room to the right, else below it.
+    const beside = picture.services === "below";
+    const rate = beside ? { class: "label-rate", x: 28, y: 4 } : { class: "label-rate below", y: LABEL_HEIGHT + 5 };
+    return { line, label, rate: add(label, "text", rate).node() as SVGTextElement };
+  }
+
+  #drawEdge(picture: Picture, pictured: PictureEdge): DrawnEdge | undefined {
+    const { id, edge, label: words, type, labelWidth } = pictured;
+    const place = this.#layout?.edges.get(id);
+    if (place === undefined) return undefined;
+    const { orientation } = picture;
+    const style = lineStyle(edge);
+    const line = add(this.#lines, "g", { class: `edge ${style}`, "data-id": id });
+    const d = flowPath(place.points, orientation);
+    add(line, "path", { class: "line", d });
+    if (style === "blocking") add(line, "path", { class: "line-core", d });
+    add(line, "path", { class: "head", d: arrowHead(place.points, orientation) });
+    const sentence = edgeWords(edge, (vertex) => this.#nameOf(picture, vertex)).slice(0, 2000);
+    add(line, "path", { class: "touch", d }).append("title").text(sentence);
+
+    const width = labelWidth - 6;
+    const height = LABEL_HEIGHT + (type === "" ? 0 : TYPE_HEIGHT);
+    const top = place.label.y - (height - LABEL_HEIGHT) / 2;
+    const label = add(this.#labels, "g", { class: "label", "data-id": id, transform: translate(place.label.x, top) });
+    add(label, "rect", { class: "label-box", x: -width / 2, y: -LABEL_HEIGHT / 2, width, height, rx: 4 });
+    const pattern = `translate(${-width / 2 + 12},0) scale(.8)`;
+    add(label, "path", { class: "pattern", d: PATTERN_SIGN[edge.pattern], transform: pattern });
+    add(label, "text", { class: "label-text", x: 8, y: 4 }, words);
+    if (type !== "") add(label, "text", { class: "label-type", y: 4 + TYPE_HEIGHT }, type);
+    const rate = add(label, "text", { class: "label-rate", y: height + 5 }).node() as SVGTextElement;
+    label.append("title").text(sentence);
+    return { line, label, rate };
+  }
 }
 
-function drawCall({ picture, layout, lines, labels, rates, nameOf }: EdgeDrawing, { id, call }: PictureCall): void {
-  const place = layout.edges.get(id);
-  if (place === undefined) return;
-  const towards = picture.services === "below" ? "down" : "right";
-  const group = add(lines, "g", { class: "call", "data-id": id });
-  const d = flowPath(place.points, towards);
-  add(group, "path", { class: "line", d });
-  add(group, "path", { class: "head", d: arrowHead(place.points, towards) });
-  add(group, "path", { class: "head", d: arrowHead([...place.points].reverse(), towards) });
-  const touch = add(group, "path", { class: "touch", d });
-  touch.append("title").text(`${nameOf(call.source)} calls ${nameOf(call.target)}`);
-  const label = add(labels, "g", {
-    class: "label call-label",
-    "data-id": id,
-    transform: translate(place.label.x, place.label.y),
-  });
-  const half = LABEL_HEIGHT / 2;
-  add(label, "rect", { class: "label-box", x: -22, y: -half, width: 44, height: LABEL_HEIGHT, rx: half });
-  add(label, "text", { class: "label-text", y: 4 }, "calls");
-  // The rate stands beside the label where there is room to the right, else below it.
-  const beside = picture.services === "below";
-  const rate = beside ? { class: "label-rate", x: 28, y: 4 } : { class: "label-rate below", y: LABEL_HEIGHT + 5 };
-  rates.set(id, add(label, "text", rate).node() as SVGTextElement);
-}
-
-function drawEdge({ picture, layout, lines, labels, rates, nameOf }: EdgeDrawing, pictured: PictureEdge): void {
-  const { id, edge, label: words, type, labelWidth } = pictured;
-  const place = layout.edges.get(id);
-  if (place === undefined) return;
-  const { orientation } = picture;
-  const style = lineStyle(edge);
-  const group = add(lines, "g", { class: `edge ${style}`, "data-id": id });
-  const d = flowPath(place.points, orientation);
-  add(group, "path", { class: "line", d });
-  if (style === "blocking") add(group, "path", { class: "line-core", d });
-  add(group, "path", { class: "head", d: arrowHead(place.points, orientation) });
-  const sentence = edgeWords(edge, nameOf).slice(0, 2000);
-  add(group, "path", { class: "touch", d }).append("title").text(sentence);
-
-  const width = labelWidth - 6;
-  const height = LABEL_HEIGHT + (type === "" ? 0 : TYPE_HEIGHT);
-  const top = place.label.y - (height - LABEL_HEIGHT) / 2;
-  const label = add(labels, "g", { class: "label", "data-id": id, transform: translate(place.label.x, top) });
-  add(label, "rect", { class: "label-box", x: -width / 2, y: -LABEL_HEIGHT / 2, width, height, rx: 4 });
-  const pattern = `translate(${-width / 2 + 12},0) scale(.8)`;
-  add(label, "path", { class: "pattern", d: PATTERN_SIGN[edge.pattern], transform: pattern });
-  add(label, "text", { class: "label-text", x: 8, y: 4 }, words);
-  if (type !== "") add(label, "text", { class: "label-type", y: 4 + TYPE_HEIGHT }, type);
-  rates.set(id, add(label, "text", { class: "label-rate", y: height + 5 }).node() as SVGTextElement);
-  label.append("title").text(sentence);
-}
-
-export function edgeRateWords(perSecond: number | undefined): string {
+function edgeRateWords(perSecond: number | undefined): string {
   return perSecond === undefined ? "" : `${count(perSecond)}/s`;
 }
 
-export function callRateWords(figures: CallFigures | undefined, short: boolean): string {
+function callRateWords(figures: CallFigures | undefined, short: boolean): string {
   if (figures === undefined) return "";
   if (short) return `${count(figures.perSecond)}/s`;
   const p99 = figures.p99Ms === undefined ? [] : [`p99 ${duration(figures.p99Ms)}`];
   return [`${count(figures.perSecond)}/s`, `${figures.inFlight} in flight`, ...p99].join(" · ");
+}
+
+function boundsOf(points: readonly { readonly x: number; readonly y: number }[]): Rectangle {
+  let x = Infinity;
+  let y = Infinity;
+  let right = -Infinity;
+  let bottom = -Infinity;
+  for (const point of points) {
+    x = Math.min(x, point.x);
+    y = Math.min(y, point.y);
+    right = Math.max(right, point.x);
+    bottom = Math.max(bottom, point.y);
+  }
+  return { x: x - 60, y: y - 20, width: right - x + 120, height: bottom - y + 40 };
 }

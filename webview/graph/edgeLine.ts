@@ -13,8 +13,12 @@ export function flowPath(points: readonly Point[], orientation: "right" | "down"
 interface PathSink {
   moveTo(x: number, y: number): void;
   lineTo(x: number, y: number): void;
+  quadraticCurveTo(cpx: number, cpy: number, x: number, y: number): void;
   bezierCurveTo(cpx1: number, cpy1: number, cpx2: number, cpy2: number, x: number, y: number): void;
 }
+
+/** Of the corners where a line turns at the end of a row. */
+const CORNER = 10;
 
 export function trace(path: PathSink, points: readonly Point[], orientation: "right" | "down"): void {
   if (points.length === 0) return;
@@ -22,10 +26,32 @@ export function trace(path: PathSink, points: readonly Point[], orientation: "ri
   for (let i = 1; i < points.length; i++) {
     const a = points[i - 1];
     const b = points[i];
-    if (Math.abs(a.x - b.x) < 0.6 || Math.abs(a.y - b.y) < 0.6) path.lineTo(b.x, b.y);
-    else if (orientation === "right") path.bezierCurveTo((a.x + b.x) / 2, a.y, (a.x + b.x) / 2, b.y, b.x, b.y);
+    const next = points[i + 1];
+    if (isStraight(a, b)) {
+      if (next !== undefined && isStraight(b, next) && isCorner(a, b, next)) {
+        const before = towards(b, a);
+        const after = towards(b, next);
+        path.lineTo(before.x, before.y);
+        path.quadraticCurveTo(b.x, b.y, after.x, after.y);
+      } else path.lineTo(b.x, b.y);
+    } else if (orientation === "right") path.bezierCurveTo((a.x + b.x) / 2, a.y, (a.x + b.x) / 2, b.y, b.x, b.y);
     else path.bezierCurveTo(a.x, (a.y + b.y) / 2, b.x, (a.y + b.y) / 2, b.x, b.y);
   }
+}
+
+function isStraight(a: Point, b: Point): boolean {
+  return Math.abs(a.x - b.x) < 0.6 || Math.abs(a.y - b.y) < 0.6;
+}
+
+function isCorner(a: Point, b: Point, c: Point): boolean {
+  return Math.abs(a.x - b.x) < 0.6 !== Math.abs(b.x - c.x) < 0.6;
+}
+
+/** A little way from one point to another. */
+function towards(from: Point, to: Point): Point {
+  const length = Math.hypot(to.x - from.x, to.y - from.y);
+  const share = length === 0 ? 0 : Math.min(0.5, CORNER / length);
+  return { x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share };
 }
 
 const ARROW = 8;

@@ -8,7 +8,8 @@ import type { LivePicture } from "../model/livePicture";
 import type { Picture } from "../model/picture";
 import type { PictureElement } from "../protocol";
 import { Camera } from "./camera";
-import { callRateWords, drawEdges, edgeRateWords, type RateTexts } from "./edgeLayer";
+import { EdgeLayer } from "./edgeLayer";
+import { FarScene, readColors, touches, worstOf, type FarColors } from "./farCanvas";
 import { drawFrames, drawTitles, showFrames } from "./regionFrame";
 import { drawCell, showCell, showGrid } from "./subtaskCells";
 import { add, translate, type SvgGroup } from "./svgElements";
@@ -25,6 +26,10 @@ export interface GraphViewEvents {
 }
 
 const LAYERS = ["frames", "edges", "titles", "vertices", "overlay"] as const;
+/** More cards than this in sight are not read one by one. */
+const MOST_CARDS = 60;
+/** Below this scale labels cannot be read and are left out. */
+const SMALL = 0.4;
 /** Cards this near the border of what is in sight are kept, CSS pixels. */
 const AROUND = 100;
 
@@ -34,7 +39,12 @@ export class GraphView {
   readonly #root: SvgGroup;
   readonly #layers: Readonly<Record<(typeof LAYERS)[number], SvgGroup>>;
   readonly #shown = new Map<string, SvgGroup>();
-  #rates: RateTexts = new Map();
+  readonly #edges: EdgeLayer;
+  readonly #canvas = document.createElement("canvas");
+  #colors: FarColors | undefined;
+  #far: FarScene | undefined;
+  #isFar = false;
+  #canvasDue = false;
   #picture: Picture | undefined;
   #layout: LayoutResult | undefined;
   #live: LivePicture | undefined;
@@ -48,12 +58,16 @@ export class GraphView {
     const svg = select(host).append("svg").attr("class", "graph").attr("role", "tree").attr("aria-label", "Job graph");
     this.svg = svg.node() as SVGSVGElement;
     this.#root = add(svg, "g", { class: "world" });
+    this.#canvas.className = "far";
+    this.#canvas.setAttribute("aria-hidden", "true");
+    host.prepend(this.#canvas);
     const layer = (name: string): SvgGroup =>
       add(this.#root, "g", { class: name, "aria-hidden": name === "vertices" ? undefined : "true" });
     this.#layers = Object.fromEntries(LAYERS.map((name) => [name, layer(name)])) as Record<
       (typeof LAYERS)[number],
       SvgGroup
     >;
+    this.#edges = new EdgeLayer(this.#layers.edges);
     this.camera = new Camera(this.svg, {
       moved: ({ x, y, k }, byHand) => {
         this.#root.attr("transform", `translate(${x},${y}) scale(${k})`);
@@ -83,7 +97,8 @@ export class GraphView {
     this.#shown.clear();
     drawFrames(this.#layers.frames, picture, layout);
     drawTitles(this.#layers.titles, picture, layout);
-    this.#rates = drawEdges(this.#layers.edges, picture, layout);
+    this.#edges.setPicture(picture, layout);
+    this.#far = new FarScene(picture, layout);
     if (this.#focus === undefined || !this.#exists(this.#focus)) {
       const first = picture.graph.vertices[0];
       this.#focus = first === undefined ? undefined : { kind: "vertex", vertex: first.id };
@@ -103,10 +118,12 @@ export class GraphView {
   showAll(): void {
     for (const vertex of this.#shown.keys()) this.#show(vertex);
     this.showFlow();
+    this.#drawFar();
   }
 
   showVertices(vertices: Iterable<string>): void {
     for (const vertex of vertices) if (this.#shown.has(vertex)) this.#show(vertex);
+    this.#drawFar();
   }
 
   /** Rates on lines and cards. */
@@ -116,9 +133,16 @@ export class GraphView {
     if (picture === undefined || live === undefined) return;
     for (const [vertex, group] of this.#shown)
       showFigures(group, picture.cards.get(vertex) as Card, live.vertex(vertex));
+    if (this.#isFar) return;
     showFrames(this.#layers.titles, live.frame);
-    for (const { id } of picture.edges) this.#setRate(id, edgeRateWords(live.edgeRate(id)));
-    for (const { id } of picture.calls) this.#setRate(id, callRateWords(live.call(id), picture.services === "right"));
+    this.#edges.showRates(live);
+  }
+
+  /** The theme's colours changed. */
+  recolor(): void {
+    this.#colors = undefined;
+    this.#far?.forgetImages();
+    this.#drawFar();
   }
 
   select(element: PictureElement | undefined): void {
@@ -141,31 +165,61 @@ export class GraphView {
     return this.#nodeOf(element)?.getBoundingClientRect();
   }
 
-  #setRate(id: string, words: string): void {
-    const text = this.#rates.get(id);
-    if (text !== undefined && text.textContent !== words) text.textContent = words;
-  }
-
-  /** Adds the cards that came into sight and takes away those that left it. */
+  /** Adds what came into sight and takes away what left it. Too much of it, or too small, is drawn on the canvas instead. */
   #cull(): void {
     const picture = this.#picture;
     const layout = this.#layout;
     if (picture === undefined || layout === undefined) return;
-    const { left, top, right, bottom } = this.camera.sight(AROUND);
-    const focused = this.#focus !== undefined && "vertex" in this.#focus ? this.#focus.vertex : undefined;
-    for (const vertex of picture.graph.vertices) {
-      const place = layout.nodes.get(vertex.id);
-      if (place === undefined) continue;
-      const inSight =
-        place.x < right && place.x + place.width > left && place.y < bottom && place.y + place.height > top;
-      const wanted = inSight || vertex.id === focused;
-      const shown = this.#shown.get(vertex.id);
-      if (wanted && shown === undefined) this.#add(picture, vertex.id, place);
-      else if (!wanted && shown !== undefined) {
-        shown.remove();
-        this.#shown.delete(vertex.id);
-      }
+    const sight = this.camera.sight(AROUND);
+    const inSight = picture.graph.vertices.filter(({ id }) => {
+      const place = layout.nodes.get(id);
+      return place !== undefined && touches(place, sight);
+    });
+    const isFar = inSight.length > MOST_CARDS;
+    if (isFar !== this.#isFar) {
+      this.#isFar = isFar;
+      this.svg.classList.toggle("is-far", isFar);
     }
+    this.svg.classList.toggle("small", this.camera.transform.k < SMALL);
+    const wanted = new Set(isFar ? [] : inSight.map(({ id }) => id));
+    const focus = this.#focus;
+    if (focus !== undefined && "vertex" in focus && layout.nodes.has(focus.vertex)) wanted.add(focus.vertex);
+    for (const [vertex, group] of this.#shown) {
+      if (wanted.has(vertex)) continue;
+      group.remove();
+      this.#shown.delete(vertex);
+    }
+    for (const vertex of wanted)
+      if (!this.#shown.has(vertex)) this.#add(picture, vertex, layout.nodes.get(vertex) as Rectangle);
+    if (isFar) this.#edges.clear();
+    else this.#edges.cull(sight);
+    this.#drawFar();
+  }
+
+  /** At most once a frame. */
+  #drawFar(): void {
+    if (this.#canvasDue) return;
+    this.#canvasDue = true;
+    requestAnimationFrame(() => {
+      this.#canvasDue = false;
+      this.#drawFarNow();
+    });
+  }
+
+  #drawFarNow(): void {
+    const context = this.#canvas.getContext("2d");
+    const { width, height } = this.camera.size;
+    if (context === null || this.#live === undefined || this.#far === undefined) return;
+    this.#canvas.hidden = !this.#isFar;
+    if (!this.#isFar) return;
+    const ratio = Math.min(2, devicePixelRatio);
+    if (this.#canvas.width !== Math.round(width * ratio) || this.#canvas.height !== Math.round(height * ratio)) {
+      this.#canvas.width = Math.round(width * ratio);
+      this.#canvas.height = Math.round(height * ratio);
+    }
+    context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+    this.#colors ??= readColors();
+    this.#far.draw(context, this.#live, this.#colors, this.camera.transform, this.camera.sight(0), true);
   }
 
   #add(picture: Picture, vertex: string, place: Rectangle): void {
@@ -208,7 +262,8 @@ export class GraphView {
         words,
       );
     }
-    node.dataset.look = worstLook(live, vertex, grid.count);
+    const worst = worstOf(live, vertex, grid.count);
+    node.dataset.look = worst === "failing" || worst === "restarting" ? worst : "";
     showFigures(group, card, live.vertex(vertex));
   }
 
@@ -259,7 +314,7 @@ export class GraphView {
   /** What is at an event's place: the deepest of operator, subtask, vertex. */
   elementAt(event: Event): PictureElement | undefined {
     const target = event.target as Element | null;
-    const vertex = target?.closest<SVGGElement>("g.vertex")?.dataset.vertex;
+    const vertex = target?.closest<SVGGElement>("g.vertex")?.dataset.vertex ?? this.#vertexAt(event);
     if (vertex === undefined) return undefined;
     const cell = target?.closest<SVGGElement>("g.cell");
     if (cell) return { kind: "subtask", vertex, index: Number(cell.dataset.index) };
@@ -273,6 +328,16 @@ export class GraphView {
       if (index !== undefined) return { kind: "subtask", vertex, index };
     }
     return { kind: "vertex", vertex };
+  }
+
+  /** On the canvas there are no elements to ask. */
+  #vertexAt(event: Event): string | undefined {
+    if (!this.#isFar || !(event instanceof MouseEvent)) return undefined;
+    const [x, y] = this.camera.toWorld(event.clientX, event.clientY);
+    for (const [vertex, place] of this.#layout?.nodes ?? []) {
+      if (x >= place.x && x <= place.x + place.width && y >= place.y && y <= place.y + place.height) return vertex;
+    }
+    return undefined;
   }
 
   #listen(): void {
@@ -312,14 +377,4 @@ export class GraphView {
       events.hovered(element);
     });
   }
-}
-
-function worstLook(live: LivePicture, vertex: string, count: number): string {
-  let worst = "";
-  for (let index = 0; index < count; index++) {
-    const { look } = live.look(vertex, index);
-    if (look === "failing") return look;
-    if (look === "restarting") worst = look;
-  }
-  return worst;
 }

@@ -20,7 +20,7 @@ export function add<K extends keyof SVGElementTagNameMap>(
   }
   if (text !== undefined) element.textContent = text;
   parent.node()?.append(element);
-  return select<SVGElementTagNameMap[K], unknown>(element) as SvgSelection<SVGElementTagNameMap[K]>;
+  return select<SVGElementTagNameMap[K], unknown>(element);
 }
 
 /** Sets the text of the first match, if it is another one. */

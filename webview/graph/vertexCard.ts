@@ -217,7 +217,7 @@ function gridOf(count: number, isService: boolean, level: PictureLevel, room: nu
     const columns = Math.max(fit, Math.ceil(Math.sqrt(count * 1.3)));
     return of("grid", size, size, gap, columns);
   }
-  if (level === "subtask") return of("instance", (room - 8) / 2, 44, 8, count === 1 ? 1 : 2);
+  if (level === "subtask") return of("instance", Math.max(108, (room - 8) / 2), 44, 8, count === 1 ? 1 : 2);
   if (count > MOST_CHIPS) return { ...of("bar", room, 18, 0, 1), rows: 1 };
   return of("chip", (room - 4 * 5) / 5, 22, 5, 5);
 }

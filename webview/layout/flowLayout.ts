@@ -2,7 +2,8 @@
  * One level of a layered drawing, with "along" the flow and "across" it instead of x and y: the same serves left to right and top down.
  */
 import { placeAcross } from "./coordinates";
-import { properGraph, type FlowGraph } from "./layering";
+import { foldOf, ROW_GAP, turn, TURN_ROOM, type FoldOptions } from "./folding";
+import { properGraph, type FlowGraph, type ProperGraph } from "./layering";
 import { orderLayers } from "./ordering";
 
 export interface FlowNode {
@@ -40,8 +41,10 @@ export interface FlowLayout {
 export interface FlowOptions {
   readonly gap: number;
   readonly lineGap: number;
-  /** Gap between two layers, where no edge wants more. */
+  /** Gap between two layers, where no edge that begins there wants more. */
   readonly layerGap: number;
+  /** Where a long, narrow flow may be folded into rows. */
+  readonly fold?: FoldOptions;
 }
 
 /** Yields between its steps; a caller that lost interest just stops asking. */
@@ -69,43 +72,114 @@ export function* layoutFlow(
   const thickness = layers.map((layer) =>
     layer.reduce((most, node) => (node < proper.real ? Math.max(most, graph.length[node]) : most), 0),
   );
-  const start = layerStarts(thickness, layers.length, edges, proper.layer, options.layerGap);
-  const along = (node: number): number => {
-    const layer = proper.layer[node];
-    return start[layer] + (node < proper.real ? (thickness[layer] - graph.length[node]) / 2 : 0);
-  };
-  const places = nodes.map((node, i) => ({ u: along(i), v: middle[i] - node.breadth / 2 }));
+  const gaps = layerGaps(layers.length, edges, proper.layer, options.layerGap);
+  const rows = new Rows(proper, layers, middle, thickness, gaps, options.fold);
+  const places = nodes.map((node, i) => {
+    const layer = proper.layer[i];
+    const { u, v } = rows.place(layer, middle[i]);
+    return { u: u + (thickness[layer] - node.length) / 2, v: v - node.breadth / 2 };
+  });
   const lines = edges.map((edge, e) => {
-    const chain = proper.chains[e];
-    const points: FlowPoint[] = [];
     const back = proper.reversed[e] === 1;
-    for (let k = 0; k < chain.length; k++) {
-      const node = chain[k];
-      const layer = proper.layer[node];
-      if (k === 0 || k === chain.length - 1) {
-        const isSource = (k === 0) !== back;
-        const port = isSource ? edge.sourcePort : edge.targetPort;
-        const u = along(node) + (k === 0 ? graph.length[node] : 0);
-        points.push({ u, v: middle[node] + port });
-      } else {
-        points.push({ u: start[layer], v: middle[node] }, { u: start[layer] + thickness[layer], v: middle[node] });
-      }
-    }
+    const ports = back ? [edge.targetPort, edge.sourcePort] : [edge.sourcePort, edge.targetPort];
+    const points = rows.line(proper.chains[e], graph.length, ports[0], ports[1]);
     return back ? points.reverse() : points;
   });
-  const last = layers.length - 1;
-  let breadth = 0;
-  for (let node = 0; node < middle.length; node++) breadth = Math.max(breadth, middle[node] + proper.breadth[node] / 2);
-  return { nodes: places, edges: lines, length: last < 0 ? 0 : start[last] + thickness[last], breadth, crossings };
+  return { nodes: places, edges: lines, length: rows.length, breadth: rows.breadth, crossings };
 }
 
-function layerStarts(
-  thickness: readonly number[],
-  count: number,
-  edges: readonly FlowEdge[],
-  layer: Int32Array,
-  layerGap: number,
-): number[] {
+/** Where layers lie, in one row or, folded, in several. */
+class Rows {
+  readonly length: number;
+  readonly breadth: number;
+  readonly #rowOf: readonly number[];
+  readonly #start: number[] = [];
+  readonly #rowEnd: number[] = [];
+  /** What is added to a place across the flow in each row. */
+  readonly #shift: number[] = [];
+  /** Middle of the room between a row and the next. */
+  readonly #between: number[] = [];
+  readonly #lanes = new Map<number, number>();
+
+  constructor(
+    private readonly proper: ProperGraph,
+    layers: readonly Int32Array[],
+    private readonly middle: Float64Array,
+    private readonly thickness: readonly number[],
+    gaps: readonly number[],
+    fold: FoldOptions | undefined,
+  ) {
+    let breadth = 0;
+    for (let node = 0; node < middle.length; node++)
+      breadth = Math.max(breadth, middle[node] + proper.breadth[node] / 2);
+    const lengths = thickness.map((length, k) => length + gaps[k]);
+    const crossing = new Array<number>(layers.length).fill(0);
+    for (const tail of proper.tail) crossing[proper.layer[tail]]++;
+    const folded = fold === undefined ? undefined : foldOf(lengths, breadth, crossing, fold);
+    this.#rowOf = folded?.rowOf ?? lengths.map(() => 0);
+    const margin = folded === undefined ? 0 : TURN_ROOM;
+    let at = margin;
+    for (let k = 0; k < layers.length; k++) {
+      if (k > 0 && this.#rowOf[k] !== this.#rowOf[k - 1]) at = margin;
+      this.#start.push(at);
+      this.#rowEnd[this.#rowOf[k]] = at + thickness[k];
+      at += lengths[k];
+    }
+    const rows = folded?.rows ?? 1;
+    let low = 0;
+    for (let row = 0; row < rows; row++) {
+      let least = Infinity;
+      let most = -Infinity;
+      layers.forEach((layer, k) => {
+        if (this.#rowOf[k] !== row) return;
+        for (const node of layer) {
+          least = Math.min(least, middle[node] - proper.breadth[node] / 2);
+          most = Math.max(most, middle[node] + proper.breadth[node] / 2);
+        }
+      });
+      this.#shift.push(folded === undefined ? 0 : low - least);
+      low = folded === undefined ? breadth : low + (most - least);
+      this.#between.push(low + ROW_GAP / 2);
+      low += ROW_GAP;
+    }
+    this.breadth = layers.length === 0 ? 0 : low - ROW_GAP;
+    this.length = layers.length === 0 ? 0 : Math.max(...this.#rowEnd) + margin;
+  }
+
+  place(layer: number, across: number): FlowPoint {
+    return { u: this.#start[layer], v: across + this.#shift[this.#rowOf[layer]] };
+  }
+
+  /** Through a chain of nodes, in the direction of the layers. */
+  line(chain: Int32Array, lengths: Float64Array, firstPort: number, lastPort: number): FlowPoint[] {
+    const points: FlowPoint[] = [];
+    for (let k = 0; k < chain.length; k++) {
+      const node = chain[k];
+      const layer = this.proper.layer[node];
+      const here = this.place(layer, this.middle[node]);
+      const entering: FlowPoint[] = [];
+      if (k === 0) {
+        const inset = (this.thickness[layer] - lengths[node]) / 2;
+        entering.push({ u: here.u + inset + lengths[node], v: here.v + firstPort });
+      } else if (k === chain.length - 1) {
+        const inset = (this.thickness[layer] - lengths[node]) / 2;
+        entering.push({ u: here.u + inset, v: here.v + lastPort });
+      } else entering.push(here, { u: here.u + this.thickness[layer], v: here.v });
+      const row = k > 0 ? this.#rowOf[this.proper.layer[chain[k - 1]]] : this.#rowOf[layer];
+      if (this.#rowOf[layer] !== row) {
+        const lane = this.#lanes.get(row) ?? 0;
+        this.#lanes.set(row, lane + 1);
+        points.push(
+          ...turn(points[points.length - 1], entering[0], this.#rowEnd[row], this.#between[row], lane, TURN_ROOM),
+        );
+      }
+      points.push(...entering);
+    }
+    return points;
+  }
+}
+
+function layerGaps(count: number, edges: readonly FlowEdge[], layer: Int32Array, layerGap: number): number[] {
   const gaps = new Array<number>(count).fill(0);
   for (let k = 0; k + 1 < count; k++) gaps[k] = layerGap;
   for (const edge of edges) {
@@ -113,11 +187,5 @@ function layerStarts(
     // A label sits in the first gap of its edge.
     if (layer[edge.source] !== layer[edge.target]) gaps[first] = Math.max(gaps[first], edge.room);
   }
-  const start: number[] = [];
-  let at = 0;
-  for (let k = 0; k < count; k++) {
-    start.push(at);
-    at += thickness[k] + gaps[k];
-  }
-  return start;
+  return gaps;
 }

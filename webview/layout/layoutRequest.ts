@@ -37,6 +37,8 @@ export interface LayoutRequest {
   readonly edges: readonly LayoutEdge[];
   readonly groups: readonly LayoutGroup[];
   readonly orientation: "right" | "down";
+  /** Width of the room over its height: a flow that is much too long for it is folded into rows. */
+  readonly aspect?: number;
   /** The band's frame, when there is a band, and the side of the flow that it is on. */
   readonly band?: {
     readonly side: "below" | "right";

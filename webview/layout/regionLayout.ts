@@ -4,6 +4,7 @@
  * are nodes of no length, so that inside the group too it keeps clear of the boxes. Services stand in a band beside the flow, each as near
  * as there is room to those who call it.
  */
+import { placeLabels } from "./labelPlacement";
 import { callLines, placeBand } from "./serviceBand";
 import { layoutFlow, type FlowEdge, type FlowLayout, type FlowNode, type FlowPoint } from "./flowLayout";
 import type {
@@ -16,10 +17,12 @@ import type {
   Rectangle,
 } from "./layoutRequest";
 
-const FLOW = { gap: 24, lineGap: 16, layerGap: 56 };
+const FLOW = { gap: 24, lineGap: 16, layerGap: 20 };
 const LABEL_ROOM = 36;
 /** Top down a label needs its height along the line: name, partition type and rate. */
 const LABEL_ROOM_DOWN = 72;
+/** Only what is read vertex by vertex is folded. */
+const MOST_FOLDED = 80;
 const GATE_BREADTH = 14;
 const GATE_GAP = 14;
 
@@ -54,6 +57,8 @@ export function* layoutRegions(
     return point === undefined ? undefined : down ? point.x : point.y;
   };
 
+  const aspect = request.aspect === undefined ? undefined : down ? 1 / request.aspect : request.aspect;
+  const fold = aspect === undefined || request.nodes.length > MOST_FOLDED ? undefined : { aspect };
   const labelRoom = (edge: LayoutEdge): number => (down ? LABEL_ROOM_DOWN : (edge.labelWidth ?? 0) + LABEL_ROOM);
 
   const flowNodes = request.nodes.filter((node) => node.band !== true);
@@ -92,7 +97,7 @@ export function* layoutRegions(
         room: labelRoom(edge),
       };
     }),
-    { ...FLOW, gap: 36 },
+    { ...FLOW, gap: 36, fold },
   );
 
   const toPoint = (p: FlowPoint): Point => (down ? { x: p.v, y: p.u } : { x: p.u, y: p.v });
@@ -128,7 +133,7 @@ export function* layoutRegions(
   const flow = boundsOf([...nodes.values(), ...groups.values()]);
   const bandRectangle = placeBand(request, bandNodes, nodes, flow);
   for (const [id, line] of callLines(request, nodes, bandRectangle)) edges.set(id, line);
-  separateLabels(request.edges, edges, down);
+  placeLabels(request.edges, edges, [...nodes.values()], request.orientation);
   return {
     nodes,
     groups,
@@ -164,7 +169,8 @@ export function* layoutRegions(
         lines.push({ ...ends, sourcePort: 0, targetPort: 0, room: GATE_GAP });
       }
     }
-    block.layout = yield* layoutFlow(inner, lines, FLOW);
+    // Gates have to stay at the ends of the flow, so a group is folded only when nothing leaves it.
+    block.layout = yield* layoutFlow(inner, lines, block.gates.size > 0 ? FLOW : { ...FLOW, fold });
     const { header, padding, minWidth = 0 } = block.group;
     const before_ = down ? { u: header, v: padding } : { u: padding, v: header };
     const size = { u: block.layout.length + before_.u + padding, v: block.layout.breadth + before_.v + padding };
@@ -254,40 +260,6 @@ function labelPlace(points: readonly Point[]): Point {
     }
   }
   return best;
-}
-
-const LABEL_HEIGHT = 34;
-
-/** Pushes labels apart that would cover each other; both keep to their line as well as they can. */
-function separateLabels(wanted: readonly LayoutEdge[], edges: Map<string, EdgePlacement>, down: boolean): void {
-  const labels = wanted
-    .filter((edge) => (edge.labelWidth ?? 0) > 0 && edges.has(edge.id))
-    .map((edge) => ({
-      id: edge.id,
-      width: edge.labelWidth as number,
-      at: { ...(edges.get(edge.id) as EdgePlacement).label },
-    }));
-  if (labels.length > 3000) return;
-  labels.sort((a, b) => (down ? a.at.x - b.at.x : a.at.y - b.at.y));
-  for (let round = 0; round < 3; round++) {
-    for (let i = 0; i < labels.length; i++) {
-      for (let k = i + 1; k < labels.length && labels[k].at.y - labels[i].at.y < 400; k++) {
-        const a = labels[i];
-        const b = labels[k];
-        const dx = (a.width + b.width) / 2 - Math.abs(a.at.x - b.at.x);
-        const dy = LABEL_HEIGHT - Math.abs(a.at.y - b.at.y);
-        if (dx <= 0 || dy <= 0) continue;
-        const push = dy / 2;
-        const sign = a.at.y <= b.at.y ? -1 : 1;
-        a.at = { x: a.at.x, y: a.at.y + sign * push };
-        b.at = { x: b.at.x, y: b.at.y - sign * push };
-      }
-    }
-  }
-  for (const label of labels) {
-    const edge = edges.get(label.id) as EdgePlacement;
-    edges.set(label.id, { points: edge.points, label: label.at });
-  }
 }
 
 function boundsOf(rectangles: readonly Rectangle[]): Rectangle {

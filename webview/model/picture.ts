@@ -64,6 +64,7 @@ export function makePicture(
   level: PictureLevel,
   arrangement: Arrangement,
   measure: Measure,
+  aspect?: number,
 ): Picture {
   const { orientation, services } = arrangement;
   const regions = regionMap(graph);
@@ -95,6 +96,7 @@ export function makePicture(
   }
   const request: LayoutRequest = {
     orientation,
+    aspect,
     nodes: graph.vertices.map((vertex) => {
       const { width, height } = cards.get(vertex.id) as Card;
       const band = vertex.kind === "service";

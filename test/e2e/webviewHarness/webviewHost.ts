@@ -31,13 +31,13 @@ export interface OpenView {
   readonly page: Page;
   /** Everything that went wrong in the page: errors, and what the policy blocked. */
   readonly troubles: string[];
-  post(message: HostMessage): Promise<void>;
-  sent(): Promise<readonly ViewMessage[]>;
+  readonly post: (message: HostMessage) => Promise<void>;
+  readonly sent: () => Promise<readonly ViewMessage[]>;
   /** Shows a graph and waits until it is drawn. */
-  show(graph: GraphDescription, more?: Partial<HostMessage & { kind: "graph" }>): Promise<void>;
+  readonly show: (graph: GraphDescription, more?: Partial<HostMessage & { kind: "graph" }>) => Promise<void>;
   /** The journal from its first event on, as if it came live. */
-  play(events: readonly JournalEvent[], live?: boolean): Promise<void>;
-  close(): Promise<void>;
+  readonly play: (events: readonly JournalEvent[], live?: boolean) => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 const ARGUMENTS = [

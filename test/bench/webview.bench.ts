@@ -1,0 +1,285 @@
+/**
+ * What the graph view takes in a real Chromium: first picture, layout of a thousand vertices, frames while panning and zooming, a minute of
+ * state changes, and a journal of a million events. Figures are printed, with what they should be; none fails, since machines differ.
+ *
+ * `tsx test/bench/webview.bench.ts [seconds of state changes, default 60]`
+ */
+import type { Page } from "playwright-core";
+import type { GraphDescription } from "../../simulator/graph/graphDescription";
+import type { JournalEvent } from "../../simulator/observe/journalEvent";
+import { languageDetection, layeredGraph, mulberry, subtasksOf, wideChain } from "../e2e/webviewHarness/sampleGraphs";
+import { JournalScript, killedInstance } from "../e2e/webviewHarness/sampleJournal";
+import { WebviewHost, type OpenView } from "../e2e/webviewHarness/webviewHost";
+
+interface Figure {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly wanted: string;
+}
+
+export async function benchWebview(seconds = 60): Promise<readonly Figure[]> {
+  const host = await WebviewHost.start({
+    minify: true,
+    arguments: ["--enable-precise-memory-info", "--js-flags=--expose-gc"],
+  });
+  const figures: Figure[] = [];
+  const add = (what: string, value: number, unit: string, wanted: string): void => {
+    const figure = { what, value, unit, wanted };
+    figures.push(figure);
+    process.stdout.write(`${line(figure)}\n`);
+  };
+  try {
+    add(
+      "50 vertices: first picture after the data",
+      await median(5, () => firstPicture(host, layeredGraph(50))),
+      "ms",
+      "≤ 150",
+    );
+    const thousand = await largeGraph(host, layeredGraph(1000));
+    add("1,000 vertices: layout", thousand.layoutMs, "ms", "≤ 1500");
+    add("1,000 vertices: data to picture", thousand.totalMs, "ms", "≤ 1500");
+    add("1,000 vertices: longest gap of the interface thread", thousand.gapMs, "ms", "≤ 50");
+    for (const [name, graph, level] of [
+      ["1,000 vertices", layeredGraph(1000), "operator"],
+      ["20,000 subtask cells", wideChain(10, 2000), "subtask"],
+    ] as const) {
+      const frames = await panAndZoom(host, graph, level);
+      add(`${name}: frames a second, median`, 1000 / quantile(frames, 0.5), "/s", "≥ 55");
+      add(`${name}: frames a second, slowest percent`, 1000 / quantile(frames, 0.99), "/s", "≥ 30");
+    }
+    const live = await stateChanges(host, seconds);
+    add(`500 state changes a second for ${seconds} s: longest gap`, live.gapMs, "ms", "≤ 100");
+    add(`500 state changes a second for ${seconds} s: heap, last third over first`, live.heapRatio, "×", "about 1");
+    const journal = await millionEvents(host);
+    add("1,000,000 events: opened", journal.openMs, "ms", "≤ 3000");
+    add("1,000,000 events: scrubbing, median", 1000 / quantile(journal.frames, 0.5), "/s", "≥ 30");
+  } finally {
+    await host.stop();
+  }
+  return figures;
+}
+
+function line({ what, value, unit, wanted }: Figure): string {
+  return `${what.padEnd(62)} ${value.toFixed(value < 10 ? 2 : 0).padStart(8)} ${unit.padEnd(3)} (wanted ${wanted})`;
+}
+
+/** From the message with the graph until the frame after it was drawn. */
+async function firstPicture(host: WebviewHost, graph: GraphDescription): Promise<number> {
+  const view = await host.open();
+  const ms = (await view.page.evaluate(timedShow(graph))) as number;
+  await view.close();
+  return ms;
+}
+
+function graphMessage(graph: GraphDescription): string {
+  return JSON.stringify({ kind: "graph", graph, title: graph.name, openable: true, runnable: true, editable: true });
+}
+
+/** Runs in the page; resolves with milliseconds from the message to the frame after the picture. */
+function timedShow(graph: GraphDescription): string {
+  return `new Promise((resolve) => {
+    const message = ${graphMessage(graph)};
+    const start = performance.now();
+    new MutationObserver((_, observer) => {
+      observer.disconnect();
+      requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
+    }).observe(document.body, { attributes: true, attributeFilter: ["data-ready"] });
+    window.postMessage(message, "*");
+  })`;
+}
+
+/** Longest time for which a message to oneself was not answered, and frames' distances, from now until \`stop\`. */
+const WATCH = `
+  window.__gap = 0; window.__frames = []; window.__watch = true;
+  { const channel = new MessageChannel(); let last = performance.now();
+    channel.port1.onmessage = () => { const now = performance.now(); window.__gap = Math.max(window.__gap, now - last); last = now; if (window.__watch) setTimeout(() => channel.port2.postMessage(0)); };
+    channel.port2.postMessage(0);
+    let frame = performance.now();
+    const tick = (now) => { window.__frames.push(now - frame); frame = now; if (window.__watch) requestAnimationFrame(tick); };
+    requestAnimationFrame((now) => { frame = now; requestAnimationFrame(tick); }); }`;
+
+async function largeGraph(
+  host: WebviewHost,
+  graph: GraphDescription,
+): Promise<{ layoutMs: number; totalMs: number; gapMs: number }> {
+  const view = await host.open();
+  // Parsed beforehand: in the editor the message arrives as an object.
+  await view.page.evaluate(`window.__message = ${graphMessage(graph)}; ${WATCH}`);
+  const totalMs = (await view.page.evaluate(
+    timedShow({ ...graph, vertices: [] }).replace(
+      /const message = .*;\n/,
+      "const message = window.__message; window.__gap = 0;\n",
+    ),
+  )) as number;
+  const gapMs = (await view.page.evaluate("window.__watch = false; window.__gap")) as number;
+  const layoutMs = Number(await view.page.evaluate("document.body.dataset.layoutMs"));
+  await view.close();
+  return { layoutMs, totalMs, gapMs };
+}
+
+/** Four seconds of wheel and drag over the picture; distances of frames in milliseconds. */
+async function panAndZoom(
+  host: WebviewHost,
+  graph: GraphDescription,
+  level: "operator" | "subtask",
+): Promise<number[]> {
+  const view = await host.open({ state: { level } });
+  await view.show(graph);
+  const frames = (await view.page.evaluate(`new Promise((resolve) => {
+    ${WATCH}
+    const svg = document.querySelector("svg.graph");
+    const end = performance.now() + 4000;
+    let i = 0;
+    const move = () => {
+      i++;
+      const zoomIn = Math.floor(i / 40) % 2 === 0;
+      svg.dispatchEvent(new WheelEvent("wheel", { deltaY: zoomIn ? -30 : 30, clientX: 500 + 100 * Math.sin(i / 30), clientY: 400, bubbles: true, cancelable: true }));
+      if (performance.now() < end) requestAnimationFrame(move);
+      else { window.__watch = false; resolve(window.__frames.slice(5)); }
+    };
+    requestAnimationFrame(move);
+  })`)) as number[];
+  await view.close();
+  return frames;
+}
+
+/** Events as they come from a host, 20 batches a second; every event changes the state of a subtask. */
+async function stateChanges(host: WebviewHost, seconds: number): Promise<{ gapMs: number; heapRatio: number }> {
+  const graph = wideChain(12, 16);
+  const view = await host.open();
+  await view.show(graph);
+  const script = new JournalScript(graph).begin().startAll();
+  await view.play(script.done());
+  const tasks = graph.vertices.flatMap(subtasksOf);
+  const heaps: number[] = [];
+  await view.page.evaluate(WATCH);
+  await view.page.evaluate(`new Promise((resolve) => {
+    const tasks = ${JSON.stringify(tasks)};
+    let seq = ${script.events.length}, attempt = 2, i = 0, sent = 0;
+    const start = performance.now();
+    const states = [["RUNNING", "CANCELING"], ["CANCELING", "CANCELED"], ["CREATED", "CREATED"], ["CREATED", "DEPLOYING"], ["DEPLOYING", "RUNNING"]];
+    window.__heaps = [];
+    let nextHeap = 0;
+    const send = () => {
+      const elapsed = performance.now() - start;
+      const due = Math.floor(elapsed / 2);
+      const events = [];
+      while (sent < due) {
+        const task = tasks[Math.floor(i / 5) % tasks.length];
+        const [from, to] = states[i % 5];
+        if (i % (5 * tasks.length) === 0) attempt++;
+        events.push({ kind: "task.state", task, vertexKind: "stream", attempt: i % 5 < 2 ? attempt - 1 : attempt, from, to, seq: seq++, at: Date.now() });
+        i++; sent++;
+      }
+      if (events.length > 0) window.postMessage({ kind: "events", run: "test-run", from: events[0].seq, events }, "*");
+      if (elapsed > nextHeap) { globalThis.gc?.(); window.__heaps.push(performance.memory.usedJSHeapSize); nextHeap += ${(seconds * 1000) / 12}; }
+      if (elapsed < ${seconds * 1000}) setTimeout(send, 50);
+      else resolve(undefined);
+    };
+    send();
+  })`);
+  heaps.push(...((await view.page.evaluate("window.__heaps")) as number[]));
+  const gapMs = (await view.page.evaluate("window.__watch = false; window.__gap")) as number;
+  await view.close();
+  const mean = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length;
+  const third = Math.max(1, Math.floor(heaps.length / 3));
+  return { gapMs, heapRatio: mean(heaps.slice(-third)) / mean(heaps.slice(1, 1 + third)) };
+}
+
+/** A journal of one run with a kill every so often and metrics in between, given as bytes. */
+async function millionEvents(host: WebviewHost): Promise<{ openMs: number; frames: number[] }> {
+  const view = await host.open();
+  const graph = languageDetection();
+  await view.show(graph);
+  const bytes = Buffer.from(longJournal(graph, 1_000_000));
+  await hand(view, bytes);
+  const openMs = (await view.page.evaluate(`new Promise((resolve) => {
+    window.postMessage({ kind: "runStarted", run: { id: "long", job: "long", startedAt: 0, live: false } }, "*");
+    const start = performance.now();
+    const parts = window.__parts;
+    parts.forEach((bytes, i) => window.postMessage({ kind: "journal", run: "long", bytes, last: i === parts.length - 1 }, "*"));
+    const look = () => document.body.dataset.journal === "long" ? requestAnimationFrame(() => resolve(performance.now() - start)) : setTimeout(look, 5);
+    look();
+  })`)) as number;
+  const frames = (await view.page.evaluate(`new Promise((resolve) => {
+    ${WATCH}
+    const svg = document.querySelector(".timeline-svg");
+    const box = svg.getBoundingClientRect();
+    const end = performance.now() + 3000;
+    let i = 0;
+    const move = () => {
+      i++;
+      svg.dispatchEvent(new MouseEvent("click", { clientX: box.left + 200 + ((i * 7) % (box.width - 260)), clientY: box.top + 60, bubbles: true }));
+      if (performance.now() < end) requestAnimationFrame(move);
+      else { window.__watch = false; resolve(window.__frames.slice(5)); }
+    };
+    requestAnimationFrame(move);
+  })`)) as number[];
+  await view.close();
+  return { openMs, frames };
+}
+
+/** Into the page in pieces of 8 MiB, before the time is taken. */
+async function hand(view: OpenView, bytes: Buffer): Promise<void> {
+  await view.page.evaluate("window.__parts = []");
+  const size = 8 * 2 ** 20;
+  for (let at = 0; at < bytes.length; at += size)
+    await give(view.page, bytes.subarray(at, at + size).toString("base64"));
+}
+
+async function give(page: Page, base64: string): Promise<void> {
+  await page.evaluate((data) => {
+    const text = atob(data);
+    const piece = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) piece[i] = text.charCodeAt(i);
+    (window as unknown as { __parts: Uint8Array[] }).__parts.push(piece);
+  }, base64);
+}
+
+function longJournal(graph: GraphDescription, count: number): string {
+  const pattern = killedInstance(graph, 12_000);
+  const [first, ...rest] = pattern;
+  const lines: string[] = [JSON.stringify(first)];
+  const random = mulberry(3);
+  let seq = 1;
+  for (let round = 0; lines.length < count; round++) {
+    for (const event of rest) {
+      if (lines.length >= count) break;
+      const at = event.at + round * 12_000;
+      lines.push(JSON.stringify(renumbered(event, seq++, at, round, random)));
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** The same kill again, later: other ids, other attempts. */
+function renumbered(event: JournalEvent, seq: number, at: number, round: number, random: () => number): unknown {
+  const shifted: Record<string, unknown> = { ...event, seq, at: at + random() * 0.01 };
+  if ("attempt" in event) shifted["attempt"] = event.attempt + round * 2;
+  if (event.kind === "failover")
+    return { ...shifted, id: event.id + round, failures: event.failures.map((id) => id + round) };
+  if (event.kind === "failure" || event.kind === "failover.finished") return { ...shifted, id: event.id + round };
+  if (event.kind === "fault.injected" || event.kind === "fault.effective")
+    return { ...shifted, injection: event.injection + round };
+  if ("checkpoint" in event) return { ...shifted, checkpoint: (event.checkpoint ?? 0) + round * 6 };
+  return shifted;
+}
+
+async function median(times: number, measure: () => Promise<number>): Promise<number> {
+  const values: number[] = [];
+  for (let i = 0; i < times; i++) values.push(await measure());
+  return quantile(values, 0.5);
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+}
+
+if (require.main === module) {
+  benchWebview(Number(process.argv[2] ?? 60)).catch((error: unknown) => {
+    process.stderr.write(`${String(error)}\n`);
+    process.exitCode = 1;
+  });
+}
