@@ -14,16 +14,14 @@ import { createJobMaster, stepJobMaster } from "../core/jobMaster";
 import type { JobMasterCommand, JobMasterInput, JobMasterState } from "../core/jobMasterState";
 import type { Cause, JournalEventBody, LossEvidence, ProcessName } from "../observe/journalEvent";
 import { JOURNAL_SCHEMA } from "../observe/journalEvent";
-import { readJournal } from "../observe/journalReader";
 import { journalClock, JournalWriter } from "../observe/journalWriter";
 import type { CoordinatorMessage, RunReply, RunRequest, WorkerMessage } from "./controlMessages";
 import { CONTROL_CHANNEL, CONTROL_SERVICE, hasToken, UNAUTHENTICATED } from "./controlService";
 import { discardCheckpoint, storeCheckpoint } from "./checkpointStore";
 import { FaultInjector } from "./faultInjector";
-import { recoverRun } from "./jobRecovery";
 import type { RecoveredRun } from "./jobRecovery";
 import type { RunConfig } from "./runDirectory";
-import { controlSocket, runPaths } from "./runDirectory";
+import { controlSocket } from "./runDirectory";
 import { SourceProgress } from "./sourceProgress";
 import { lastLogLines, WorkerProcesses } from "./workerProcesses";
 
@@ -76,15 +74,14 @@ export class Coordinator {
   }
 
   /**
-   * Opens the journal and the control socket, and lets the job begin, or go on.
+   * Opens the journal and the control socket, and lets the job begin, or go on where the coordinator before it was.
    * @throws FaultlineError FL2001, FL2002
    */
-  static async start(config: RunConfig, token: string, recover: boolean): Promise<Coordinator> {
-    const { directory } = config.run;
-    const recovered = recover ? await recoverRun(directory, readJournal(runPaths.journal(directory))) : undefined;
-    const journal = await JournalWriter.open(directory, { recover });
+  static async start(config: RunConfig, token: string, recovered: RecoveredRun | undefined): Promise<Coordinator> {
+    const journal = await JournalWriter.open(config.run.directory, { recover: recovered !== undefined });
     const master = createJobMaster(config.job, config.run.seed, recovered?.job);
     const coordinator = new Coordinator(config, token, journal, master, recovered);
+    coordinator.processes.expect(recovered?.predecessors ?? []);
     void journal.failure.then((error) => coordinator.abort({ code: error.code, message: error.message, hint: error.hint }));
     if (recovered === undefined) coordinator.recordStart();
     else coordinator.recordRecovery(recovered);
@@ -401,6 +398,7 @@ export class Coordinator {
     for (const timer of this.timers.values()) clearTimeout(timer);
     await this.storage;
     this.faults.heal("end");
+    this.processes.killStrays();
     const deadline = Date.now() + SHUTDOWN_GRACE_MS;
     while (this.processes.names.length > 0) {
       if (Date.now() > deadline) this.processes.killAll();

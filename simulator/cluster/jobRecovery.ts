@@ -1,8 +1,11 @@
-/** What a coordinator that takes over knows: a fold over the journal, and the checkpoints on disk. */
+/** What a coordinator that takes over knows: a fold over the journal, the checkpoints on disk, and who of the run still lives. */
 import type { RecoveredJob } from "../core/jobMasterState";
-import type { JournalEvent, SubtaskName } from "../observe/journalEvent";
+import { RecoveredJobFold } from "../core/recoveredJob";
+import type { JobState } from "../graph/executionState";
+import type { JournalEvent, ProcessName } from "../observe/journalEvent";
 import { readCheckpoints } from "./checkpointStore";
 import type { DamagedCheckpoint } from "./checkpointStore";
+import { processesOfRun } from "./processesOfRun";
 
 /** A fault that was injected, with nothing yet about whether it took effect. */
 export interface OpenInjection {
@@ -15,62 +18,34 @@ export interface RecoveredRun {
   readonly damaged: readonly DamagedCheckpoint[];
   readonly openInjections: readonly OpenInjection[];
   readonly nextInjection: number;
-  /** The run was over; there is nothing to take over. */
-  readonly ended: boolean;
+  /** Workers that the coordinator before had started, and that are there. */
+  readonly predecessors: readonly { readonly name: ProcessName; readonly pid: number }[];
+  /** How the run ended, when it was over and there is nothing to take over. */
+  readonly ended: JobState | undefined;
 }
 
 export async function recoverRun(directory: string, events: AsyncIterable<JournalEvent>): Promise<RecoveredRun> {
-  const attempts = new Map<SubtaskName, number>();
-  const instances = new Map<SubtaskName, boolean>();
+  const fold = new RecoveredJobFold();
   const open = new Map<number, OpenInjection>();
-  let failureCount = 0;
-  let failoverCount = 0;
   let nextInjection = 1;
-  let ended = false;
-  let stopping: "drain" | "cancel" | undefined;
+  let ended: JobState | undefined;
   for await (const event of events) {
-    switch (event.kind) {
-      case "task.state":
-        attempts.set(event.task, Math.max(event.attempt, attempts.get(event.task) ?? 0));
-        if (event.vertexKind === "service") instances.set(event.task, event.to !== "FAILED" && event.to !== "CANCELED");
-        break;
-      case "failure":
-        failureCount = event.id;
-        break;
-      case "failover":
-        failoverCount = event.id;
-        break;
-      case "fault.injected":
-        open.set(event.injection, { injection: event.injection, target: event.target });
-        nextInjection = event.injection + 1;
-        break;
-      case "fault.effective":
-      case "fault.failed":
-        open.delete(event.injection);
-        break;
-      case "run.stopping":
-        stopping = event.mode;
-        break;
-      case "run.ended":
-        ended = true;
-        break;
-      default:
+    fold.observe(event);
+    if (event.kind === "fault.injected") {
+      open.set(event.injection, { injection: event.injection, target: event.target });
+      nextInjection = event.injection + 1;
     }
+    if (event.kind === "fault.effective" || event.kind === "fault.failed") open.delete(event.injection);
+    if (event.kind === "run.ended") ended = event.state;
   }
   const { completed, damaged, nextCheckpoint } = await readCheckpoints(directory);
+  const predecessors = processesOfRun(directory)?.filter(({ name }) => name !== "coordinator");
   return {
-    job: {
-      attempts,
-      instances: [...instances].flatMap(([name, live]) => (live ? [name] : [])),
-      completed,
-      nextCheckpoint,
-      failureCount,
-      failoverCount,
-      stopping,
-    },
+    job: { ...fold.result({ completed, nextCheckpoint }), awaited: predecessors?.map(({ name }) => name) },
     damaged,
     openInjections: [...open.values()],
     nextInjection,
+    predecessors: predecessors ?? [],
     ended,
   };
 }

@@ -18,6 +18,8 @@ export type ProcessEnd = Extract<LossEvidence, { by: "exit" }>;
 
 export class WorkerProcesses {
   private readonly live = new Map<ProcessName, WorkerProcess>();
+  /** Started by the coordinator before this one, and not heard of yet. */
+  private readonly strays = new Map<number, ProcessName>();
 
   constructor(
     private readonly config: RunConfig,
@@ -26,6 +28,7 @@ export class WorkerProcesses {
 
   /** @throws an Error of the operating system when the process cannot be started. */
   start(name: ProcessName, entry: "taskManager" | "serviceInstance", args: readonly string[]): number {
+    this.killStrays(name);
     const { directory } = this.config.run;
     const logFile = runPaths.log(directory, name);
     mkdirSync(dirname(logFile), { recursive: true });
@@ -50,8 +53,14 @@ export class WorkerProcesses {
     }
   }
 
+  /** Workers of the coordinator before this one: each connects in a moment, or its place is taken and it must not stay. */
+  expect(predecessors: readonly { readonly name: ProcessName; readonly pid: number }[]): void {
+    for (const { name, pid } of predecessors) this.strays.set(pid, name);
+  }
+
   /** A process that the coordinator before this one had started. */
   adopt(name: ProcessName, pid: number): void {
+    this.strays.delete(pid);
     if (this.live.get(name)?.pid !== pid) this.live.set(name, { name, pid, child: false });
   }
 
@@ -85,7 +94,21 @@ export class WorkerProcesses {
     }
   }
 
+  /** Ends those of the coordinator before that have not been heard of: one that is stopped would stay for ever. */
+  killStrays(name?: ProcessName): void {
+    for (const [pid, stray] of this.strays) {
+      if (name !== undefined && stray !== name) continue;
+      this.strays.delete(pid);
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It is gone.
+      }
+    }
+  }
+
   killAll(): void {
+    this.killStrays();
     for (const name of this.live.keys()) {
       this.signal(name, "SIGCONT");
       this.signal(name, "SIGKILL");

@@ -185,6 +185,7 @@ function start(t: Transition): void {
   startHeartbeatChecks(t);
   if (state.recovering !== undefined) {
     t.commands.push({ kind: "setTimer", timer: RECONNECT, atMs: t.nowMs + RECONNECT_MS });
+    endRecoveryWhenComplete(t);
     return;
   }
   startMissingWorkers(t);
@@ -235,10 +236,10 @@ function adoptInstance(t: Transition, instance: NonNullable<Extract<JobMasterInp
 
 function endRecoveryWhenComplete(t: Transition): void {
   const { state } = t;
-  const known = state.recovering?.instances ?? [];
+  const instances = (state.recovering?.instances ?? []).map(instanceProcess);
   const taskManagers = Array.from({ length: state.job.runtime.taskManagers }, (_, index) => `taskmanager:${index}`);
-  const there = (name: string): boolean => state.processes.get(name)?.state === "CONNECTED";
-  if (known.map(instanceProcess).every(there) && taskManagers.every(there)) endRecovery(t);
+  const awaited = state.recovering?.awaited ?? [...instances, ...taskManagers];
+  if (awaited.every((name) => state.processes.get(name)?.state === "CONNECTED")) endRecovery(t);
 }
 
 function endRecovery(t: Transition): void {

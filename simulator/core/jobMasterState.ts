@@ -100,6 +100,8 @@ export interface RecoveredJob {
   readonly stopping?: "drain" | "cancel";
   /** Why the job was failing for good, if it was. */
   readonly failure?: Cause;
+  /** Processes of the run that live and will connect, so far as that is known; otherwise all are waited for that could be there. */
+  readonly awaited?: readonly ProcessName[];
 }
 
 export type TimerName = string;

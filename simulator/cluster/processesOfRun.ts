@@ -1,0 +1,66 @@
+/**
+ * The processes of a run as the operating system shows them, whoever started them. A coordinator that takes over learns from it whom it has to
+ * wait for, and who of its predecessor's must not stay; a process that loses its lifeline wakes those that are stopped, for they
+ * cannot see it.
+ */
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import type { ProcessName } from "../observe/journalEvent";
+
+const ENTRY = /[/\\](?:coordinator|taskManager|serviceInstance)(?:Main)?\.(?:js|ts)$/;
+
+/**
+ * Every other process of the run in a folder: its name (`coordinator` for a coordinator) and process id. Zombies are not among them.
+ * @returns undefined where the system does not tell (Windows).
+ */
+export function processesOfRun(directory: string): readonly { readonly name: ProcessName; readonly pid: number }[] | undefined {
+  if (process.platform === "win32") return undefined;
+  const lines = process.platform === "linux" ? linuxCommandLines() : listedCommandLines();
+  return lines?.flatMap(({ pid, args }) => {
+    const name = pid === process.pid ? undefined : processName(args, directory);
+    return name === undefined ? [] : [{ name, pid }];
+  });
+}
+
+/** Goes on with whoever of the run is stopped. */
+export function wakeProcessesOfRun(directory: string): void {
+  for (const { pid } of processesOfRun(directory) ?? []) {
+    try {
+      process.kill(pid, "SIGCONT");
+    } catch {
+      // It is gone.
+    }
+  }
+}
+
+/** `… ENTRY DIRECTORY NAME …`; a coordinator has no name there. */
+function processName(args: readonly string[], directory: string): ProcessName | undefined {
+  const at = args.findIndex((arg, index) => ENTRY.test(arg) && args[index + 1] === directory);
+  if (at < 0) return undefined;
+  return /[/\\]coordinator[^/\\]*$/.test(args[at] ?? "") ? "coordinator" : args[at + 2];
+}
+
+/** A zombie has no command line. */
+function linuxCommandLines(): { readonly pid: number; readonly args: readonly string[] }[] {
+  return readdirSync("/proc").flatMap((entry) => {
+    if (!/^\d+$/.test(entry)) return [];
+    try {
+      return [{ pid: Number(entry), args: readFileSync(`/proc/${entry}/cmdline`, "utf8").split("\0") }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Other Unix systems: `ps` joins the arguments with spaces, so that a folder with a space in its name is not found there. */
+function listedCommandLines(): { readonly pid: number; readonly args: readonly string[] }[] | undefined {
+  try {
+    const text = execFileSync("ps", ["-axww", "-o", "pid=,command="], { encoding: "utf8", timeout: 5_000, maxBuffer: 64 * 1024 * 1024 });
+    return text.split("\n").flatMap((line) => {
+      const [, pid, command] = /^\s*(\d+)\s+(.*)$/.exec(line) ?? [];
+      return pid === undefined || command === undefined ? [] : [{ pid: Number(pid), args: command.split(" ") }];
+    });
+  } catch {
+    return undefined;
+  }
+}
