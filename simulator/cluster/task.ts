@@ -7,76 +7,33 @@
  * it commits and finishes at once.
  */
 import { join } from "node:path";
-import type { ExecutionGraph } from "../graph/executionGraph";
 import { FaultlineError } from "../graph/errors";
 import type { ExecutionState } from "../graph/executionState";
 import { isTerminal } from "../graph/executionState";
-import type { CheckpointingConfig, FunctionRef, JobSpec, OperatorSpec } from "../graph/jobFile";
-import type { JobGraph, JobVertex } from "../graph/jobGraph";
-import type { Cause, JournalEventBody, ProcessName, SubtaskName, TaskMetrics } from "../observe/journalEvent";
-import { errorText, loadFunction } from "../operators/functionModule";
-import type { FunctionModules } from "../operators/functionModule";
-import { userFunctionFailed } from "../operators/userFunction";
+import type { FunctionRef, OperatorSpec } from "../graph/jobFile";
+import type { JobVertex } from "../graph/jobGraph";
+import type { Cause, SubtaskName, TaskMetrics } from "../observe/journalEvent";
+import { loadFunction } from "../operators/functionModule";
 import { SourceOperator } from "../operators/sourceOperator";
-import type { LoadedFunction, OperatorContext, OperatorSnapshot } from "../operators/streamOperator";
-import {
-  encodeOperatorStates,
-  encodeTaskState,
-  readStateFile,
-  stateFilePath,
-  writeStateFile,
-} from "./checkpointStorage";
+import type { LoadedFunction, OperatorContext } from "../operators/streamOperator";
+import { userFunctionFailed } from "../operators/userFunction";
+import { readStateFile } from "./checkpointStorage";
 import type { InFlightState } from "./checkpointStorage";
-import type { ServiceEndpoint, TaskDeployment, WorkerMessage } from "./controlMessages";
-import type { DataConnections } from "./exchange/dataConnection";
+import type { ServiceEndpoint, TaskDeployment } from "./controlMessages";
 import type { CheckpointBarrier, ExchangeEvent } from "./exchange/exchangeEvent";
 import type { InputChannel, ProducerLoss } from "./exchange/inputChannel";
-import type { ManagedInferenceClient } from "./inferenceClients";
 import { InputGate } from "./exchange/inputGate";
-import type { SubpartitionState } from "./exchange/subpartition";
-import type { GateState } from "./exchange/unalignedBarrierHandler";
 import { connectLocally } from "./exchange/localChannel";
-import type { ResultPartitionManager } from "./exchange/resultPartitionManager";
+import type { ManagedInferenceClient } from "./inferenceClients";
 import { OperatorChain } from "./operatorChain";
+import { SubtaskCheckpoints } from "./subtaskCheckpoints";
+import { causeOf } from "./taskEnvironment";
+import type { TaskEnvironment } from "./taskEnvironment";
 import { TaskInput } from "./taskInput";
 import { TaskLoop } from "./taskLoop";
-import type { TaskScheduler } from "./taskScheduler";
 
-/** What the tasks of one TaskManager share. */
-export interface TaskEnvironment {
-  readonly process: ProcessName;
-  readonly runDirectory: string;
-  readonly job: JobSpec;
-  readonly graph: JobGraph;
-  readonly execution: ExecutionGraph;
-  /** A batch job has none: what is kept between regions takes their place. */
-  readonly checkpointing: CheckpointingConfig | undefined;
-  readonly modules: FunctionModules;
-  readonly scheduler: TaskScheduler;
-  readonly partitions: ResultPartitionManager;
-  readonly connections: DataConnections;
-  readonly dataAddress: string;
-  openClient(service: string, deployment: TaskDeployment): Promise<ManagedInferenceClient>;
-  send(message: WorkerMessage): void;
-  journal(body: JournalEventBody): void;
-}
-
-/** What a task gives to a checkpoint at its barrier. */
-interface TakenState {
-  readonly operators: Buffer;
-  readonly outputs: InFlightState["outputs"];
-  /** To be done before the checkpoint is acknowledged. */
-  readonly durable: readonly (() => Promise<void>)[];
-  readonly sourceOffset: number | undefined;
-}
-
-/** Counters at the last metrics. */
-interface Counted {
-  recordsIn: number;
-  recordsOut: number;
-  bytesIn: number;
-  bytesOut: number;
-}
+/** Counters since the task began, as of the last metrics. */
+type TaskCounts = Pick<TaskMetrics, "recordsIn" | "recordsOut" | "bytesIn" | "bytesOut">;
 
 const SOURCE_STEP = 256;
 /** How long a task waits to be canceled after its producer was. */
@@ -100,10 +57,9 @@ export class Task {
   /** A final barrier that came while operators were still finishing. */
   private deferredFinal: { readonly barrier: CheckpointBarrier; readonly alignmentMs: number } | undefined;
   private finalCheckpoint: number | undefined;
-  /** The operators' state of a checkpoint whose data in flight is not all here yet. */
-  private unaligned: { readonly checkpoint: number; readonly state: TakenState } | undefined;
+  private readonly checkpoints: SubtaskCheckpoints;
   private readonly aborted = new Set<number>();
-  private counted: Counted = { recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0 };
+  private counted: TaskCounts = { recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0 };
   private sinkSeen = false;
 
   constructor(
@@ -116,6 +72,13 @@ export class Task {
     this.attempt = deployment.attempt;
     this.vertex = environment.graph.vertices.find(({ id }) => id === deployment.vertex)!;
     const flushAlways = environment.job.runtime.bufferTimeoutMs === 0;
+    this.checkpoints = new SubtaskCheckpoints({
+      deployment,
+      runDirectory: environment.runDirectory,
+      send: (message) => environment.send(message),
+      isEnded: () => this.ended,
+      onFailure: (error) => this.fail(error),
+    });
     this.loop = new TaskLoop({
       scheduler: environment.scheduler,
       step: () => this.step(),
@@ -208,10 +171,8 @@ export class Task {
   triggerCheckpoint(checkpoint: number, final: boolean, aligned: boolean): void {
     const { source } = this;
     if (this.state !== "RUNNING" || source === undefined) {
-      this.decline(checkpoint, {
-        code: "FL2006",
-        message: `${this.name} is ${this.state} and cannot take a checkpoint.`,
-      });
+      const message = `${this.name} is ${this.state} and cannot take a checkpoint.`;
+      this.checkpoints.decline(checkpoint, { code: "FL2006", message });
       return;
     }
     this.loop.post(() => {
@@ -276,31 +237,30 @@ export class Task {
   }
 
   takeMetrics(): TaskMetrics {
-    const counted: Counted = {
-      recordsIn: this.source === undefined ? (this.input?.recordsIn ?? 0) : this.source.offset - this.firstOffset,
-      recordsOut: this.chain?.recordsOut ?? 0,
-      bytesIn: this.gate?.bytesIn ?? 0,
-      bytesOut: this.chain?.partitions.reduce((sum, partition) => sum + partition.bytesOut, 0) ?? 0,
+    const { chain, input, gate, source } = this;
+    const partitions = chain?.partitions ?? [];
+    const counts: TaskCounts = {
+      recordsIn: source === undefined ? (input?.recordsIn ?? 0) : source.offset - this.firstOffset,
+      recordsOut: chain?.recordsOut ?? 0,
+      bytesIn: gate?.bytesIn ?? 0,
+      bytesOut: partitions.reduce((sum, partition) => sum + partition.bytesOut, 0),
     };
     const before = this.counted;
-    this.counted = counted;
+    this.counted = counts;
     const times = this.loop.takeTimes();
-    const watermarkMs = this.input?.watermark;
     const rpc = this.clients.at(0);
     return {
       attempt: this.attempt,
-      recordsIn: counted.recordsIn - before.recordsIn,
-      recordsOut: counted.recordsOut - before.recordsOut,
-      bytesIn: counted.bytesIn - before.bytesIn,
-      bytesOut: counted.bytesOut - before.bytesOut,
+      recordsIn: counts.recordsIn - before.recordsIn,
+      recordsOut: counts.recordsOut - before.recordsOut,
+      bytesIn: counts.bytesIn - before.bytesIn,
+      bytesOut: counts.bytesOut - before.bytesOut,
       busyMs: times.busy,
       backPressuredMs: times.backPressured,
       idleMs: times.idle,
-      buffersInUse:
-        (this.input?.buffersInUse ?? 0) +
-        (this.chain?.partitions.reduce((sum, partition) => sum + partition.buffersInUse, 0) ?? 0),
-      ...(watermarkMs !== undefined && Number.isFinite(watermarkMs) ? { watermarkMs } : {}),
-      ...(this.source === undefined ? {} : { sourceOffset: this.source.offset }),
+      buffersInUse: (input?.buffersInUse ?? 0) + partitions.reduce((sum, partition) => sum + partition.buffersInUse, 0),
+      ...(input !== undefined && Number.isFinite(input.watermark) ? { watermarkMs: input.watermark } : {}),
+      ...(source === undefined ? {} : { sourceOffset: source.offset }),
       ...(rpc === undefined ? {} : { rpc: { service: rpc.service, ...rpc.client.takeMetrics() } }),
     };
   }
@@ -383,92 +343,7 @@ export class Task {
     if (final) {
       this.finalCheckpoint = checkpoint;
     }
-    if (barrier.unaligned) {
-      // A source: nothing comes in, and what waits at its outputs is all that is in flight.
-      const taken = this.takeState(barrier);
-      void this.store(checkpoint, encodeTaskState(taken.operators, { inputs: [], outputs: taken.outputs }), taken, 0);
-    } else {
-      const taken = this.takeState(barrier);
-      void this.store(checkpoint, encodeTaskState(taken.operators), taken, alignmentMs);
-    }
-  }
-
-  /** The barrier goes out, and the state of the operators is what it is now. */
-  private takeState(barrier: CheckpointBarrier): TakenState {
-    const { operators: chained, partitions } = this.chain!;
-    const outputs: { edge: number; states: readonly SubpartitionState[] }[] = [];
-    for (const partition of partitions) {
-      if (barrier.unaligned) {
-        outputs.push({ edge: partition.id.edge, states: partition.broadcastPriority(barrier) });
-      } else {
-        partition.broadcastEvent(barrier);
-      }
-    }
-    const operators: Record<string, unknown> = {};
-    const durable: Exclude<OperatorSnapshot["durable"], undefined>[] = [];
-    for (const { id, operator } of chained) {
-      const snapshot = operator.snapshot(barrier.checkpoint);
-      if (snapshot !== undefined) {
-        operators[id] = snapshot.state;
-        if (snapshot.durable !== undefined) {
-          durable.push(snapshot.durable);
-        }
-      }
-    }
-    return { operators: encodeOperatorStates(operators), outputs, durable, sourceOffset: this.source?.offset };
-  }
-
-  /** All that was in flight before the barriers is here. */
-  private storeUnaligned(barrier: CheckpointBarrier, state: GateState, alignmentMs: number): void {
-    const taken = this.unaligned;
-    if (taken?.checkpoint !== barrier.checkpoint) {
-      return;
-    }
-    this.unaligned = undefined;
-    const inputs = this.gate!.channels.map((channel, i) => ({
-      edge: channel.edge,
-      producer: channel.producer.task,
-      state: state[i],
-    }));
-    const { operators, outputs } = taken.state;
-    void this.store(barrier.checkpoint, encodeTaskState(operators, { inputs, outputs }), taken.state, alignmentMs);
-  }
-
-  private async store(
-    checkpoint: number,
-    state: Buffer,
-    { durable, sourceOffset }: TakenState,
-    alignmentMs: number,
-  ): Promise<void> {
-    try {
-      await Promise.all(durable.map((work) => work()));
-    } catch (error) {
-      this.fail(error);
-      return;
-    }
-    try {
-      const path = stateFilePath(checkpoint, this.deployment.vertex, this.deployment.index);
-      const handle = await writeStateFile(this.environment.runDirectory, path, state);
-      if (!this.ended) {
-        this.environment.send({
-          kind: "checkpointAck",
-          checkpoint,
-          task: this.name,
-          attempt: this.attempt,
-          handle,
-          alignmentMs,
-          ...(sourceOffset === undefined ? {} : { sourceOffset }),
-        });
-      }
-    } catch (error) {
-      if (!this.ended) {
-        this.decline(checkpoint, causeOf(error));
-      }
-    }
-  }
-
-  private decline(checkpoint: number, cause: Cause): void {
-    this.environment.send({ kind: "checkpointDeclined", checkpoint, task: this.name, attempt: this.attempt, cause });
+    this.checkpoints.take(this.chain!, barrier, alignmentMs);
   }
 
   private async commit(checkpoint: number | undefined): Promise<void> {
@@ -555,10 +430,8 @@ export class Task {
           this.checkpoint(barrier, alignmentMs);
         }
       },
-      onUnalignedCheckpoint: (barrier) => {
-        this.unaligned = { checkpoint: barrier.checkpoint, state: this.takeState(barrier) };
-      },
-      onInFlightKnown: (barrier, state, alignmentMs) => this.storeUnaligned(barrier, state, alignmentMs),
+      onUnalignedCheckpoint: (barrier) => this.checkpoints.begin(chain, barrier),
+      onInFlightKnown: (barrier, state, alignmentMs) => this.checkpoints.complete(gate, barrier, state, alignmentMs),
       onEndOfData: () => {
         this.finishing = 0;
       },
@@ -633,19 +506,4 @@ export class Task {
       failed: (error, value) => userFunctionFailed(error, value, ref, operator, modules),
     };
   }
-}
-
-function causeOf(error: unknown): Cause {
-  if (!(error instanceof FaultlineError)) {
-    return { code: "FL2003", message: `A task failed: ${errorText(error)}` };
-  }
-  const { file, line, column } = error.location ?? {};
-  return {
-    code: error.code,
-    message: error.message,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    ...(file === undefined || line === undefined
-      ? {}
-      : { detail: `${file}:${line}${column === undefined ? "" : `:${column}`}` }),
-  };
 }

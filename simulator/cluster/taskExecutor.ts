@@ -15,7 +15,7 @@ import { ResultPartitionManager } from "./exchange/resultPartitionManager";
 import { openInferenceClient } from "./inferenceClients";
 import type { InferenceClientFactory, ManagedInferenceClient } from "./inferenceClients";
 import { Task } from "./task";
-import type { TaskEnvironment } from "./task";
+import type { TaskEnvironment } from "./taskEnvironment";
 import { TaskScheduler } from "./taskScheduler";
 
 export interface TaskExecutorOptions {
@@ -227,7 +227,7 @@ export class TaskExecutor {
       throw FaultlineError.of("FL1010", `There is no service "${service}".`);
     }
     const open = this.options.inferenceClientFactory ?? openInferenceClient;
-    return open({
+    const client = await open({
       service: spec,
       task,
       subtask: index,
@@ -252,5 +252,11 @@ export class TaskExecutor {
         this.journal({ kind: "instance.phase", instance, attempt, phase, pid: process.pid, ...details });
       },
     });
+    const latest = this.endpoints.get(service);
+    if (latest !== undefined && (spec.deployment === "rpc-service" || spec.deployment === "sidecar")) {
+      // Endpoints may have been pushed while the client was being made.
+      client.updateEndpoints?.(latest);
+    }
+    return client;
   }
 }

@@ -175,7 +175,7 @@ export class InputChannel {
     const restored = this.items.find((item) => "kind" in item && item.kind === "restoredElements");
     return {
       deserializer: this.deserializer.snapshot(),
-      elements: elements ?? (restored),
+      elements: elements ?? restored,
       payloads,
     };
   }

@@ -1,0 +1,47 @@
+/** What the tasks of one TaskManager share, and what they tell the rest. */
+import { FaultlineError } from "../graph/errors";
+import type { ExecutionGraph } from "../graph/executionGraph";
+import type { CheckpointingConfig, JobSpec } from "../graph/jobFile";
+import type { JobGraph } from "../graph/jobGraph";
+import type { Cause, JournalEventBody, ProcessName } from "../observe/journalEvent";
+import { errorText } from "../operators/functionModule";
+import type { FunctionModules } from "../operators/functionModule";
+import type { TaskDeployment, WorkerMessage } from "./controlMessages";
+import type { DataConnections } from "./exchange/dataConnection";
+import type { ResultPartitionManager } from "./exchange/resultPartitionManager";
+import type { ManagedInferenceClient } from "./inferenceClients";
+import type { TaskScheduler } from "./taskScheduler";
+
+export interface TaskEnvironment {
+  readonly process: ProcessName;
+  readonly runDirectory: string;
+  readonly job: JobSpec;
+  readonly graph: JobGraph;
+  readonly execution: ExecutionGraph;
+  /** A batch job has none: what is kept between regions takes their place. */
+  readonly checkpointing: CheckpointingConfig | undefined;
+  readonly modules: FunctionModules;
+  readonly scheduler: TaskScheduler;
+  readonly partitions: ResultPartitionManager;
+  readonly connections: DataConnections;
+  readonly dataAddress: string;
+  openClient(service: string, deployment: TaskDeployment): Promise<ManagedInferenceClient>;
+  send(message: WorkerMessage): void;
+  journal(body: JournalEventBody): void;
+}
+
+/** A failure as it is told to people: never a stack trace. */
+export function causeOf(error: unknown): Cause {
+  if (!(error instanceof FaultlineError)) {
+    return { code: "FL2003", message: `A task failed: ${errorText(error)}` };
+  }
+  const { file, line, column } = error.location ?? {};
+  return {
+    code: error.code,
+    message: error.message,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(file === undefined || line === undefined
+      ? {}
+      : { detail: `${file}:${line}${column === undefined ? "" : `:${column}`}` }),
+  };
+}
