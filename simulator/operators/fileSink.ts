@@ -66,7 +66,7 @@ export class FileSink extends StreamOperator {
       this.report(await this.commit(snapshot?.pending ?? [], true), undefined);
       for (const name of await readdir(this.directory)) {
         // Canceled meanwhile: the folder belongs to the next attempt.
-        if (!this.closed && this.isLeftOver(name, snapshot !== undefined)) {
+        if (!this.closed && this.isLeftOver(name)) {
           await rm(join(this.directory, name), { force: true });
         }
       }
@@ -128,10 +128,13 @@ export class FileSink extends StreamOperator {
     }
   }
 
-  /** Files of earlier attempts. With a checkpoint, what is committed stays; without one the job starts anew, and so does its output. */
-  private isLeftOver(name: string, restored: boolean): boolean {
+  /**
+   * Files of earlier attempts. What was committed up to the restored checkpoint stays. What came later belongs to a checkpoint that was found
+   * damaged: its records are made again. Without a checkpoint the job starts anew, and so does its output.
+   */
+  private isLeftOver(name: string): boolean {
     if (name.startsWith(this.prefix)) {
-      return !restored;
+      return Number.parseInt(name.slice(this.prefix.length), 10) >= this.next;
     }
     const attempt = Number(name.slice(name.lastIndexOf(".") + 1));
     return name.startsWith(`.${this.prefix}`) && attempt < this.context.attempt;

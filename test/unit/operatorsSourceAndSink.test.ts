@@ -221,6 +221,24 @@ describe("operators at the ends", () => {
       await third.close();
     });
 
+    it("a restore from an older checkpoint takes back what was committed since: its records are made again", async () => {
+      const first = await open("sink");
+      for (const [checkpoint, n] of [[1, 1], [2, 2], [3, 3]] as const) {
+        first.element({ n });
+        await first.snapshot(checkpoint).durable();
+        await first.operator.checkpointComplete(checkpoint);
+      }
+      assert.deepEqual(names(), ["part-0-0.ndjson", "part-0-1.ndjson", "part-0-2.ndjson"]);
+      // Checkpoints 2 and 3 turned out to be damaged. All that is left to do comes in one checkpoint this time.
+      const second = await open("sink", { state: { next: 1, pending: [] }, attempt: 1 });
+      assert.deepEqual(names(), ["part-0-0.ndjson"]);
+      second.element({ n: 2 });
+      second.element({ n: 3 });
+      await second.snapshot(4).durable();
+      await second.operator.checkpointComplete(4);
+      assert.equal(names().map(content).join(""), '{"n":1}\n{"n":2}\n{"n":3}\n');
+    });
+
     it("a savepoint may go on in another run: its files are committed where they were", async () => {
       const first = await open("sink");
       first.element({ n: 1 });
