@@ -28,7 +28,7 @@ export interface IsolatedOperator {
 
 /**
  * `target` is `VERTEX`, when it has one operator only, or `VERTEX/OPERATOR`, the operator by id, position or name.
- * Throws FL1017 (no such vertex), FL1010 (no such operator, or which of several) and FL1015 (a source, a sink or a service).
+ * Throws FL1017 (no such vertex), FL1010 (no such operator, or which of several) and FL1015 (a source, a sink, a caller of a service, or a service).
  */
 export function isolateOperator(analyzed: AnalyzedGraph, target: string): IsolatedOperator {
   const { vertex, operator } = findOperator(analyzed, target);
@@ -125,6 +125,13 @@ export function findOperator(
 }
 
 function checkIsolatable(analyzed: AnalyzedGraph, vertex: VertexDescription, operator: OperatorDescription): void {
+  if (operator.kind === "rpc") {
+    throw FaultlineError.of(
+      "FL1015",
+      `"${operator.name}" calls a service already: where the model runs is said there.`,
+      'Give the service "deployment": "rpc-service".',
+    );
+  }
   const hasInput = operator.input !== undefined || analyzed.edges.some((edge) => edge.target === vertex.id);
   if (!hasInput) {
     throw FaultlineError.of(

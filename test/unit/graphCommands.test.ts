@@ -133,6 +133,7 @@ describe("faultline graph", function () {
       (await faultline("graph", path.join(PLANS, "execution-plan.json"), "--isolate", "5/0")).out,
       /BEFORE +AFTER/,
     );
+    assert.equal((await failure("graph", EXAMPLE, "--isolate", "classify/classify")).code, "FL1015", "it calls one already");
   });
 
   it("answers bad input with a code and a place", async () => {
