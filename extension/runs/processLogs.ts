@@ -26,7 +26,7 @@ export class ProcessLogs implements vscode.Disposable {
     const list: DisposableList & { show?: () => void } = new DisposableList();
     this.channels.set(key, list);
     const channel = list.push(vscode.window.createOutputChannel(`Faultline: ${session.job} ${process}`, { log: true }));
-    list.show = () => channel.show();
+    list.show = () => channel.show(true);
     const write = (events: readonly JournalEvent[]): void => {
       for (const event of events)
         if (event.kind === "log" && event.process === process) channel[event.level](event.message);
@@ -35,7 +35,7 @@ export class ProcessLogs implements vscode.Disposable {
     list.push(session.onDidAddEvents(({ events }) => write(events)));
     const tail = list.push(new LogFileTail(join(session.directory, "logs", `${fileName(process)}.log`), channel));
     list.push(session.onDidEnd(() => tail.stop()));
-    channel.show();
+    channel.show(true);
   }
 
   dispose(): void {

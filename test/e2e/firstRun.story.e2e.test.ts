@@ -112,7 +112,6 @@ describe("the first run, from an empty folder", function () {
       .getByText(/langdetect service:langid#0/)
       .first()
       .waitFor({ state: "attached" });
-    await workbench.runCommand("workbench.action.closePanel");
   });
 
   it("is stopped from the status bar", async () => {

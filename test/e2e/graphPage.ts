@@ -37,6 +37,16 @@ export class GraphPage {
     for (const label of labels) await this.frame.locator(".menu [role=menuitem]", { hasText: label }).first().click();
   }
 
+  /** What is read aloud of every cell. */
+  async names(): Promise<readonly string[]> {
+    return this.cells.evaluateAll((cells) =>
+      cells.map((cell) => {
+        const named = cell.hasAttribute("aria-label") ? cell : cell.querySelector("[aria-label]");
+        return named?.getAttribute("aria-label") ?? "";
+      }),
+    );
+  }
+
   /** How every cell looks now. */
   async looks(): Promise<Readonly<Record<string, string>>> {
     const all = await this.cells.evaluateAll((cells) =>
@@ -68,7 +78,9 @@ export class GraphPage {
       const record: Record<string, string[]> = {};
       const note = (cell: Element): void => {
         const name = `${cell.closest("[data-vertex]")?.getAttribute("data-vertex") ?? "?"}#${cell.getAttribute("data-index") ?? "?"}`;
-        const label = cell.getAttribute("aria-label") ?? "";
+        // The cell itself, or the part of it that takes the focus.
+        const named = cell.hasAttribute("aria-label") ? cell : cell.querySelector("[aria-label]");
+        const label = named?.getAttribute("aria-label") ?? "";
         const restarted = /restarted (once|\d+ times)/.exec(label)?.[0];
         const entry = `${cell.getAttribute("data-look") ?? "?"}${restarted === undefined ? "" : `, ${restarted}`}`;
         const entries = (record[name] ??= []);
@@ -76,7 +88,10 @@ export class GraphPage {
       };
       for (const cell of document.querySelectorAll(".vertex .cell")) note(cell);
       new MutationObserver((changes) => {
-        for (const { target } of changes) if (target instanceof Element && target.matches(".cell")) note(target);
+        for (const { target } of changes) {
+          const cell = target instanceof Element ? target.closest(".vertex .cell") : null;
+          if (cell !== null) note(cell);
+        }
       }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-look", "aria-label"] });
       (globalThis as unknown as { faultlineRecord: unknown }).faultlineRecord = record;
     });
