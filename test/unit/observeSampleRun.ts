@@ -111,8 +111,8 @@ export class SampleRun {
       run: {
         id: "20251009-090640-7f3a",
         job: options.name ?? "Language detection",
-        jobFile: "/home/ada/jobs/language-detection.faultline.json",
-        directory: "/home/ada/.local/state/faultline/runs/20251009-090640-7f3a",
+        jobFile: "/home/user/jobs/language-detection.faultline.json",
+        directory: "/home/user/.local/state/faultline/runs/20251009-090640-7f3a",
         engine: "local",
         deployment: "rpc-service",
         failoverStrategy: "region",
