@@ -20,6 +20,8 @@ import type { ControlConnection, Hello, WorkerMessage } from "./workerLink";
 
 /** How long workers may take to end when asked to, before they are killed. */
 const SHUTDOWN_GRACE_MS = 3_000;
+/** How long the exit of a child whose connection closed is waited for. */
+const EXIT_AFTER_DISCONNECT_MS = 25;
 
 /** The virtual machine as the coordinator sees it. */
 export interface CoordinatorHost {
@@ -142,10 +144,18 @@ export class VirtualCoordinator {
   private onDisconnected(name: ProcessName, pid: number, connection: ControlConnection): void {
     if (this.workers.get(name)?.connection !== connection) return;
     const known = this.live.get(name);
+    if (known?.process.pid === pid && known.child) {
+      // Its exit, which says how it ended, is told in a moment. What does not end by itself must not go on without us.
+      this.process.timer(this.host.now() + EXIT_AFTER_DISCONNECT_MS, () => {
+        if (this.lost.has(pid)) return;
+        known.process.kill();
+        this.onLost(name, pid, { by: "connection" });
+      });
+      return;
+    }
     if (known?.process.pid === pid) {
-      // What does not end by itself must not go on without us. Of our own child, the exit is told in a moment.
       known.process.kill();
-      if (!known.child) this.live.delete(name);
+      this.live.delete(name);
     }
     this.onLost(name, pid, { by: "connection" });
   }

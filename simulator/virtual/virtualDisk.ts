@@ -96,7 +96,7 @@ export class VirtualDisk {
 
   private filesOf(sink: string): Map<string, SinkFile> {
     let files = this.sinks.get(sink);
-    if (files === undefined) this.sinks.set(sink, (files = new Map()));
+    if (files === undefined) this.sinks.set(sink, (files = new Map<string, SinkFile>()));
     return files;
   }
 }

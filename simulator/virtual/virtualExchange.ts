@@ -142,8 +142,7 @@ export class PartitionTable {
 
   /** A consumer asks; the answer comes over the network too. */
   request(key: string, reader: ChannelReader): void {
-    const { latencyMs } = this.weather;
-    this.loop.after(latencyMs(reader.process.pid, this.process.pid), () => {
+    this.loop.after(this.weather.latencyMs(reader.process.pid, this.process.pid), () => {
       const request: Request = { key, reader, over: false };
       if (!this.process.alive) {
         this.refuse(request, "disconnected");

@@ -131,9 +131,9 @@ export class VirtualInstance {
   }
 
   private poll(): void {
-    const { process, now } = this.options;
+    const { options } = this;
     for (;;) {
-      const decision = this.batcher.poll(now());
+      const decision = this.batcher.poll(options.now());
       for (const { entry } of decision.dropped) {
         this.underWay--;
         entry.request.refused("too-late");
@@ -141,7 +141,7 @@ export class VirtualInstance {
       if (decision.batch === undefined) {
         if (decision.wakeAtMs < this.wakeAtMs) {
           this.wakeAtMs = decision.wakeAtMs;
-          process.timer(decision.wakeAtMs, () => {
+          options.process.timer(decision.wakeAtMs, () => {
             this.wakeAtMs = Infinity;
             this.poll();
           });
@@ -153,12 +153,13 @@ export class VirtualInstance {
   }
 
   private run(batch: readonly Entry[], rows: number): void {
-    const { process, timing, onRun } = this.options;
+    const { options } = this;
+    const { process, timing } = options;
     const runMs = timing.runMs(rows);
     process.post(runMs, () => {
       this.batcher.finished(runMs);
       this.underWay -= batch.length;
-      onRun?.(runMs, rows, batch.filter(({ origin }) => !this.goneOrigins.has(origin)).length);
+      options.onRun?.(runMs, rows, batch.filter(({ origin }) => !this.goneOrigins.has(origin)).length);
       for (const { request } of batch) request.answered();
       if (this.phaseNow === "READY") this.enter("SERVING");
       this.poll();

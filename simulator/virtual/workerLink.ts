@@ -97,8 +97,9 @@ export class WorkerLink {
   }
 
   private beat(epoch: number): void {
-    const { process, now, heartbeatIntervalMs } = this.options;
-    process.timer(now() + heartbeatIntervalMs, () => {
+    const { options } = this;
+    const { process } = options;
+    process.timer(options.now() + options.heartbeatIntervalMs, () => {
       if (epoch !== this.heartbeatEpoch) return;
       this.connection?.sendUp({ kind: "input", input: { kind: "heartbeat", process: process.name } });
       this.beat(epoch);
@@ -106,14 +107,15 @@ export class WorkerLink {
   }
 
   private onClosed(): void {
-    const { process, now } = this.options;
+    const { options } = this;
+    const now = options.now();
     const wasConnected = this.welcomed;
     this.welcomed = false;
     this.connection = undefined;
     this.heartbeatEpoch++;
-    this.disconnectedAtMs ??= now();
-    if (wasConnected) this.options.onDisconnected();
-    if (now() - this.disconnectedAtMs > GIVE_UP_MS) process.exit(1);
-    else process.timer(now() + RETRY_MS, () => this.connect());
+    this.disconnectedAtMs ??= now;
+    if (wasConnected) options.onDisconnected();
+    if (now - this.disconnectedAtMs > GIVE_UP_MS) options.process.exit(1);
+    else options.process.timer(now + RETRY_MS, () => this.connect());
   }
 }
