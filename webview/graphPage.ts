@@ -15,6 +15,7 @@ import type { Point } from "./layout/layoutRequest";
 import { drawLegend } from "./legend";
 import { closeMenu, showMenu } from "./contextMenu";
 import { FailureScopes } from "./model/failureScope";
+import { JournalPieces } from "./model/journalPieces";
 import { livePicture } from "./model/livePicture";
 import { ARRANGEMENTS, makePicture, type Picture } from "./model/picture";
 import { RunModel } from "./model/runModel";
@@ -48,6 +49,7 @@ export class GraphPage {
   #picture: Picture | undefined;
   #scopes: FailureScopes | undefined;
   #run: RunModel | undefined;
+  #journal: JournalPieces | undefined;
   #starting = false;
   #ended: HostMessageOf<"runEnded"> | undefined;
   #notice: { readonly status: Status; readonly until: number } | undefined;
@@ -141,6 +143,8 @@ export class GraphPage {
         this.#starting = false;
         this.#ended = undefined;
         this.#travel = undefined;
+        this.#journal?.dispose();
+        this.#journal = undefined;
         this.#run = new RunModel(message.run);
         this.#timeline.clear();
         this.#elements.timeline.hidden = this.#channel.state.timeline?.open === false;
@@ -162,6 +166,9 @@ export class GraphPage {
         this.#run.next = message.next;
         this.#everything = true;
         this.#schedule();
+        break;
+      case "journal":
+        this.#journalPiece(message);
         break;
       case "events":
         this.#events(message);
@@ -264,6 +271,33 @@ export class GraphPage {
     for (const subtask of changed) this.#changed.add(subtask.slice(0, subtask.lastIndexOf("#")));
     this.#figuresDue ||= figures;
     this.#schedule();
+  }
+
+  /** A long journal comes in pieces; what was read so far is shown while the rest is read. */
+  #journalPiece(message: HostMessageOf<"journal">): void {
+    const handle = this.#run?.handle;
+    if (handle === undefined || handle.id !== message.run) return;
+    if (this.#journal === undefined) {
+      const run = new RunModel(handle);
+      run.sparse = true;
+      this.#run = run;
+      this.#timeline.clear();
+      this.#journal = new JournalPieces({
+        batch: (events) => {
+          run.add(events, Date.now());
+          this.#figuresDue = true;
+          this.#schedule();
+        },
+        done: () => {
+          run.sparse = false;
+          this.#journal = undefined;
+          this.#everything = true;
+          document.body.dataset.journal = handle.id;
+          this.#schedule();
+        },
+      });
+    }
+    this.#journal.add(message.bytes, message.last);
   }
 
   #schedule(): void {

@@ -67,7 +67,7 @@ function line({ what, value, unit, wanted }: Figure): string {
 /** From the message with the graph until the frame after it was drawn. */
 async function firstPicture(host: WebviewHost, graph: GraphDescription): Promise<number> {
   const view = await host.open();
-  const ms = (await view.page.evaluate(timedShow(graph))) as number;
+  const ms = await view.page.evaluate<number>(timedShow(graph));
   await view.close();
   return ms;
 }
@@ -106,13 +106,13 @@ async function largeGraph(
   const view = await host.open();
   // Parsed beforehand: in the editor the message arrives as an object.
   await view.page.evaluate(`window.__message = ${graphMessage(graph)}; ${WATCH}`);
-  const totalMs = (await view.page.evaluate(
+  const totalMs = await view.page.evaluate<number>(
     timedShow({ ...graph, vertices: [] }).replace(
       /const message = .*;\n/,
       "const message = window.__message; window.__gap = 0;\n",
     ),
-  )) as number;
-  const gapMs = (await view.page.evaluate("window.__watch = false; window.__gap")) as number;
+  );
+  const gapMs = await view.page.evaluate<number>("window.__watch = false; window.__gap");
   const layoutMs = Number(await view.page.evaluate("document.body.dataset.layoutMs"));
   await view.close();
   return { layoutMs, totalMs, gapMs };
@@ -126,7 +126,7 @@ async function panAndZoom(
 ): Promise<number[]> {
   const view = await host.open({ state: { level } });
   await view.show(graph);
-  const frames = (await view.page.evaluate(`new Promise((resolve) => {
+  const frames = await view.page.evaluate<number[]>(`new Promise((resolve) => {
     ${WATCH}
     const svg = document.querySelector("svg.graph");
     const end = performance.now() + 4000;
@@ -139,7 +139,7 @@ async function panAndZoom(
       else { window.__watch = false; resolve(window.__frames.slice(5)); }
     };
     requestAnimationFrame(move);
-  })`)) as number[];
+  })`);
   await view.close();
   return frames;
 }
@@ -179,8 +179,8 @@ async function stateChanges(host: WebviewHost, seconds: number): Promise<{ gapMs
     };
     send();
   })`);
-  heaps.push(...((await view.page.evaluate("window.__heaps")) as number[]));
-  const gapMs = (await view.page.evaluate("window.__watch = false; window.__gap")) as number;
+  heaps.push(...(await view.page.evaluate<number[]>("window.__heaps")));
+  const gapMs = await view.page.evaluate<number>("window.__watch = false; window.__gap");
   await view.close();
   const mean = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length;
   const third = Math.max(1, Math.floor(heaps.length / 3));
@@ -194,15 +194,15 @@ async function millionEvents(host: WebviewHost): Promise<{ openMs: number; frame
   await view.show(graph);
   const bytes = Buffer.from(longJournal(graph, 1_000_000));
   await hand(view, bytes);
-  const openMs = (await view.page.evaluate(`new Promise((resolve) => {
+  const openMs = await view.page.evaluate<number>(`new Promise((resolve) => {
     window.postMessage({ kind: "runStarted", run: { id: "long", job: "long", startedAt: 0, live: false } }, "*");
     const start = performance.now();
     const parts = window.__parts;
     parts.forEach((bytes, i) => window.postMessage({ kind: "journal", run: "long", bytes, last: i === parts.length - 1 }, "*"));
     const look = () => document.body.dataset.journal === "long" ? requestAnimationFrame(() => resolve(performance.now() - start)) : setTimeout(look, 5);
     look();
-  })`)) as number;
-  const frames = (await view.page.evaluate(`new Promise((resolve) => {
+  })`);
+  const frames = await view.page.evaluate<number[]>(`new Promise((resolve) => {
     ${WATCH}
     const svg = document.querySelector(".timeline-svg");
     const box = svg.getBoundingClientRect();
@@ -215,7 +215,7 @@ async function millionEvents(host: WebviewHost): Promise<{ openMs: number; frame
       else { window.__watch = false; resolve(window.__frames.slice(5)); }
     };
     requestAnimationFrame(move);
-  })`)) as number[];
+  })`);
   await view.close();
   return { openMs, frames };
 }

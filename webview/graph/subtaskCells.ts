@@ -93,10 +93,16 @@ export function showGrid(group: SvgGroup, card: Card, looks: readonly Look[]): v
   layer
     .selectAll<SVGPathElement, readonly [Look, string]>("path.mass")
     .data(shapes, ([look]) => look)
-    .join((enter) => enter.insert("path", "g").attr("class", "mass"))
+    .join((enter) => enter.insert("path", "path.gaps, g").attr("class", "mass"))
     .attr("data-look", ([look]) => look)
     .attr("d", ([, shape]) => shape);
-  if (grid.mode !== "bar") return;
+  if (grid.mode === "grid") {
+    const gaps = layer.selectAll<SVGPathElement, number>("path.gaps").data([grid.gap]);
+    gaps.join((enter) =>
+      enter.insert("path", "g").attr("class", "gaps").attr("d", gridLines(grid)).attr("stroke-width", grid.gap),
+    );
+    return;
+  }
   const counts = [...countLooks(looks)];
   const text = counts
     .map(([look, number]) => (look === "idle" ? `${number} subtasks` : `${number} ${look}`))
@@ -112,17 +118,39 @@ export function showGrid(group: SvgGroup, card: Card, looks: readonly Look[]): v
     .text((words) => words);
 }
 
+/**
+ * Neighbours in a row that look alike are one shape: thousands of cells are drawn with a few dozen. The gaps between them come from
+ * {@link gridLines}, which is drawn over them once.
+ */
 function gridShapes(grid: CellGrid, looks: readonly Look[]): [Look, string][] {
   const parts = new Map<Look, string[]>();
-  const { cellWidth: width, cellHeight: height } = grid;
-  looks.forEach((look, index) => {
+  const pitch = grid.cellWidth + grid.gap;
+  for (let index = 0; index < looks.length;) {
+    const look = looks[index];
+    const rowEnd = Math.min(looks.length, (Math.floor(index / grid.columns) + 1) * grid.columns);
+    let end = index + 1;
+    while (end < rowEnd && looks[end] === look) end++;
     const { x, y } = cellPlace(grid, index);
+    const width = (end - index) * pitch - grid.gap;
     let list = parts.get(look);
     if (list === undefined) parts.set(look, (list = []));
-    list.push(`M${x} ${y}h${width}v${height}h${-width}z`);
-    if (width >= 10 && (look === "failing" || look === "restarting")) list.push(hole(look, x, y, width));
-  });
+    list.push(`M${x} ${y}h${width}v${grid.cellHeight}h${-width}z`);
+    if (grid.cellWidth >= 10 && (look === "failing" || look === "restarting")) {
+      for (let at = index; at < end; at++) list.push(hole(look, x + (at - index) * pitch, y, grid.cellWidth));
+    }
+    index = end;
+  }
   return [...parts].map(([look, list]) => [look, list.join("")]);
+}
+
+/** Lines where the gaps between the columns of a large grid are. */
+function gridLines(grid: CellGrid): string {
+  const lines: string[] = [];
+  const height = grid.rows * (grid.cellHeight + grid.gap) - grid.gap;
+  for (let column = 1; column < grid.columns; column++) {
+    lines.push(`M${grid.x + column * (grid.cellWidth + grid.gap) - grid.gap / 2} ${grid.y}v${height}`);
+  }
+  return lines.join("");
 }
 
 /** A hole in the cell: a bar across for what failed, one upright for what restarts, so that colour is not all. */

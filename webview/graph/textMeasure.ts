@@ -4,19 +4,22 @@ import type { CardFont, Measure } from "./vertexCard";
 const SIZES: Readonly<Record<CardFont, string>> = { title: "600 13px", text: "12px", small: "11px" };
 
 export function textMeasure(): Measure {
-  const context = document.createElement("canvas").getContext("2d");
   const family = getComputedStyle(document.body).fontFamily || "sans-serif";
-  const known: Record<CardFont, Map<string, number>> = { title: new Map(), text: new Map(), small: new Map() };
-  return (text, font) => {
-    const widths = known[font];
-    let width = widths.get(text);
-    if (width === undefined) {
-      if (context === null) return text.length * 7;
-      context.font = `${SIZES[font]} ${family}`;
+  // One context for each font: a canvas is slow to take another.
+  const measureIn = (font: CardFont): ((text: string) => number) => {
+    const context = document.createElement("canvas").getContext("2d");
+    const known = new Map<string, number>();
+    if (context === null) return (text) => text.length * 7;
+    context.font = `${SIZES[font]} ${family}`;
+    return (text) => {
+      let width = known.get(text);
+      if (width !== undefined) return width;
+      if (known.size > 20_000) known.clear();
       width = context.measureText(text).width;
-      if (widths.size > 20_000) widths.clear();
-      widths.set(text, width);
-    }
-    return width;
+      known.set(text, width);
+      return width;
+    };
   };
+  const fonts = { title: measureIn("title"), text: measureIn("text"), small: measureIn("small") };
+  return (text, font) => fonts[font](text);
 }

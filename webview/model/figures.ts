@@ -1,7 +1,7 @@
 /** Live figures of vertices, edges and calls, from the newest metrics of their subtasks. What cannot be known is undefined, never guessed. */
-import type { GraphDescription, VertexDescription } from "../../simulator/graph/graphDescription";
+import type { VertexDescription } from "../../simulator/graph/graphDescription";
 import { LatencyHistogram } from "../../simulator/observe/latencyHistogram";
-import type { RunModel, Timed } from "./runModel";
+import type { RunModel } from "./runModel";
 
 export interface VertexFigures {
   /** Records (requests, of a service) a second. */
@@ -23,13 +23,6 @@ export interface CallFigures {
   readonly p99Ms: number | undefined;
 }
 
-/** Metrics older than this many of their intervals say nothing of now. */
-const STALE_INTERVALS = 4;
-
-function fresh<M>(timed: Timed<M> | undefined, now: number): Timed<M> | undefined {
-  return timed === undefined || now - timed.at > Math.max(1000, timed.intervalMs * STALE_INTERVALS) ? undefined : timed;
-}
-
 export function vertexFigures(run: RunModel, vertex: VertexDescription, now: number): VertexFigures | undefined {
   let count = 0;
   let inPerSecond = 0;
@@ -44,7 +37,7 @@ export function vertexFigures(run: RunModel, vertex: VertexDescription, now: num
   for (let index = 0; index < vertex.parallelism; index++) {
     const name = `${vertex.id}#${index}`;
     if (vertex.kind === "service") {
-      const timed = fresh(run.instanceMetrics.get(name), now);
+      const timed = run.instanceMetrics.at(name, now);
       if (timed === undefined) continue;
       const { metrics, intervalMs } = timed;
       count++;
@@ -56,7 +49,7 @@ export function vertexFigures(run: RunModel, vertex: VertexDescription, now: num
       requests += metrics.requests;
       latency.merge(metrics.latencyMs);
     } else {
-      const timed = fresh(run.taskMetrics.get(name), now);
+      const timed = run.taskMetrics.at(name, now);
       if (timed === undefined) continue;
       const { metrics, intervalMs } = timed;
       count++;
@@ -80,24 +73,6 @@ export function vertexFigures(run: RunModel, vertex: VertexDescription, now: num
   };
 }
 
-/** Records a second over an edge: what its target takes in when it has no other input, else what its source gives when it has no other output. */
-export function edgeRate(
-  graph: GraphDescription,
-  index: number,
-  figures: ReadonlyMap<string, VertexFigures>,
-): number | undefined {
-  const { source, target } = graph.edges[index];
-  let inputs = 0;
-  let outputs = 0;
-  for (const edge of graph.edges) {
-    if (edge.target === target) inputs++;
-    if (edge.source === source) outputs++;
-  }
-  if (inputs === 1) return figures.get(target)?.inPerSecond;
-  if (outputs === 1) return figures.get(source)?.outPerSecond;
-  return undefined;
-}
-
 export function callFigures(
   run: RunModel,
   caller: VertexDescription,
@@ -109,7 +84,7 @@ export function callFigures(
   let inFlight = 0;
   const latency = new LatencyHistogram();
   for (let index = 0; index < caller.parallelism; index++) {
-    const timed = fresh(run.taskMetrics.get(`${caller.id}#${index}`), now);
+    const timed = run.taskMetrics.at(`${caller.id}#${index}`, now);
     const rpc = timed?.metrics.rpc;
     if (timed === undefined || rpc === undefined || rpc.service !== service) continue;
     known = true;

@@ -41,20 +41,18 @@ export function livePicture(picture: Picture, run: RunModel | undefined, at: num
     if (!figures.has(id)) figures.set(id, vertexFigures(run, vertex, at));
     return figures.get(id);
   };
-  const edges = new Map(picture.edges.map((edge) => [edge.id, edge]));
-  const calls = new Map(picture.calls.map((call) => [call.id, call]));
   return {
     look,
     vertex: vertexFigure,
     cell: (vertex, index) => cellFigures(picture, run, look(vertex, index), vertex, index, at),
     edgeRate: (id) => {
-      const edge = edges.get(id);
+      const edge = picture.edgeById.get(id);
       if (edge?.countedAt === "target") return vertexFigure(edge.edge.target)?.inPerSecond;
       if (edge?.countedAt === "source") return vertexFigure(edge.edge.source)?.outPerSecond;
       return undefined;
     },
     call: (id) => {
-      const call = calls.get(id)?.call;
+      const call = picture.callById.get(id)?.call;
       const caller = call && picture.vertices.get(call.source);
       return run === undefined || call === undefined || caller === undefined
         ? undefined
@@ -103,17 +101,14 @@ function cellFigures(
     const instance = run.facts.instances.get(name)?.at(-1);
     const second = [instance?.device, restarts === "" ? "no restart" : restarts].filter(Boolean).join(" · ");
     if (look.look !== "running" && look.look !== "draining") return { first: `attempt ${look.attempt}`, second };
-    const metrics = run.instanceMetrics.get(name);
-    const stale =
-      metrics === undefined ||
-      at - metrics.at > Math.max(1000, metrics.intervalMs * 4) ||
-      metrics.metrics.attempt < look.attempt;
+    const metrics = run.instanceMetrics.at(name, at);
+    const stale = metrics === undefined || metrics.metrics.attempt < look.attempt;
     return {
       first: stale ? "" : `queue ${metrics.metrics.queueDepth} · ${metrics.metrics.inFlight} in flight`,
       second,
     };
   }
-  const metrics = run.taskMetrics.get(name);
+  const metrics = run.taskMetrics.at(name, at);
   if (look.look !== "running" || metrics === undefined) return { first: restarts, second: "" };
   const rate = (Math.max(metrics.metrics.recordsIn, metrics.metrics.recordsOut) * 1000) / metrics.intervalMs;
   return { first: [`${count(rate)}/s`, restarts].filter(Boolean).join(" · "), second: "" };

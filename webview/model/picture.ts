@@ -37,6 +37,8 @@ export interface Picture {
   readonly cards: ReadonlyMap<string, Card>;
   readonly edges: readonly PictureEdge[];
   readonly calls: readonly PictureCall[];
+  readonly edgeById: ReadonlyMap<string, PictureEdge>;
+  readonly callById: ReadonlyMap<string, PictureCall>;
   /** Vertex → edges and calls that begin or end there. */
   readonly out: ReadonlyMap<string, readonly string[]>;
   readonly in: ReadonlyMap<string, readonly string[]>;
@@ -117,7 +119,22 @@ export function makePicture(
       minWidth: measure("Services 2 instances, each its own region", "text") + 60,
     },
   };
-  return { graph, level, orientation, services, regions, vertices, cards, edges, calls, out, in: into, request };
+  return {
+    graph,
+    level,
+    orientation,
+    services,
+    regions,
+    vertices,
+    cards,
+    edges,
+    edgeById: new Map(edges.map((edge) => [edge.id, edge])),
+    callById: new Map(calls.map((call) => [call.id, call])),
+    calls,
+    out,
+    in: into,
+    request,
+  };
 }
 
 function typeLabel(edge: EdgeDescription): string {

@@ -4,6 +4,7 @@
 import type { InstanceMetrics, JournalEvent, SubtaskName, TaskMetrics } from "../../simulator/observe/journalEvent";
 import { RunFacts } from "../../simulator/observe/runFacts";
 import type { RunHandle } from "../protocol";
+import { latestBefore } from "./subtaskLook";
 
 export interface Timed<M> {
   readonly at: number;
@@ -11,12 +12,40 @@ export interface Timed<M> {
   readonly metrics: M;
 }
 
+/** Metrics kept over all subtasks; above, every second one of the older half goes. */
+const MOST_METRICS = 240_000;
+/** Metrics older than this many of their intervals say nothing of the moment. */
+const STALE_INTERVALS = 4;
+
+/** Metrics by subtask and time, so that a moment in the past has its figures too; the further back, the coarser. */
+export class MetricsHistory<M> {
+  readonly #bySubtask = new Map<SubtaskName, Timed<M>[]>();
+
+  add(subtask: SubtaskName, timed: Timed<M>): void {
+    let list = this.#bySubtask.get(subtask);
+    if (list === undefined) this.#bySubtask.set(subtask, (list = []));
+    list.push(timed);
+    const most = Math.max(32, Math.floor(MOST_METRICS / this.#bySubtask.size));
+    if (list.length <= most) return;
+    const half = list.length >> 1;
+    const older = list.slice(0, half).filter((_, i) => i % 2 === 0);
+    this.#bySubtask.set(subtask, [...older, ...list.slice(half)]);
+  }
+
+  /** Those of a moment; undefined when the newest before it are stale. */
+  at(subtask: SubtaskName, moment: number): Timed<M> | undefined {
+    const timed = latestBefore(this.#bySubtask.get(subtask), moment, (one) => one.at);
+    const stale = timed === undefined || moment - timed.at > Math.max(1000, timed.intervalMs * STALE_INTERVALS);
+    return stale ? undefined : timed;
+  }
+}
+
 export class RunModel {
   readonly facts = new RunFacts();
   /** `seq` of the next event. */
   next = 0;
-  readonly taskMetrics = new Map<SubtaskName, Timed<TaskMetrics>>();
-  readonly instanceMetrics = new Map<SubtaskName, Timed<InstanceMetrics>>();
+  readonly taskMetrics = new MetricsHistory<TaskMetrics>();
+  readonly instanceMetrics = new MetricsHistory<InstanceMetrics>();
   /** Events that a sentence can be made of, newest last; bounded. */
   readonly milestones: JournalEvent[] = [];
   ended = false;
@@ -78,16 +107,10 @@ export class RunModel {
   }
 
   #metrics(event: JournalEvent & { kind: "metrics" }): void {
-    // The counts that a task ends with cover no stretch of time: they are no rate.
-    if (event.intervalMs <= 0) return;
-    for (const task in event.tasks)
-      this.taskMetrics.set(task, { at: event.at, intervalMs: event.intervalMs, metrics: event.tasks[task] });
+    const { at, intervalMs } = event;
+    for (const task in event.tasks) this.taskMetrics.add(task, { at, intervalMs, metrics: event.tasks[task] });
     for (const instance in event.instances) {
-      this.instanceMetrics.set(instance, {
-        at: event.at,
-        intervalMs: event.intervalMs,
-        metrics: event.instances[instance],
-      });
+      this.instanceMetrics.add(instance, { at, intervalMs, metrics: event.instances[instance] });
     }
   }
 }

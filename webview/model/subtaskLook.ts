@@ -62,7 +62,7 @@ export function lookAt(
   if (attempts === undefined || current === undefined) return IDLE;
   const step = latestBefore(current.states, at, (one) => one.at);
   if (step === undefined) return IDLE;
-  const index = attempts.indexOf(current);
+  const index = attempts.lastIndexOf(current);
   const previous = index > 0 ? attempts[index - 1] : undefined;
   const base = {
     attempt: current.attempt,
@@ -151,11 +151,14 @@ export function isUnsettled(look: Look): boolean {
   return look === "failing" || look === "restarting" || look === "starting" || look === "stopping";
 }
 
-/** Share of the longest earlier start that has passed; held below 1 as long as the start lasts. */
+/** Starts before the current one that tell how long a start takes. */
+const EARLIER_STARTS = 3;
+
+/** Share of the longest of the last starts that has passed; held below 1 as long as the start lasts. */
 function progress(facts: RunFacts, subtask: SubtaskName, start: number, at: number, index: number): number | undefined {
   const attempts = facts.tasks.get(subtask) ?? [];
   let expected = 0;
-  for (let i = 0; i < index; i++) {
+  for (let i = Math.max(0, index - EARLIER_STARTS); i < index; i++) {
     const up = upAt(facts, subtask, attempts[i]);
     if (up !== undefined) expected = Math.max(expected, up - attempts[i].startedAt);
   }

@@ -17,7 +17,7 @@ import type { GraphDescription } from "../../simulator/graph/graphDescription";
 import { count, duration } from "../model/numberWords";
 import type { RunModel } from "../model/runModel";
 import type { PictureElement } from "../protocol";
-import { TimelineLanes, type Lane, type LaneBar } from "./timelineLanes";
+import { barsInSight, TimelineLanes, type Lane, type LaneBar } from "./timelineLanes";
 
 export interface TimelineEvents {
   readonly picked: (element: PictureElement) => void;
@@ -206,8 +206,8 @@ export class TimelineView {
         if (title !== null) title.textContent = lane.label;
       });
     groups.select<SVGGElement>("g.bars").each((lane, i, nodes) => {
-      const bars = lane.bars.filter((bar) => (bar.to ?? now) - start >= from && bar.from - start <= to);
       const x = (at: number): number => clamp(this.#scale(at - start), LABEL_WIDTH, width - RIGHT);
+      const bars = barsInSight(lane.bars, from + start, to + start, now, x);
       const shapes = select(nodes[i])
         .selectAll<SVGGElement, LaneBar>("g.bar")
         .data(bars, (bar) => bar.from)
