@@ -13,10 +13,15 @@ import type { ModelSession } from "./modelSession";
 import type { ModelTensor } from "./modelThreadMessages";
 
 /** Below this, handing a batch over (0.1 to 0.3 ms) shows in the throughput. */
-const HAND_OVER_AHEAD_BELOW_MS = 20;
+const HAND_OVER_AHEAD_BELOW_MS = 100;
 
 export type CallOutcome =
-  | { readonly kind: "ok"; readonly outputs: readonly ModelTensor[] }
+  | {
+      readonly kind: "ok";
+      readonly outputs: readonly ModelTensor[];
+      /** Rows that a result cache knew. */
+      readonly cacheHits?: number;
+    }
   /** Not run: the queue was full, it waited too long, its deadline passed, it was cancelled, or the model is draining. */
   | {
       readonly kind: "refused";

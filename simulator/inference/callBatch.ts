@@ -1,7 +1,7 @@
 /** Calls of several records as one request, and its answer as one result for each. */
 import type { Tensor, Tensors } from "../core/tensor";
 import { FaultlineError } from "../graph/errors";
-import type { ModelInferRequest } from "../proto/openInference";
+import { CALL_CHAIN_PARAMETER, type InferParameter, type ModelInferRequest } from "../proto/openInference";
 import type { ModelTensor } from "./modelThreadMessages";
 import type { ModelSignature, ValueSignature } from "./modelSignature";
 import type { PendingCall } from "./pendingCall";
@@ -14,15 +14,17 @@ export function batchRequest(
   id: string,
   calls: readonly PendingCall[],
   timeoutMs: number,
+  callChain: readonly string[] = [],
 ): ModelInferRequest {
   const batched = signature.batchAxis.kind !== "none";
   const first = calls[0];
+  const parameters: Record<string, InferParameter> = {};
+  if (Number.isFinite(timeoutMs)) parameters.timeout = { int64Param: Math.max(1, Math.ceil(timeoutMs * 1000)) };
+  if (callChain.length > 0) parameters[CALL_CHAIN_PARAMETER] = { stringParam: callChain.join(",") };
   return {
     modelName,
     id,
-    ...(Number.isFinite(timeoutMs)
-      ? { parameters: { timeout: { int64Param: Math.max(1, Math.ceil(timeoutMs * 1000)) } } }
-      : {}),
+    parameters,
     inputs: signature.inputs.map((input) => {
       const shape = first?.inputs[input.name]?.shape ?? [];
       return { name: input.name, datatype: input.type, shape: batched ? [calls.length, ...shape] : shape };

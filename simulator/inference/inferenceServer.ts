@@ -14,24 +14,24 @@ import {
   type sendUnaryData,
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
-import { FaultlineError, type ErrorCode } from "../graph/errors";
+import { FaultlineError } from "../graph/errors";
 import {
-  CODE_PARAMETER,
   HEALTH_SERVICE,
   healthServiceDefinition,
   INFERENCE_SERVICE,
   inferenceServiceDefinition,
-  STATUS_PARAMETER,
   type ModelInferRequest,
   type ModelInferResponse,
   type ModelMetadataResponse,
   type ModelStreamInferResponse,
 } from "../proto/openInference";
-import type { BatchedModel, CallOutcome } from "./batchedModel";
+import type { BatchedModel } from "./batchedModel";
+import { checkCallChain, refusal, refused, responseTo, statusOf } from "./callAnswer";
 import { CHUNKS_HEADER } from "./chunkedTensors";
 import { HealthService } from "./healthService";
-import { CallRefused, inferResponse, parseInferRequest } from "./inferRequest";
+import { CallRefused, parseInferRequest } from "./inferRequest";
 import { InferStream, type IncomingRequest, type InferStreamCall } from "./inferStream";
+import { ResultCache } from "./resultCache";
 
 export interface InferenceServerOptions {
   /** 0 for any free port. */
@@ -63,6 +63,7 @@ interface NamedVersion {
 export class InferenceServer {
   private readonly server: Server;
   private readonly models = new Map<string, BatchedModel>();
+  private readonly caches = new Map<BatchedModel, ResultCache>();
   private readonly health = new HealthService(
     (service) => service === INFERENCE_SERVICE || service === HEALTH_SERVICE || this.models.has(service),
   );
@@ -121,8 +122,10 @@ export class InferenceServer {
     });
   }
 
-  addModel(name: string, model: BatchedModel): void {
+  /** @param cacheBytes of results that are kept for requests that come again; none when absent. */
+  addModel(name: string, model: BatchedModel, cacheBytes = 0): void {
     this.models.set(name, model);
+    if (cacheBytes > 0) this.caches.set(model, new ResultCache(model, cacheBytes));
   }
 
   /** Models are loaded and warm: calls are taken from now on. */
@@ -289,9 +292,10 @@ export class InferenceServer {
     const [name, model] = this.model(request.modelName, request.modelVersion);
     if (!this.ready && !this.draining)
       throw new CallRefused(status.UNAVAILABLE, "The model is being warmed up.", "FL3008");
+    checkCallChain(request.parameters, name);
     const parsed = parseInferRequest(request, model.session.signature, model.maxRows);
     const arrivedMs = performance.now();
-    model.submit({
+    (this.caches.get(model) ?? model).submit({
       rows: parsed.rows,
       group: parsed.group,
       shapes: parsed.shapes,
@@ -301,11 +305,7 @@ export class InferenceServer {
       arrivedMs,
       deadlineMs: Math.min(deadlineMs, arrivedMs + parsed.timeoutMs),
       settle: (outcome) => {
-        answer(
-          outcome.kind === "ok"
-            ? inferResponse(name, request.id ?? "", parsed, outcome.outputs)
-            : refused(outcome, model),
-        );
+        answer(outcome.kind === "ok" ? responseTo(name, request, parsed, outcome) : refused(outcome, model));
         if (outcome.kind === "ok" && !this.answered) {
           this.answered = true;
           this.options.onFirstAnswer();
@@ -339,56 +339,6 @@ export class InferenceServer {
       "The token is missing or wrong; send it as `authorization: Bearer TOKEN`.",
     );
   }
-}
-
-function refused(outcome: Exclude<CallOutcome, { kind: "ok" }>, model: BatchedModel): CallRefused {
-  if (outcome.kind === "failed") return new CallRefused(status.INTERNAL, outcome.error.message, outcome.error.code);
-  const { maxLength, maxWaitMs } = model.queueConfig;
-  switch (outcome.reason) {
-    case "queue-full":
-      return new CallRefused(
-        status.RESOURCE_EXHAUSTED,
-        `The queue is full (queue.maxLength is ${maxLength}).`,
-        "FL3007",
-      );
-    case "wait":
-      return new CallRefused(
-        status.RESOURCE_EXHAUSTED,
-        `The request waited longer than queue.maxWait (${maxWaitMs} ms).`,
-        "FL3007",
-      );
-    case "too-large":
-      return new CallRefused(status.INVALID_ARGUMENT, `A request may have at most ${model.maxRows} rows.`, "FL3004");
-    case "deadline":
-      return new CallRefused(status.DEADLINE_EXCEEDED, "The deadline passed before the model could run.", "FL3009");
-    case "cancelled":
-      return new CallRefused(status.CANCELLED, "The caller has gone.");
-    case "draining":
-      return new CallRefused(status.UNAVAILABLE, "This instance is going away.", "FL3008");
-  }
-}
-
-function statusOf(error: unknown): { code: status; details: string } {
-  if (error instanceof CallRefused) return { code: error.status, details: error.message };
-  return { code: status.INTERNAL, details: error instanceof Error ? error.message : String(error) };
-}
-
-/** A refusal on a stream: the stream goes on, so the status travels in the message. */
-function refusal(request: ModelInferRequest, error: unknown): ModelStreamInferResponse {
-  const { code, details } = statusOf(error);
-  const faultlineCode: ErrorCode | undefined = error instanceof CallRefused ? error.code : undefined;
-  return {
-    errorMessage: details,
-    inferResponse: {
-      modelName: request.modelName,
-      id: request.id ?? "",
-      outputs: [],
-      parameters: {
-        [STATUS_PARAMETER]: { int64Param: code },
-        ...(faultlineCode === undefined ? {} : { [CODE_PARAMETER]: { stringParam: faultlineCode } }),
-      },
-    },
-  };
 }
 
 /** An absolute time of `Date.now()`'s clock on the clock of `performance.now()`. */

@@ -24,7 +24,6 @@ import {
   type InferParameters,
   type ModelInferRequest,
   type ModelInferResponse,
-  type ModelMetadataResponse,
   type ModelStreamInferResponse,
 } from "../proto/openInference";
 import { batchRequest, splitOutputs } from "./callBatch";
@@ -38,9 +37,10 @@ import {
   chunksOf,
 } from "./chunkedTensors";
 import { responseTensors } from "./inferRequest";
-import { modelSignature, type ModelSignature } from "./modelSignature";
+import type { ModelSignature } from "./modelSignature";
 import { prepareCall, type PendingCall } from "./pendingCall";
-import { isTensorType, longToNumber } from "./tensorContents";
+import { readModelMetadata } from "./remoteModel";
+import { longToNumber } from "./tensorContents";
 
 /** An instance as the coordinator announces it (or as the job file names it, for `external`). */
 export interface ServiceEndpoint {
@@ -50,6 +50,24 @@ export interface ServiceEndpoint {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
   readonly token: string | undefined;
+}
+
+/**
+ * `streams`: many calls in a message, large tensors in chunks. `pekko-rpc`: as Flink's RPC carries a call today, one in a message, and a
+ * message over the frame size (`pekko.framesize`, 10 MiB) vanishes without an error; the caller learns by its ask timeout.
+ */
+export type ConnectionTransport =
+  { readonly kind: "streams" } | { readonly kind: "pekko-rpc"; readonly frameBytes: number };
+
+/** Calls that a connection had. */
+export interface CallsOfConnection {
+  readonly sent: readonly PendingCall[];
+  readonly unsent: readonly PendingCall[];
+}
+
+interface SentMessage {
+  readonly calls: readonly PendingCall[];
+  readonly sentMs: number;
 }
 
 export interface ConnectionOwner {
@@ -63,6 +81,13 @@ export interface ConnectionOwner {
     reason: string,
   ): void;
   onResult(connection: InstanceConnection, call: PendingCall, outputs: Tensors): void;
+  /** A message was answered; `ok` unless the instance failed on it. */
+  onAnswered(
+    connection: InstanceConnection,
+    ok: boolean,
+    latencyMs: number,
+    parameters: InferParameters | undefined,
+  ): void;
   /** The instance lives, but answered a message with an error. */
   onRefused(
     connection: InstanceConnection,
@@ -79,7 +104,6 @@ export interface ConnectionOwner {
 const GATHER_MS = 1;
 /** Messages on their way for which a message that is not full does not wait. */
 const EAGER_MESSAGES = 2;
-const METADATA_TIMEOUT_MS = 5_000;
 
 /** A channel is used for one connection and never connects again by itself: its back-off would cost up to a second. */
 const CHANNEL_OPTIONS: ClientOptions = {
@@ -103,7 +127,8 @@ export class InstanceConnection {
   private readonly metadata = new Metadata();
   private stream: ClientDuplexStream<ModelInferRequest, ModelStreamInferResponse> | undefined;
   private readonly outbox: PendingCall[] = [];
-  private readonly sent = new Map<string, readonly PendingCall[]>();
+  private readonly sent = new Map<string, SentMessage>();
+  private lastAnswerMs = -Infinity;
   private sentCalls = 0;
   private readonly chunkedAnswers = new ChunkedAnswers();
   private nextId = 0;
@@ -115,6 +140,7 @@ export class InstanceConnection {
   /** Calls that may be on their way: at most the instance's queue, and less while it says that it is full. */
   private window: number;
   signature: ModelSignature | undefined;
+  private readonly takesChunks: boolean;
   /** Of the model, at this instance. */
   private modelName = "";
 
@@ -122,18 +148,22 @@ export class InstanceConnection {
     readonly endpoint: ServiceEndpoint,
     private readonly spec: Pick<ServiceSpec, "batching" | "queue" | "deployment">,
     private readonly modelNames: readonly string[],
+    private readonly transport: ConnectionTransport,
     private readonly owner: ConnectionOwner,
+    /** Services that wait for the calls made here. */
+    private readonly callChain: readonly string[] = [],
   ) {
     this.window = spec.queue.maxLength;
     if (endpoint.token !== undefined) this.metadata.set("authorization", `Bearer ${endpoint.token}`);
     const external = spec.deployment === "external";
-    // Another server than ours ignores the header, and is never sent chunks.
-    if (!external) this.metadata.set(CHUNKS_HEADER, "1");
+    // Others' servers know nothing of chunks.
+    this.takesChunks = !external && transport.kind === "streams";
+    if (this.takesChunks) this.metadata.set(CHUNKS_HEADER, "1");
     this.client = new Client(endpoint.address, credentials.createInsecure(), {
       ...CHANNEL_OPTIONS,
       ...(external ? {} : KEEPALIVE),
     });
-    this.readMetadata(0);
+    this.readMetadata();
   }
 
   get instance(): string {
@@ -157,6 +187,26 @@ export class InstanceConnection {
     this.planFlush();
   }
 
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** For how long it has answered nothing although it has something to answer. */
+  silentMs(nowMs: number): number {
+    for (const { sentMs } of this.sent.values()) return nowMs - Math.max(sentMs, this.lastAnswerMs);
+    return 0;
+  }
+
+  /** Gives all calls back; answers that still come are not looked at. */
+  abandon(): CallsOfConnection {
+    const sent = [...this.sent.values()].flatMap(({ calls }) => calls).filter((call) => !call.settled);
+    const unsent = this.outbox.splice(0).filter((call) => !call.settled);
+    this.sent.clear();
+    this.chunkedAnswers.clear();
+    this.sentCalls = 0;
+    return { sent, unsent };
+  }
+
   /** Sends nothing more; goes when the answers that are outstanding have come. Returns what was not sent. */
   retire(): readonly PendingCall[] {
     this.retiring = true;
@@ -165,46 +215,27 @@ export class InstanceConnection {
     return unsent;
   }
 
-  /** Lets go at once; the instance drops what it has in its queue for this stream. Calls here are the owner's again. */
-  close(): readonly PendingCall[] {
-    if (this.closed) return [];
+  /** Lets go at once; the instance drops what it has in its queue for this stream. */
+  close(): CallsOfConnection {
+    const calls = this.abandon();
+    if (this.closed) return calls;
     this.closed = true;
     clearTimeout(this.gatherTimer);
-    const calls = [...[...this.sent.values()].flat(), ...this.outbox.splice(0)].filter((call) => !call.settled);
-    this.sent.clear();
-    this.chunkedAnswers.clear();
-    this.sentCalls = 0;
     this.stream?.cancel();
     this.client.close();
     return calls;
   }
 
-  private readMetadata(nameIndex: number): void {
-    const method = methods.ModelMetadata;
-    const name = this.modelNames[nameIndex] ?? "";
-    if (method === undefined) throw new Error("ModelMetadata is not defined");
-    this.client.makeUnaryRequest<{ name: string }, ModelMetadataResponse>(
-      method.path,
-      method.requestSerialize,
-      method.responseDeserialize as (bytes: Buffer) => ModelMetadataResponse,
-      { name },
-      this.metadata,
-      { deadline: Date.now() + METADATA_TIMEOUT_MS },
-      (error: ServiceError | null, response?: ModelMetadataResponse) => {
+  private readMetadata(): void {
+    readModelMetadata(this.client, this.metadata, this.modelNames).then(
+      ({ name, signature }) => {
         if (this.closed) return;
-        if (error !== null && error.code === status.NOT_FOUND && nameIndex + 1 < this.modelNames.length) {
-          return this.readMetadata(nameIndex + 1);
-        }
-        if (error !== null || response === undefined) return this.lose(error?.details ?? "no answer");
-        try {
-          this.signature = signatureOf(response);
-        } catch (cause) {
-          return this.lose((cause as Error).message);
-        }
-        this.modelName = response.name || name;
+        this.signature = signature;
+        this.modelName = name;
         this.openStream();
         this.owner.onReady(this);
       },
+      (error: Error) => this.lose(error.message),
     );
   }
 
@@ -225,10 +256,7 @@ export class InstanceConnection {
 
   private lose(reason: string): void {
     if (this.closed) return;
-    const sent = [...this.sent.values()].flat().filter((call) => !call.settled);
-    const unsent = this.outbox.splice(0).filter((call) => !call.settled);
-    this.sent.clear();
-    this.close();
+    const { sent, unsent } = this.close();
     this.owner.onLost(this, sent, unsent, reason);
   }
 
@@ -258,6 +286,7 @@ export class InstanceConnection {
   }
 
   private maxCalls(): number {
+    if (this.transport.kind === "pekko-rpc") return 1;
     const axis = this.signature?.batchAxis;
     const { maxSize } = this.spec.batching;
     if (axis?.kind === "dynamic") return maxSize;
@@ -289,13 +318,15 @@ export class InstanceConnection {
     let deadlineMs = 0;
     for (const call of calls) {
       call.attempts += 1;
+      call.sentMs = nowMs;
       if (call.deadlineMs > deadlineMs) deadlineMs = call.deadlineMs;
     }
-    this.sent.set(id, calls);
+    if (this.transport.kind === "pekko-rpc" && (calls[0]?.bytes ?? 0) > this.transport.frameBytes) return;
+    this.sent.set(id, { calls, sentMs: nowMs });
     this.sentCalls += calls.length;
     this.lastSendMs = nowMs;
-    const request = batchRequest(this.signature, this.modelName, id, calls, deadlineMs - nowMs);
-    if (calls.length === 1 && (calls[0]?.bytes ?? 0) >= CHUNKED_FROM_BYTES && this.spec.deployment !== "external") {
+    const request = batchRequest(this.signature, this.modelName, id, calls, deadlineMs - nowMs, this.callChain);
+    if (calls.length === 1 && (calls[0]?.bytes ?? 0) >= CHUNKED_FROM_BYTES && this.takesChunks) {
       void this.sendChunked(id, request);
     } else {
       this.stream?.write(request);
@@ -309,7 +340,7 @@ export class InstanceConnection {
     await this.written({ ...first, inputs: chunkedTensors(request.inputs, contents) });
     for (const { index, bytes } of chunksOf(contents)) {
       // Settled meanwhile: its time is over, or the instance has refused it.
-      const wanted = this.sent.get(id)?.some((call) => !call.settled) === true;
+      const wanted = this.sent.get(id)?.calls.some((call) => !call.settled) === true;
       await this.written({
         modelName: "",
         id,
@@ -330,13 +361,19 @@ export class InstanceConnection {
 
   private onAnswer({ errorMessage = "", inferResponse }: ModelStreamInferResponse): void {
     const id = inferResponse?.id ?? "";
-    const calls = this.sent.get(id);
-    if (calls === undefined || this.signature === undefined) return;
+    const message = this.sent.get(id);
+    if (message === undefined || this.signature === undefined) return;
+    this.lastAnswerMs = performance.now();
     const whole = errorMessage === "" ? this.chunkedAnswers.receive(inferResponse ?? undefined) : undefined;
     if (errorMessage === "" && whole === undefined) return;
+    if (whole !== undefined && this.vanishes(whole)) return;
+    const { calls } = message;
     this.sent.delete(id);
     this.sentCalls -= calls.length;
-    if (whole === undefined) this.refused(calls, errorMessage, inferResponse?.parameters);
+    const parameters = inferResponse?.parameters;
+    const failed = whole === undefined && statusOf(parameters) === Number(status.INTERNAL);
+    this.owner.onAnswered(this, !failed, this.lastAnswerMs - message.sentMs, parameters);
+    if (whole === undefined) this.refused(calls, errorMessage, parameters);
     else {
       this.window = Math.min(this.spec.queue.maxLength, this.window + calls.length);
       this.deliver(this.signature, calls, whole);
@@ -345,8 +382,13 @@ export class InstanceConnection {
     else if (this.outbox.length > 0) this.planFlush();
   }
 
+  private vanishes({ rawOutputContents = [] }: ModelInferResponse): boolean {
+    if (this.transport.kind !== "pekko-rpc") return false;
+    return rawOutputContents.reduce((sum, { byteLength }) => sum + byteLength, 0) > this.transport.frameBytes;
+  }
+
   private refused(calls: readonly PendingCall[], message: string, parameters: InferParameters | undefined): void {
-    const code = longToNumber(parameters?.[STATUS_PARAMETER]?.int64Param ?? status.INTERNAL);
+    const code = statusOf(parameters);
     if (code === Number(status.RESOURCE_EXHAUSTED)) this.window = Math.max(1, Math.floor(this.window / 2));
     const open = calls.filter((call) => !call.settled);
     this.owner.onRefused(this, open, code, message, parameters?.[CODE_PARAMETER]?.stringParam);
@@ -368,11 +410,7 @@ export class InstanceConnection {
   }
 }
 
-function signatureOf(metadata: ModelMetadataResponse): ModelSignature {
-  const values = (tensors: ModelMetadataResponse["inputs"]) =>
-    tensors.map(({ name, datatype, shape }) => {
-      if (!isTensorType(datatype)) throw new Error(`tensor "${name}" of the model has the unknown type ${datatype}`);
-      return { name, type: datatype, shape: shape.map(longToNumber) };
-    });
-  return modelSignature(values(metadata.inputs), values(metadata.outputs));
+/** gRPC status of a refusal on the stream. */
+function statusOf(parameters: InferParameters | undefined): number {
+  return longToNumber(parameters?.[STATUS_PARAMETER]?.int64Param ?? status.INTERNAL);
 }

@@ -8,6 +8,10 @@ export class PendingCall {
   settled = false;
   /** How often it was sent. */
   attempts = 0;
+  /** When it was sent last. */
+  sentMs = 0;
+  /** It was sent to a second instance, since the first took long. */
+  hedged = false;
   /** Sent by itself, since a message with others in it was refused. */
   alone = false;
   /** Instance that it was last sent to; a retry prefers another. */

@@ -2,23 +2,46 @@
  * The client of an RpcOperator service (FLIP-582's `RosClient`): balances calls over the instances there are, and loses none when one
  * goes. Endpoints are pushed by the coordinator; a channel is never waited for that gRPC itself would try again later.
  *
- * - An instance that dies: its calls in flight are issued again at once on another. What was not sent yet goes there without counting as an
- *   attempt. Without another instance, calls wait for the next endpoints until their timeout.
+ * - An instance that dies or hangs: its calls in flight are issued again at once on another. What was not sent yet goes there without
+ *   counting as an attempt. Without another instance, calls wait for the next endpoints until their timeout.
  * - A queue that is full, an instance that drains, a model that failed: again after a back-off, preferably elsewhere.
  * - A request that the model cannot take (INVALID_ARGUMENT) is not retried; when it shared a message, the others are sent again by themselves.
  */
 import { performance } from "node:perf_hooks";
-import { basename, extname } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { Balancer } from "../core/balancer";
+import { DEFAULT_OUTLIER_EJECTION, type OutlierEjectionConfig } from "../core/outlierEjection";
+import { RetryBudget, type RetryBudgetConfig } from "../core/retryBudget";
 import type { Tensors } from "../core/tensor";
 import { ERROR_CATALOGUE, FaultlineError, type ErrorCode } from "../graph/errors";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { RpcMetrics } from "../observe/journalEvent";
 import { LatencyHistogram } from "../observe/latencyHistogram";
+import { CACHE_HITS_PARAMETER, type InferParameters } from "../proto/openInference";
+import { contentKey } from "./contentKey";
 import type { InferenceCallOptions, InferenceClient, InferenceClientEvent } from "./inferenceClient";
-import { InstanceConnection, type ConnectionOwner, type ServiceEndpoint } from "./instanceConnection";
+import type { InstanceConnection, ServiceEndpoint } from "./instanceConnection";
+import { backoffMs, InstancePool, type PoolOwner } from "./instancePool";
 import { PendingCall } from "./pendingCall";
+import { longToNumber } from "./tensorContents";
+
+/** A second copy of a call goes to another instance when the first takes long (Dean and Barroso, "The Tail at Scale"). */
+export interface HedgingConfig {
+  readonly afterMs: number;
+  /** Copies for each call, at most: 0.05 is one for twenty. */
+  readonly maxShare: number;
+}
+
+export interface RosClientPolicies {
+  /** `false` for never; default {@link DEFAULT_OUTLIER_EJECTION}. */
+  readonly outlierEjection?: OutlierEjectionConfig | false;
+  /** Default none: what a hedge computes twice is device time. */
+  readonly hedging?: HedgingConfig;
+  /** For retries of what an instance refused or failed on; calls of an instance that died are always issued again. Default none. */
+  readonly retryBudget?: RetryBudgetConfig;
+  /** Default `streams`. */
+  readonly transport?: "streams" | "pekko-rpc";
+}
 
 export interface RosClientOptions {
   readonly spec: ServiceSpec;
@@ -27,33 +50,51 @@ export interface RosClientOptions {
   /** Who calls, for messages. */
   readonly task: string;
   readonly onEvent?: (event: InferenceClientEvent) => void;
+  readonly policies?: RosClientPolicies;
 }
 
 /** Timeouts are looked after this often. */
 const SWEEP_MS = 10;
+/** `pekko.framesize` and `pekko.ask.timeout`, Flink's defaults. */
+const PEKKO_FRAME_BYTES = 10_485_760;
+const PEKKO_ASK_TIMEOUT_MS = 10_000;
 
-export class RosClient implements InferenceClient, ConnectionOwner {
+export class RosClient implements InferenceClient, PoolOwner {
   private readonly spec: ServiceSpec;
-  private readonly connections = new Map<string, InstanceConnection>();
-  /** Connections that can be called; a new array at every change, which the balancer relies on. */
-  private candidates: readonly InstanceConnection[] = [];
-  private readonly retiring = new Set<InstanceConnection>();
+  private readonly pool: InstancePool;
   private readonly calls = new Set<PendingCall>();
   /** Calls that no instance can take now. */
   private parked: PendingCall[] = [];
-  private readonly reconnects = new Map<string, { failures: number; timer: NodeJS.Timeout | undefined }>();
   private readonly balancer: Balancer<InstanceConnection>;
   private readonly latency = new LatencyHistogram();
-  private counts = { requests: 0, succeeded: 0, retried: 0, failed: 0 };
+  private counts = noCounts();
   private sweepTimer: NodeJS.Timeout | undefined;
   private readonly backoffTimers = new Set<NodeJS.Timeout>();
+  private readonly hedging: HedgingConfig | undefined;
+  private readonly hedgeBudget: RetryBudget | undefined;
+  private readonly retryBudget: RetryBudget | undefined;
+  private readonly pekko: boolean;
   private closed = false;
   /** Why the last instance was lost: what to say when a call's time is over. */
   private lastLoss: string | undefined;
 
   constructor(private readonly options: RosClientOptions) {
     this.spec = options.spec;
+    const { outlierEjection = DEFAULT_OUTLIER_EJECTION, hedging, retryBudget, transport } = options.policies ?? {};
+    const nowMs = performance.now();
+    this.hedging = hedging;
+    this.hedgeBudget = hedging && new RetryBudget({ ratio: hedging.maxShare, minPerSecond: 1, ttlMs: 10_000 }, nowMs);
+    this.retryBudget = retryBudget && new RetryBudget(retryBudget, nowMs);
+    this.pekko = transport === "pekko-rpc";
     this.balancer = new Balancer(this.spec.balancing, Math.random);
+    this.pool = new InstancePool(
+      {
+        spec: this.spec,
+        outlierEjection: outlierEjection === false ? undefined : outlierEjection,
+        transport: this.pekko ? { kind: "pekko-rpc", frameBytes: PEKKO_FRAME_BYTES } : { kind: "streams" },
+      },
+      this,
+    );
     this.updateEndpoints(options.endpoints ?? externalEndpoints(this.spec));
   }
 
@@ -65,8 +106,12 @@ export class RosClient implements InferenceClient, ConnectionOwner {
     this.counts.requests += 1;
     return new Promise((resolve, reject) => {
       const nowMs = performance.now();
-      const call = new PendingCall(inputs, key, nowMs, nowMs + timeoutMs, resolve, reject);
+      const limitMs = this.pekko ? Math.min(timeoutMs, PEKKO_ASK_TIMEOUT_MS) : timeoutMs;
+      const sticky = key ?? (this.spec.balancing === "consistent-hash" ? contentKey(inputs) : undefined);
+      const call = new PendingCall(inputs, sticky, nowMs, nowMs + limitMs, resolve, reject);
       if (this.closed) return this.fail(call, FaultlineError.of("FL3008", "The client is closed."));
+      this.hedgeBudget?.deposit(nowMs);
+      this.retryBudget?.deposit(nowMs);
       this.calls.add(call);
       this.sweepTimer ??= setInterval(() => this.sweep(), SWEEP_MS);
       this.route(call);
@@ -75,61 +120,32 @@ export class RosClient implements InferenceClient, ConnectionOwner {
 
   /** All instances of the service, as of now. Those that are new, or have a new attempt, get a fresh connection at once. */
   updateEndpoints(endpoints: readonly ServiceEndpoint[]): void {
-    if (this.closed) return;
-    const announced = new Map(endpoints.map((endpoint) => [endpoint.instance, endpoint]));
-    for (const [instance, connection] of this.connections) {
-      const { attempt, address } = connection.endpoint;
-      const next = announced.get(instance);
-      if (next !== undefined && next.attempt === attempt && next.address === address) continue;
-      this.connections.delete(instance);
-      if (next === undefined) {
-        // Drains or is gone: what it was given it may still answer.
-        this.retiring.add(connection);
-        this.refreshCandidates();
-        this.routeAll(connection.retire());
-      } else {
-        this.refreshCandidates();
-        this.retry(connection, connection.close(), "the instance was started again");
-      }
-    }
-    for (const [instance, reconnect] of this.reconnects) {
-      const next = announced.get(instance);
-      if (next === undefined || !this.connections.has(instance)) {
-        clearTimeout(reconnect.timer);
-        this.reconnects.delete(instance);
-      }
-    }
-    for (const endpoint of endpoints) {
-      if (!this.connections.has(endpoint.instance)) this.connect(endpoint);
-    }
-    this.refreshCandidates();
+    this.pool.update(endpoints);
   }
 
   takeMetrics(): Omit<RpcMetrics, "service"> {
     const counts = this.counts;
-    this.counts = { requests: 0, succeeded: 0, retried: 0, failed: 0 };
+    this.counts = noCounts();
     return { ...counts, inFlight: this.calls.size, latencyMs: this.latency.take() };
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    for (const { timer } of this.reconnects.values()) clearTimeout(timer);
+    this.pool.close();
     for (const timer of this.backoffTimers) clearTimeout(timer);
-    for (const connection of [...this.connections.values(), ...this.retiring]) connection.close();
-    this.connections.clear();
-    this.candidates = [];
     this.parked = [];
-    for (const call of this.calls)
+    for (const call of this.calls) {
       this.fail(call, FaultlineError.of("FL3008", "The client was closed while the call was in flight."));
+    }
     clearInterval(this.sweepTimer);
   }
 
   onReady(connection: InstanceConnection): void {
-    const reconnect = this.reconnects.get(connection.instance);
-    if (reconnect !== undefined) clearTimeout(reconnect.timer);
-    this.reconnects.delete(connection.instance);
-    this.refreshCandidates();
+    this.pool.ready(connection);
+  }
+
+  onCandidates(): void {
     this.routeAll(this.parked.splice(0));
   }
 
@@ -139,14 +155,34 @@ export class RosClient implements InferenceClient, ConnectionOwner {
     unsent: readonly PendingCall[],
     reason: string,
   ): void {
-    this.retiring.delete(connection);
-    const current = this.connections.get(connection.instance) === connection;
-    if (current) this.connections.delete(connection.instance);
-    this.lastLoss = `${connection.instance}: ${reason}`;
-    this.refreshCandidates();
-    if (current) this.planReconnect(connection.endpoint);
-    this.retry(connection, sent, reason);
+    this.pool.lost(connection);
+    this.onReturned(connection, sent, unsent, reason);
+  }
+
+  onReturned(
+    { instance }: InstanceConnection,
+    sent: readonly PendingCall[],
+    unsent: readonly PendingCall[],
+    reason: string,
+  ): void {
+    if (reason !== "") this.lastLoss = `${instance}: ${reason}`;
+    this.retry(instance, sent, reason);
     this.routeAll(unsent);
+  }
+
+  onEjected(instance: string, reason: string): void {
+    this.options.onEvent?.({ kind: "ejected", instance, reason });
+  }
+
+  onAnswered(
+    connection: InstanceConnection,
+    ok: boolean,
+    latencyMs: number,
+    parameters: InferParameters | undefined,
+  ): void {
+    const hits = parameters?.[CACHE_HITS_PARAMETER]?.int64Param;
+    if (hits !== undefined) this.counts.cacheHits += longToNumber(hits);
+    this.pool.answered(connection, ok, latencyMs);
   }
 
   onResult(_connection: InstanceConnection, call: PendingCall, outputs: Tensors): void {
@@ -157,7 +193,7 @@ export class RosClient implements InferenceClient, ConnectionOwner {
   }
 
   onRefused(
-    connection: InstanceConnection,
+    { instance }: InstanceConnection,
     calls: readonly PendingCall[],
     code: status,
     message: string,
@@ -176,10 +212,10 @@ export class RosClient implements InferenceClient, ConnectionOwner {
     const error = FaultlineError.of(
       isErrorCode(faultlineCode) ? faultlineCode : codeOfStatus(code),
       message,
-      `${connection.instance} said so (${status[code]}).`,
+      `${instance} said so (${status[code]}).`,
     );
     if (code === status.UNAVAILABLE) for (const call of calls) call.attempts -= 1;
-    if (notModelsFault || code === status.INTERNAL) this.retryLater(connection, calls, error);
+    if (notModelsFault || code === status.INTERNAL) this.retryLater(instance, calls, error);
     else for (const call of calls) this.fail(call, error);
   }
 
@@ -189,13 +225,17 @@ export class RosClient implements InferenceClient, ConnectionOwner {
 
   private route(call: PendingCall): void {
     if (call.settled) return;
-    const { candidates } = this;
-    let chosen = this.balancer.pick(candidates, call.key);
-    if (chosen !== undefined && call.attempts > 0 && chosen.instance === call.lastInstance && candidates.length > 1) {
-      chosen = candidates[(candidates.indexOf(chosen) + 1) % candidates.length];
-    }
+    const { candidates } = this.pool;
+    const chosen = this.balancer.pick(candidates, call.key);
     if (chosen === undefined) this.parked.push(call);
+    else if (call.attempts > 0 && chosen.instance === call.lastInstance) this.after(chosen).enqueue(call);
     else chosen.enqueue(call);
+  }
+
+  /** Another candidate, where there is one. */
+  private after(connection: InstanceConnection): InstanceConnection {
+    const { candidates } = this.pool;
+    return candidates[(candidates.indexOf(connection) + 1) % candidates.length] ?? connection;
   }
 
   private routeAll(calls: readonly PendingCall[]): void {
@@ -203,98 +243,68 @@ export class RosClient implements InferenceClient, ConnectionOwner {
   }
 
   /** Calls that an instance took down with it: at once elsewhere. */
-  private retry(connection: InstanceConnection, calls: readonly PendingCall[], reason: string): void {
+  private retry(instance: string, calls: readonly PendingCall[], reason: string): void {
     if (calls.length === 0) return;
-    this.options.onEvent?.({ kind: "retry", instance: connection.instance, requests: calls.length, reason });
+    this.options.onEvent?.({ kind: "retry", instance, requests: calls.length, reason });
     for (const call of calls) {
       if (call.attempts >= this.spec.retry.maxAttempts) {
-        this.fail(call, this.gaveUp(call, `${connection.instance} was lost: ${reason}`));
+        this.fail(call, this.gaveUp(call, `${instance} was lost: ${reason}`));
       } else {
-        if (call.attempts > 0) this.counts.retried += 1;
+        this.counts.retried += 1;
         this.route(call);
       }
     }
   }
 
-  private retryLater(connection: InstanceConnection, calls: readonly PendingCall[], error: FaultlineError): void {
-    const again = calls.filter((call) => call.attempts < this.spec.retry.maxAttempts);
-    for (const call of calls) if (call.attempts >= this.spec.retry.maxAttempts) this.fail(call, error);
+  private retryLater(instance: string, calls: readonly PendingCall[], error: FaultlineError): void {
+    const may = calls.filter((call) => call.attempts < this.spec.retry.maxAttempts);
+    const granted = this.retryBudget?.withdraw(may.length, performance.now()) ?? may.length;
+    const again = may.slice(0, granted);
+    for (const call of calls) if (!again.includes(call)) this.fail(call, error);
     if (again.length === 0) return;
-    this.options.onEvent?.({
-      kind: "retry",
-      instance: connection.instance,
-      requests: again.length,
-      reason: error.message,
-    });
+    this.options.onEvent?.({ kind: "retry", instance, requests: again.length, reason: error.message });
     this.counts.retried += again.length;
-    const attempts = Math.max(1, ...again.map((call) => call.attempts));
-    const timer = setTimeout(() => {
-      this.backoffTimers.delete(timer);
-      this.routeAll(again);
-    }, this.backoffMs(attempts));
+    const attempts = again.reduce((most, call) => Math.max(most, call.attempts), 1);
+    const timer = setTimeout(
+      () => {
+        this.backoffTimers.delete(timer);
+        this.routeAll(again);
+      },
+      backoffMs(this.spec.retry, attempts),
+    );
     this.backoffTimers.add(timer);
-  }
-
-  /** Exponential, with full jitter: callers that were refused together do not come back together. */
-  private backoffMs(failures: number): number {
-    const { initialBackoffMs, maxBackoffMs } = this.spec.retry;
-    const bound = Math.min(maxBackoffMs, initialBackoffMs * 2 ** Math.min(failures - 1, 30));
-    return bound * (0.5 + 0.5 * Math.random());
-  }
-
-  private connect(endpoint: ServiceEndpoint): void {
-    const { spec } = this;
-    const names = spec.deployment === "external" ? [spec.id, basename(spec.model, extname(spec.model)), ""] : [spec.id];
-    this.connections.set(endpoint.instance, new InstanceConnection(endpoint, spec, [...new Set(names)], this));
-  }
-
-  /** An endpoint that is still announced but whose connection broke: at once, then with back-off. A dead process refuses within a millisecond. */
-  private planReconnect(endpoint: ServiceEndpoint): void {
-    if (this.closed) return;
-    const reconnect = this.reconnects.get(endpoint.instance) ?? { failures: 0, timer: undefined };
-    this.reconnects.set(endpoint.instance, reconnect);
-    const delayMs = reconnect.failures === 0 ? 0 : this.backoffMs(reconnect.failures);
-    reconnect.failures += 1;
-    reconnect.timer = setTimeout(() => {
-      if (!this.closed && !this.connections.has(endpoint.instance)) this.connect(endpoint);
-    }, delayMs);
-  }
-
-  private refreshCandidates(): void {
-    this.candidates = [...this.connections.values()].filter((connection) => connection.signature !== undefined);
   }
 
   private sweep(): void {
     const nowMs = performance.now();
     let expired = false;
     for (const call of this.calls) {
-      if (call.deadlineMs > nowMs) continue;
-      expired = true;
-      const timeoutMs = Math.round(call.deadlineMs - call.startedMs);
-      const why =
-        call.attempts === 0
-          ? this.candidates.length === 0
-            ? `no instance of "${this.spec.id}" was there${this.lastLoss === undefined ? "" : ` (last lost: ${this.lastLoss})`}`
-            : "it was never sent: too many calls were before it"
-          : `it was sent ${call.attempts} time${call.attempts === 1 ? "" : "s"}, last to ${call.lastInstance ?? "?"}`;
-      this.fail(
-        call,
-        FaultlineError.of(
-          "FL3009",
-          `A call of ${this.options.task} to "${this.spec.id}" took more than ${timeoutMs} ms: ${why}.`,
-        ),
-      );
+      if (call.deadlineMs <= nowMs) {
+        expired = true;
+        this.fail(call, this.timedOut(call));
+      } else if (this.hedging !== undefined) this.hedge(call, this.hedging, nowMs);
     }
     if (expired) this.parked = this.parked.filter((call) => !call.settled);
+    this.pool.sweep(nowMs);
     if (this.calls.size === 0) {
       clearInterval(this.sweepTimer);
       this.sweepTimer = undefined;
     }
   }
 
+  private hedge(call: PendingCall, { afterMs }: HedgingConfig, nowMs: number): void {
+    if (call.hedged || call.attempts === 0 || nowMs - call.sentMs < afterMs) return;
+    const other = this.pool.candidates.find(({ instance }) => instance !== call.lastInstance);
+    if (other === undefined || this.hedgeBudget?.withdraw(1, nowMs) !== 1) return;
+    call.hedged = true;
+    // The copy is no attempt of its own: whichever answers first settles the call.
+    call.attempts -= 1;
+    this.counts.hedged += 1;
+    other.enqueue(call);
+  }
+
   private fail(call: PendingCall, error: FaultlineError): void {
-    if (call.settled) return;
-    this.settle(call);
+    if (!this.settle(call)) return;
     this.counts.failed += 1;
     call.reject(error);
   }
@@ -306,6 +316,26 @@ export class RosClient implements InferenceClient, ConnectionOwner {
     return true;
   }
 
+  private timedOut(call: PendingCall): FaultlineError {
+    const who = `A call of ${this.options.task} to "${this.spec.id}" took more than ${Math.round(call.deadlineMs - call.startedMs)} ms`;
+    if (this.pekko && call.bytes > PEKKO_FRAME_BYTES) {
+      return FaultlineError.of(
+        "FL3009",
+        `${who}: its ${call.bytes} bytes are over the frame size of ${PEKKO_FRAME_BYTES}, and such a message vanishes.`,
+        "The transport `streams` sends it in chunks.",
+      );
+    }
+    if (call.attempts > 0) {
+      const times = call.attempts === 1 ? "once" : `${call.attempts} times`;
+      return FaultlineError.of("FL3009", `${who}: it was sent ${times}, last to ${call.lastInstance ?? "?"}.`);
+    }
+    if (this.pool.candidates.length > 0) {
+      return FaultlineError.of("FL3009", `${who}: it was never sent, too many calls were before it.`);
+    }
+    const lost = this.lastLoss === undefined ? "" : ` (last lost: ${this.lastLoss})`;
+    return FaultlineError.of("FL3009", `${who}: no instance of "${this.spec.id}" was there${lost}.`);
+  }
+
   private gaveUp(call: PendingCall, reason: string): FaultlineError {
     return FaultlineError.of(
       "FL3008",
@@ -315,13 +345,12 @@ export class RosClient implements InferenceClient, ConnectionOwner {
   }
 }
 
-function externalEndpoints(spec: ServiceSpec): readonly ServiceEndpoint[] {
-  return spec.addresses.map((address, index) => ({
-    instance: `${spec.id}#${index}`,
-    attempt: 0,
-    address,
-    token: spec.token,
-  }));
+function noCounts() {
+  return { requests: 0, succeeded: 0, retried: 0, failed: 0, hedged: 0, cacheHits: 0 };
+}
+
+function externalEndpoints({ id, addresses, token }: ServiceSpec): readonly ServiceEndpoint[] {
+  return addresses.map((address, index) => ({ instance: `${id}#${index}`, attempt: 0, address, token }));
 }
 
 function isErrorCode(code: string | undefined): code is ErrorCode {

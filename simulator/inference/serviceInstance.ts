@@ -38,6 +38,8 @@ export interface ServiceInstanceOptions {
   readonly port?: number;
   /** Name of the model for callers; the service's id when absent. */
   readonly modelName?: string;
+  /** Results kept for requests that come again; none when absent. */
+  readonly cacheBytes?: number;
   readonly onPhase: (report: PhaseReport) => void;
 }
 
@@ -95,7 +97,7 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
     throw error;
   }
   const model = new BatchedModel(session, spec.batching, spec.queue);
-  server.addModel(options.modelName ?? spec.id, model);
+  server.addModel(options.modelName ?? spec.id, model, options.cacheBytes);
   server.setReady();
   enter("READY", { device, address });
   return {

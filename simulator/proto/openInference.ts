@@ -82,6 +82,11 @@ export const HEALTH_SERVICE = "grpc.health.v1.Health";
 export const STATUS_PARAMETER = "grpc_status";
 export const CODE_PARAMETER = "faultline_code";
 
+/** Parameter of a request that a service makes while it runs one itself: the services that wait for it, from the first, separated by commas. */
+export const CALL_CHAIN_PARAMETER = "call_chain";
+/** Parameter of an answer: rows of it that came from the instance's result cache. */
+export const CACHE_HITS_PARAMETER = "cache_hits";
+
 export function inferenceServiceDefinition(): ServiceDefinition {
   return serviceDefinition("open_inference_grpc.proto", INFERENCE_SERVICE);
 }

