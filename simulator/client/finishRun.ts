@@ -1,12 +1,14 @@
 /** The report of a run, from its journal and from what its sinks committed, as JSON and as a page. */
 import { readFile, rename, writeFile } from "node:fs/promises";
+import type { RunRecord } from "../cluster/runDirectory";
 import { decodeRunConfig, runPaths } from "../cluster/runDirectory";
-import type { JournalEvent } from "../observe/journalEvent";
 import { readJournal } from "../observe/journalReader";
+import { recoveryReport } from "../observe/recoveryReport";
 import { reportHtml } from "../observe/reportHtml";
-import { reportOf } from "../observe/recoveryReport";
+import { RunFacts } from "../observe/runFacts";
 import type { RunReport } from "../observe/runReport";
 import { verifyOutput } from "../observe/verifyOutput";
+import { isAlive } from "./processAlive";
 
 export interface FinishedRun {
   readonly report: RunReport;
@@ -14,16 +16,20 @@ export interface FinishedRun {
   readonly html: string;
 }
 
-/** Reads the journal, counts the sinks against the sources, and writes `report.json` and `report.html` into the run's folder. */
+/**
+ * Reads the journal, counts the sinks against the sources, and writes `report.json` and `report.html` into the run's folder. For a run that
+ * goes on, the report so far.
+ */
 export async function finishRun(directory: string): Promise<FinishedRun> {
-  const events: JournalEvent[] = [];
-  for await (const event of readJournal(runPaths.journal(directory))) events.push(event);
+  const facts = new RunFacts();
+  for await (const event of readJournal(runPaths.journal(directory))) facts.add(event);
   const config = decodeRunConfig(await readFile(runPaths.config(directory), "utf8"));
-  const verification = await verifyOutput(config.job, directory, events);
-  const report = reportOf(events, { verification });
+  const record = JSON.parse(await readFile(runPaths.record(directory), "utf8")) as RunRecord;
+  const verification = await verifyOutput(config.job, directory, facts);
+  const report = recoveryReport(facts, { verification, alive: isAlive(record.ownerPid) });
   const html = runPaths.reportHtml(directory);
   await writeAside(runPaths.reportJson(directory), `${JSON.stringify(report, undefined, 2)}\n`);
-  await writeAside(html, reportHtml(events, report));
+  await writeAside(html, reportHtml(facts, report));
   return { report, html };
 }
 

@@ -7,6 +7,7 @@ import { FaultlineError } from "../graph/errors";
 import { readJournal } from "../observe/journalReader";
 import { attachRun } from "./attachedRun";
 import type { Run, RunSummary } from "./run";
+import { isAlive } from "./processAlive";
 import { runsDirectory } from "./stateDirectory";
 
 /** A run by its id, `latest`, or its folder. @throws FaultlineError FL1040 */
@@ -43,7 +44,7 @@ export async function listRuns(): Promise<readonly RunSummary[]> {
   );
 }
 
-/** The job's last state in the journal; FAILED for a run whose processes died before they could say how it ended. */
+/** The job's last state in the journal; CRASHED for a run whose processes died before they could say how it ended. */
 async function lastState(record: RunRecord): Promise<string> {
   let state = "INITIALIZING";
   let ended = false;
@@ -58,16 +59,7 @@ async function lastState(record: RunRecord): Promise<string> {
   } catch {
     // A journal that is not there yet, or is damaged: what was read of it counts.
   }
-  return ended || isAlive(record.ownerPid) ? state : "FAILED";
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+  return ended || isAlive(record.ownerPid) ? state : "CRASHED";
 }
 
 async function readRecords(): Promise<RunRecord[]> {
