@@ -417,11 +417,12 @@ export class Coordinator {
 
   private targets(): readonly string[] {
     const tasks = [...this.master.tasks.values()];
-    const taskManagers = [...this.master.processes.values()].filter((process) => process.role === "taskmanager");
+    // Also those that are just being started, or that a coordinator which took over has not heard of yet.
+    const taskManagers = Array.from({ length: this.config.job.runtime.taskManagers }, (_, index) => `taskmanager:${index}`);
     return [
       ...tasks.filter((task) => task.vertexKind === "service").map((task) => `service:${task.name}`),
       ...this.embeddedCopies(),
-      ...taskManagers.map((process) => process.name),
+      ...taskManagers,
       "coordinator",
       ...tasks.filter((task) => task.vertexKind === "stream").map((task) => `task:${task.name}`),
     ];
