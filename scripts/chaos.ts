@@ -40,7 +40,7 @@ async function main(): Promise<void> {
     if (result.problems.length > 0) {
       failed++;
       for (const problem of result.problems) process.stdout.write(`       ${problem}\n`);
-      process.stdout.write(`       folder: ${result.directory}\n       again:  ${replayCommand({ ...result, planned: Math.ceil(wanted / runs) })}\n`);
+      process.stdout.write(`       folder: ${result.directory}\n       again:  ${replayCommand({ ...result, faults: Math.ceil(wanted / runs) })}\n`);
     }
   }
   process.stdout.write(`\nFaults that took effect: ${[...total.values()].reduce((sum, count) => sum + count, 0)} in ${runs} runs, ${failed} of them wrong\n`);

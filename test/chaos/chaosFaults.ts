@@ -24,6 +24,7 @@ export const BLOWS = [
   "during recovery",
   "during checkpoint",
   "coordinator during checkpoint",
+  "coordinator before completion",
   "damaged checkpoint",
   "hung TaskManager and coordinator",
 ] as const;
@@ -140,6 +141,14 @@ export class Striker {
         return this.kill([target], () => this.checkpointUnderWay());
       case "coordinator during checkpoint":
         return this.kill(["coordinator"], () => this.checkpointUnderWay());
+      case "coordinator before completion": {
+        // Every task does its part of the checkpoint; nobody is there to complete it.
+        const pid = await this.pidOf("coordinator");
+        await untilEvent(() => this.over || this.checkpointUnderWay());
+        process.kill(pid, "SIGSTOP");
+        await pause(100 + chance * 400);
+        return this.kill(["coordinator"]);
+      }
       case "damaged checkpoint":
         return this.damageNewestCheckpoint(chance);
       case "hung TaskManager and coordinator": {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { parse } from "jsonc-parser";
 
 export const JOB_NAMES = ["generated", "generated-unaligned", "example"] as const;
-export type JobName = (typeof JOB_NAMES)[number];
+/** `generated-skewed`: one source takes its time for each record, so that its barriers come late; alignment has something to do then. */
+export type JobName = (typeof JOB_NAMES)[number] | "generated-skewed";
 
 export interface ChaosJob {
   readonly jobFile: string;
@@ -37,23 +38,31 @@ const RUNTIME = {
 /** Writes the job's files into a folder. */
 export function writeChaosJob(name: JobName, folder: string, size: ChaosJobSize): ChaosJob {
   mkdirSync(folder, { recursive: true });
-  return name === "example" ? exampleJob(folder, size) : generatedJob(folder, size, name === "generated-unaligned");
+  return name === "example" ? exampleJob(folder, size) : generatedJob(folder, size, name);
 }
 
 /** source → map → keyed window count → file; and every record once more by itself. One record a millisecond of event time. */
-function generatedJob(folder: string, { records, rate }: ChaosJobSize, unaligned: boolean): ChaosJob {
+function generatedJob(folder: string, { records, rate }: ChaosJobSize, name: JobName): ChaosJob {
   const keyOf = (id: number): number => (id * id + 3 * id) % KEYS;
   writeFileSync(
     join(folder, "functions.ts"),
     [
-      `export const make = (id: number): unknown => ({ id, key: (id * id + 3 * id) % ${KEYS} });`,
+      `const slowMs = ${name === "generated-skewed" ? 0.4 : 0};`,
+      "export const make = (id: number): unknown => {",
+      "  for (const until = performance.now() + slowMs; id % 2 === 1 && performance.now() < until;);",
+      `  return { id, key: (id * id + 3 * id) % ${KEYS} };`,
+      "};",
       `export const double = (record: { id: number }): unknown => ({ ...record, double: 2 * record.id });`,
       "",
     ].join("\n"),
   );
   const job = {
     name: "chaos",
-    runtime: { ...RUNTIME, checkpointing: { ...RUNTIME.checkpointing, unaligned } },
+    runtime: {
+      ...RUNTIME,
+      checkpointing: { ...RUNTIME.checkpointing, unaligned: name === "generated-unaligned" },
+      bufferTimeout: name === "generated-skewed" ? "1ms" : "20ms",
+    },
     operators: {
       numbers: { type: "source", connector: "generator", function: "functions.ts#make", limit: records, rate, eventTime: { step: "1ms" } },
       double: { type: "map", function: "functions.ts#double" },

@@ -11,6 +11,7 @@ import { faultsOf, planBlows, RunIsOver, Striker } from "./chaosFaults";
 import type { Blow } from "./chaosFaults";
 import { writeChaosJob } from "./chaosJob";
 import type { JobName } from "./chaosJob";
+import { CommitWatch } from "./commitWatch";
 import { processesNaming } from "./runProcesses";
 
 export interface ChaosOptions {
@@ -23,6 +24,7 @@ export interface ChaosOptions {
   readonly log?: (line: string) => void;
   /** Keep the run's folder also when nothing was wrong. */
   readonly keep?: boolean;
+  /** Instead of random ones. */
   readonly blows?: readonly Blow[];
 }
 
@@ -45,8 +47,8 @@ const RATE = 2_500;
 const END_LIMIT_MS = 90_000;
 
 /** The command that does the same again. */
-export function replayCommand({ job, seed, planned }: Pick<ChaosResult, "job" | "seed" | "planned">): string {
-  return `npm run chaos -- --job ${job} --seed ${seed} --faults ${planned} --runs 1`;
+export function replayCommand({ job, seed, faults }: Pick<ChaosOptions, "job" | "seed" | "faults">): string {
+  return `npm run chaos -- --job ${job} --seed ${seed} --faults ${faults} --runs 1 --verbose`;
 }
 
 export async function chaosRun({ cli, job: name, seed, faults, log, keep, blows: given }: ChaosOptions): Promise<ChaosResult> {
@@ -55,7 +57,7 @@ export async function chaosRun({ cli, job: name, seed, faults, log, keep, blows:
   const folder = mkdtempSync(join(tmpdir(), "faultline-chaos-"));
   const directory = join(folder, "run");
   // As long as its faults take, and a little more: a run that is over too early has not seen them all.
-  const job = writeChaosJob(name, folder, { records: Math.round(RATE * (1.5 + faults * 0.6)), rate: RATE });
+  const job = writeChaosJob(name, folder, { records: Math.round(RATE * (2 + faults * 0.9)), rate: RATE });
   const blows = given ?? planBlows(random, faults, job.instances);
   const planned = blows.reduce((sum, blow) => sum + faultsOf(blow.kind, job.instances), 0);
   const atTheEnd = given === undefined ? [["taskmanager:0"], ["coordinator"], ["coordinator", "taskmanager:1"]][Math.floor(nextRandom(random) * 3)] : undefined;
@@ -64,6 +66,7 @@ export async function chaosRun({ cli, job: name, seed, faults, log, keep, blows:
   const process = startCli(cli, ["run", job.jobFile, "--format", "json", "--directory", directory], join(folder, "home"));
   const run = new RunUnderTest(process, directory);
   const striker = new Striker(run, job.instances);
+  const commits = new CommitWatch(directory);
   try {
     await run.event("checkpoint.completed");
     for (const blow of blows) {
@@ -80,12 +83,16 @@ export async function chaosRun({ cli, job: name, seed, faults, log, keep, blows:
     const end = await within(process.exit, END_LIMIT_MS);
     if (end === undefined) throw new Error(`the run did not end within ${END_LIMIT_MS} ms`);
     const report = await run.report();
+    commits.look();
     problems.push(...wrongReport(report), ...job.check(directory));
   } catch (error) {
     problems.push(error instanceof RunIsOver ? error.message : `${(error as Error).message} ${process.stderr.slice(-500)}`);
   }
   const struck = [...effective].reduce((sum, [kind, count]) => (kind === "at the end" ? sum : sum + count), 0);
   if (struck !== planned) problems.push(`${struck} of ${planned} faults took effect`);
+  commits.end();
+  // Only what turns out to be damaged may be taken back.
+  if (run.of("checkpoint.damaged").length === 0) problems.push(...commits.takenBack);
   problems.push(...wrongJournal(run));
   if (process.child.exitCode === null && process.child.signalCode === null) process.child.kill("SIGKILL");
   await process.exit;
