@@ -245,7 +245,12 @@ export class JobGraphPanel implements vscode.Disposable {
     switch (message.kind) {
       case "ready":
         this.ready = true;
-        return this.sendPicture();
+        await this.sendPicture();
+        // After the picture: looking for runs takes longer than drawing.
+        if (this.source.kind === "jobFile" && this.session?.active !== true) {
+          await this.services.runs.findLive(this.source.uri.fsPath);
+        }
+        return;
       case "run":
         if (this.source.kind === "jobFile") await vscode.commands.executeCommand("faultline.runJob", this.source.uri);
         return;

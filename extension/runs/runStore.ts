@@ -16,6 +16,8 @@ export type RunStoreChange =
 
 export class RunStore implements vscode.Disposable {
   private readonly sessions = new Map<string, RunSession>();
+  /** Job files whose run is being started here; it is on the disk before it is known to be ours. */
+  private readonly starting = new Set<string>();
   private readonly disposables = new DisposableList();
   private readonly changed = this.disposables.push(new vscode.EventEmitter<RunStoreChange>());
   readonly onDidChange = this.changed.event;
@@ -52,6 +54,7 @@ export class RunStore implements vscode.Disposable {
         "Trust the workspace to run this job.",
       );
     }
+    this.starting.add(jobFile);
     this.changed.fire({ kind: "starting", jobFile });
     try {
       const { startRun } = loadBundle("extensionRun");
@@ -62,6 +65,8 @@ export class RunStore implements vscode.Disposable {
     } catch (error) {
       this.changed.fire({ kind: "startFailed", jobFile, error });
       throw error;
+    } finally {
+      this.starting.delete(jobFile);
     }
   }
 
@@ -84,6 +89,17 @@ export class RunStore implements vscode.Disposable {
     return this.adopt(
       new RunSession(run, summary?.jobFile ?? "", summary?.job ?? run.id, summary?.startedAt ?? 0, live, this.log),
     );
+  }
+
+  /**
+   * A run of this job file that goes on and that this window does not know yet: started from a terminal, by a task, or by another
+   * window. It is opened, and so shown wherever runs are shown.
+   */
+  async findLive(jobFile: string): Promise<void> {
+    if (this.starting.has(jobFile) || this.latestOf(jobFile)?.active === true) return;
+    const live = (await this.list()).find((summary) => summary.jobFile === jobFile && isLive(summary));
+    // This window may have begun one itself in the meantime.
+    if (live !== undefined && !this.starting.has(jobFile)) await this.open(live.id);
   }
 
   /** Runs on this machine, of this window and of others, newest first. */
