@@ -31,6 +31,7 @@ import { CHUNKS_HEADER } from "./chunkedTensors";
 import { HealthService } from "./healthService";
 import { CallRefused, parseInferRequest } from "./inferRequest";
 import { InferStream, type IncomingRequest, type InferStreamCall } from "./inferStream";
+import { reflectionDefinitions, reflectionImplementation } from "./reflectionService";
 import { ResultCache } from "./resultCache";
 
 export interface InferenceServerOptions {
@@ -83,6 +84,7 @@ export class InferenceServer {
       "grpc.max_send_message_length": -1,
     });
     this.server.addService(healthServiceDefinition(), this.health.implementation());
+    for (const definition of reflectionDefinitions()) this.server.addService(definition, reflectionImplementation());
     this.server.addService(inferenceServiceDefinition(), {
       ServerLive: this.unary(() => ({ live: true })),
       ServerReady: this.unary(() => ({ ready: this.ready })),

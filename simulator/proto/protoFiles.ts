@@ -10,7 +10,7 @@ import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
 import { Root, type Service } from "protobufjs";
 import { FaultlineError } from "../graph/errors";
 
-export type ProtoFile = "open_inference_grpc.proto" | "health.proto" | (string & {});
+export type ProtoFile = "open_inference_grpc.proto" | "health.proto" | "reflection.proto" | (string & {});
 
 /** Absolute path of a `.proto` file; FL2002 when the package is incomplete. */
 export function protoFilePath(file: ProtoFile): string {

@@ -4,6 +4,8 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { status, type ServiceError } from "@grpc/grpc-js";
+import { Reader, Writer } from "protobufjs";
+import { FileDescriptorProto } from "protobufjs/ext/descriptor";
 import { affineModel, denseModel, identityModel, lookupModel, writeModel } from "../fixtures/onnxModel";
 import { float32Bytes, float32Numbers, IndependentClient, type Message } from "../fixtures/independentClient";
 import { InstanceProcess, serviceSpec } from "../fixtures/serviceInstances";
@@ -181,6 +183,63 @@ describe("a service instance, to a client written from the protocol alone", func
       nested("model,other"),
       /wait for each other: model calls other calls model/,
     );
+  });
+
+  it("tells by reflection how it is called, to one that knows only descriptors", async () => {
+    // Requests and answers of reflection by field number: 7 list_services, 4 file_containing_symbol; 4 descriptors in field 1.
+    const ask = async (version: "v1" | "v1alpha", field: number, text: string) =>
+      Reader.create(
+        await client.reflect(
+          version,
+          Buffer.from(
+            Writer.create()
+              .uint32((field << 3) | 2)
+              .string(text)
+              .finish(),
+          ),
+        ),
+      );
+    const fields = (reader: Reader): Map<number, Uint8Array[]> => {
+      const found = new Map<number, Uint8Array[]>();
+      while (reader.pos < reader.len) {
+        const tag = reader.uint32();
+        if ((tag & 7) === 2) found.set(tag >>> 3, [...(found.get(tag >>> 3) ?? []), reader.bytes()]);
+        else reader.skipType(tag & 7);
+      }
+      return found;
+    };
+    const inner = (bytes: Uint8Array | undefined) => fields(Reader.create(bytes ?? new Uint8Array()));
+    for (const version of ["v1", "v1alpha"] as const) {
+      const listed = inner(fields(await ask(version, 7, "")).get(6)?.[0]).get(1) ?? [];
+      const names = listed.map((service) => Buffer.from(inner(service).get(1)?.[0] ?? []).toString());
+      assert.ok(names.includes("inference.GRPCInferenceService") && names.includes("grpc.health.v1.Health"));
+    }
+    for (const symbol of [
+      "inference.GRPCInferenceService",
+      "inference.GRPCInferenceService.ModelInfer",
+      "inference.ModelInferRequest",
+    ]) {
+      const [descriptor] = inner(fields(await ask("v1", 4, symbol)).get(4)?.[0]).get(1) ?? [];
+      assert.ok(descriptor !== undefined, symbol);
+      const file = FileDescriptorProto.decode(descriptor) as Message;
+      assert.equal(file.package, "inference");
+      const request = file.messageType.find(({ name }: Message) => name === "ModelInferRequest");
+      const raw = request.field.find(({ name }: Message) => name === "raw_input_contents");
+      assert.deepEqual([raw.number, raw.jsonName], [7, "rawInputContents"]);
+      const inputs = request.field.find(({ name }: Message) => name === "inputs");
+      assert.equal(inputs.typeName, ".inference.ModelInferRequest.InferInputTensor");
+      assert.ok(
+        request.nestedType.some(({ name, options }: Message) => name === "ParametersEntry" && options.mapEntry),
+      );
+      const infer = file.service[0].method.find(({ name }: Message) => name === "ModelStreamInfer");
+      assert.deepEqual(
+        [infer.inputType, infer.clientStreaming, infer.serverStreaming],
+        [".inference.ModelInferRequest", true, true],
+      );
+    }
+    for (const nothing of ["inference", "inference.Nothing", "inference.GRPCInferenceService.Nothing", ""]) {
+      assert.ok(fields(await ask("v1", 4, nothing)).has(7), `"${nothing}" is answered with an error`);
+    }
   });
 
   it("answers health checks, also for what it does not know", async () => {
