@@ -7,8 +7,10 @@
 import { timingSafeEqual } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import {
+  logVerbosity,
   Server,
   ServerCredentials,
+  setLogVerbosity,
   status,
   type Metadata,
   type sendUnaryData,
@@ -55,6 +57,9 @@ const FLUSH_LIMIT_MS = 2_000;
 
 export const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 export const DEFAULT_MAX_TENSOR_BYTES = 1024 * 1024 * 1024;
+
+// What goes wrong comes back as an error or a status; gRPC's log would say it a second time, in its own words.
+if (process.env.GRPC_VERBOSITY === undefined) setLogVerbosity(logVerbosity.NONE);
 
 interface NamedVersion {
   readonly name?: string;
