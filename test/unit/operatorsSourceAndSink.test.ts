@@ -223,7 +223,11 @@ describe("operators at the ends", () => {
 
     it("a restore from an older checkpoint takes back what was committed since: its records are made again", async () => {
       const first = await open("sink");
-      for (const [checkpoint, n] of [[1, 1], [2, 2], [3, 3]] as const) {
+      for (const [checkpoint, n] of [
+        [1, 1],
+        [2, 2],
+        [3, 3],
+      ] as const) {
         first.element({ n });
         await first.snapshot(checkpoint).durable();
         await first.operator.checkpointComplete(checkpoint);
