@@ -129,8 +129,8 @@ export class Coordinator {
     const latest = recovered.job.completed[recovered.job.completed.length - 1];
     this.record({ kind: "coordinator.recovered", pid: process.pid, fromCheckpoint: latest?.checkpoint });
     for (const damaged of recovered.damaged) this.record({ kind: "checkpoint.damaged", ...damaged });
-    for (const { injection, target } of recovered.openInjections) {
-      if (target === "coordinator") this.record({ kind: "fault.effective", injection, evidence: "a new coordinator had to take over" });
+    for (const { injection, evidence } of recovered.openInjections) {
+      if (evidence !== undefined) this.record({ kind: "fault.effective", injection, evidence });
     }
   }
 

@@ -1,16 +1,19 @@
 /** What a coordinator that takes over knows: a fold over the journal, the checkpoints on disk, and who of the run still lives. */
 import type { RecoveredJob } from "../core/jobMasterState";
 import { RecoveredJobFold } from "../core/recoveredJob";
+import { FAULT_CATALOGUE } from "../faults/catalogue";
 import type { JobState } from "../graph/executionState";
 import type { JournalEvent, ProcessName } from "../observe/journalEvent";
 import { readCheckpoints } from "./checkpointStore";
 import type { DamagedCheckpoint } from "./checkpointStore";
 import { processesOfRun } from "./processesOfRun";
 
-/** A fault that was injected, with nothing yet about whether it took effect. */
+/** A fault that was injected, with nothing in the journal yet about whether it took effect. */
 export interface OpenInjection {
   readonly injection: number;
   readonly target: string;
+  /** What shows now that it did: the coordinator before could not tell any more. */
+  readonly evidence: string | undefined;
 }
 
 export interface RecoveredRun {
@@ -26,24 +29,33 @@ export interface RecoveredRun {
 
 export async function recoverRun(directory: string, events: AsyncIterable<JournalEvent>): Promise<RecoveredRun> {
   const fold = new RecoveredJobFold();
-  const open = new Map<number, OpenInjection>();
+  const pids = new Map<ProcessName, number>();
+  const open = new Map<number, { readonly injection: number; readonly target: string; readonly fault: string; readonly pid: number | undefined }>();
   let nextInjection = 1;
   let ended: JobState | undefined;
   for await (const event of events) {
     fold.observe(event);
+    if (event.kind === "process.started" || event.kind === "process.connected") pids.set(event.process, event.pid);
     if (event.kind === "fault.injected") {
-      open.set(event.injection, { injection: event.injection, target: event.target });
+      const { injection, target, fault } = event;
+      open.set(injection, { injection, target, fault, pid: pids.get(target) });
       nextInjection = event.injection + 1;
     }
     if (event.kind === "fault.effective" || event.kind === "fault.failed") open.delete(event.injection);
     if (event.kind === "run.ended") ended = event.state;
   }
   const { completed, damaged, nextCheckpoint } = await readCheckpoints(directory);
-  const predecessors = processesOfRun(directory)?.filter(({ name }) => name !== "coordinator");
+  const there = processesOfRun(directory);
+  const predecessors = there?.filter(({ name }) => name !== "coordinator");
   return {
     job: { ...fold.result({ completed, nextCheckpoint }), awaited: predecessors?.map(({ name }) => name) },
     damaged,
-    openInjections: [...open.values()],
+    openInjections: [...open.values()].map(({ injection, target, fault, pid }) => {
+      if (target === "coordinator") return { injection, target, evidence: "a new coordinator had to take over" };
+      const wanted = FAULT_CATALOGUE.find(({ name }) => name === fault)?.evidence === "process-gone";
+      const gone = there !== undefined && pid !== undefined && !there.some((process) => process.pid === pid);
+      return { injection, target, evidence: wanted && gone ? `${target} (process ${pid}) was gone when a new coordinator took over` : undefined };
+    }),
     nextInjection,
     predecessors: predecessors ?? [],
     ended,

@@ -1,0 +1,54 @@
+/** What a coordinator that takes over reads from the journal about faults whose effect its predecessor did not live to tell. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { recoverRun } from "../../simulator/cluster/jobRecovery";
+import type { JournalEvent, JournalEventBody } from "../../simulator/observe/journalEvent";
+
+/** Above what Linux gives out. */
+const NOBODY = 4_194_305;
+
+describe("recovery of a run", () => {
+  let directory: string;
+  beforeEach(() => (directory = mkdtempSync(join(tmpdir(), "faultline-recovery-"))));
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  it("tells of an injected crash whose process is gone", async () => {
+    const { openInjections, nextInjection } = await recoverRun(
+      directory,
+      journal([
+        { kind: "process.started", process: "taskmanager:0", pid: NOBODY },
+        { kind: "fault.injected", injection: 1, fault: "crash", target: "taskmanager:0", parameters: {}, by: "command" },
+        { kind: "fault.injected", injection: 2, fault: "hang", target: "taskmanager:0", parameters: {}, by: "command" },
+        { kind: "fault.injected", injection: 3, fault: "crash", target: "coordinator", parameters: {}, by: "command" },
+      ]),
+    );
+    assert.equal(nextInjection, 4);
+    assert.deepEqual(
+      openInjections.map(({ injection, evidence }) => [injection, evidence]),
+      [
+        [1, `taskmanager:0 (process ${NOBODY}) was gone when a new coordinator took over`],
+        [2, undefined],
+        [3, "a new coordinator had to take over"],
+      ],
+    );
+  });
+
+  it("knows that a run was over, and why a job was failing", async () => {
+    const cause = { code: "FL2003", message: "It threw." } as const;
+    const recovered = await recoverRun(
+      directory,
+      journal([
+        { kind: "job.state", from: "RUNNING", to: "FAILING", cause },
+        { kind: "run.ended", state: "FAILED", cause },
+      ]),
+    );
+    assert.equal(recovered.ended, "FAILED");
+    assert.deepEqual(recovered.job.failure, cause);
+  });
+});
+
+async function* journal(bodies: readonly JournalEventBody[]): AsyncGenerator<JournalEvent> {
+  for (const [seq, body] of bodies.entries()) yield await Promise.resolve({ ...body, seq, at: seq });
+}
