@@ -126,7 +126,8 @@ export class Striker {
       case "during restart": {
         const seen = this.seen();
         const first = await this.kill([target]);
-        await this.run.event("failover", (event) => event.seq >= seen);
+        // Its successor is started: a failover is under way, or a takeover that had begun before.
+        await this.run.event("process.started", (event) => event.seq >= seen && event.process === target);
         await pause(chance * 300);
         return first + (await this.kill([otherTarget]));
       }
