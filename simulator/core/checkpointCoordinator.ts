@@ -8,6 +8,7 @@ import { isTerminal } from "../graph/executionState";
 import type { Cause, SubtaskName } from "../observe/journalEvent";
 import type { CheckpointCoordinatorState, CheckpointReason, CompletedCheckpoint, PendingCheckpoint } from "./checkpoint";
 import type { JobMasterInput, TaskRecord, Transition } from "./jobMasterState";
+import { notRunningCount } from "./taskState";
 
 const PERIODIC = "checkpoint";
 const timeoutTimer = (checkpoint: number): string => `checkpoint-timeout:${checkpoint}`;
@@ -49,9 +50,9 @@ export function triggerCheckpoint(t: Transition, reason: CheckpointReason): bool
   const { state } = t;
   const { checkpoints } = state;
   if (checkpoints.finalCompleted || checkpoints.pending.some((pending) => pending.final)) return false;
+  if (notRunningCount(state) > 0 || state.streamCounts.RUNNING === 0) return false;
   const all = streamTasks(t);
   const tasks = all.filter((task) => task.state !== "FINISHED");
-  if (tasks.length === 0 || tasks.some((task) => task.state !== "RUNNING")) return false;
   const checkpoint = checkpoints.nextCheckpoint++;
   const final = reason === "final";
   const kept = stateOfFinished(t, all);
@@ -91,7 +92,9 @@ export function triggerFinalWhenDue(t: Transition): void {
 function isFinalDue(t: Transition): boolean {
   const { state } = t;
   if (state.checkpoints.finalCompleted) return false;
-  const sources = streamTasks(t).filter((task) => state.topology.isSource(task.vertex) && task.state !== "FINISHED");
+  const sources = state.topology.streamVertices
+    .filter(({ id }) => state.topology.isSource(id))
+    .flatMap(({ id }) => (state.tasksByVertex.get(id) ?? []).filter((task) => task.state !== "FINISHED"));
   if (sources.length === 0) return false;
   return state.stopping === "drain" || (state.job.runtime.checkpointing !== undefined && sources.every((task) => task.atEnd));
 }
@@ -247,7 +250,7 @@ function giveUp(t: Transition, pending: PendingCheckpoint, reason: string): void
 
 /** Whether a newer checkpoint keeps files of the oldest one: the state of tasks that had finished (see {@link stateOfFinished}). */
 function isReferredTo(t: Transition, [oldest, ...newer]: readonly CompletedCheckpoint[]): boolean {
-  if (oldest === undefined || streamTasks(t).every((task) => task.state !== "FINISHED")) return false;
+  if (oldest === undefined || t.state.streamCounts.FINISHED === 0) return false;
   return newer.some((checkpoint) => [...checkpoint.handles].some(([task, handle]) => oldest.handles.get(task)?.path === handle.path));
 }
 
@@ -269,11 +272,16 @@ function streamTasks(t: Transition): TaskRecord[] {
 }
 
 function taskManagersOf(t: Transition): string[] {
-  const names = new Set<string>();
-  for (const task of t.state.tasks.values()) {
-    if (task.vertexKind === "stream" && task.process !== undefined && !isTerminal(task.state)) names.add(task.process);
+  const names: string[] = [];
+  for (const { name, role, state } of t.state.processes.values()) {
+    if (role !== "taskmanager" || state !== "CONNECTED") continue;
+    for (const task of t.state.tasksByProcess.get(name) ?? []) {
+      if (isTerminal(task.state)) continue;
+      names.push(name);
+      break;
+    }
   }
-  return [...names].filter((name) => t.state.processes.get(name)?.state === "CONNECTED");
+  return names;
 }
 
 export function byProcess(tasks: readonly TaskRecord[]): Map<string, TaskRecord[]> {

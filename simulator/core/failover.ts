@@ -11,12 +11,12 @@ import type { Cause, ProcessName, SubtaskName } from "../observe/journalEvent";
 import { abortPending, byProcess, isStoring, latestCompleted, reopenCheckpoints } from "./checkpointCoordinator";
 import type { Failover, TaskRecord, Transition } from "./jobMasterState";
 import { setJobState } from "./jobState";
-import { endProcess, isGone } from "./processes";
+import { endProcess } from "./processes";
 import type { RestartStrategyState } from "./restartStrategy";
 import { decideRestart, newRestartStrategyState } from "./restartStrategy";
 import { scheduleStreamTasks } from "./scheduler";
 import { deployInstance, publishEndpoints } from "./serviceManager";
-import { resetForNewAttempt, setTaskState } from "./taskState";
+import { hasArrived, liveCount, releaseTask, resetForNewAttempt, setTaskState } from "./taskState";
 
 /** Causes that come again at every attempt: restarting would only hide them. Of an instance that once worked they are worth another try. */
 const NOT_RECOVERABLE: ReadonlySet<Cause["code"]> = new Set(["FL1020", "FL1021", "FL1022", "FL3001", "FL3002", "FL3003", "FL3004"]);
@@ -87,7 +87,7 @@ function failOver(t: Transition, task: TaskRecord, cause: Cause, process?: Proce
 
 /** A failure of the whole job (Flink's global failure): every stream task restarts, and with the adaptive scheduler the services too. */
 export function onGlobalFailure(t: Transition, cause: Cause): void {
-  const first = [...t.state.tasks.values()].find((task) => task.vertexKind === "stream" && !isTerminal(task.state));
+  const first = allTasks(t).find((task) => task.vertexKind === "stream" && !isTerminal(task.state));
   if (first === undefined || t.state.failure !== undefined) return;
   const id = ++t.state.failureCount;
   t.events.push({ kind: "failure", id, task: first.name, attempt: first.attempt, cause });
@@ -96,7 +96,7 @@ export function onGlobalFailure(t: Transition, cause: Cause): void {
     failJob(t, { code: cause.code, message: `${cause.message} No restart: ${decision.reason}.`, hint: cause.hint });
     return;
   }
-  const all = [...t.state.tasks.values()].filter((task) => !task.draining);
+  const all = allTasks(t).filter((task) => !task.draining);
   const adaptive = t.state.job.runtime.scheduler === "adaptive";
   startFailover(t, id, adaptive ? all : all.filter((task) => task.vertexKind === "stream"), decision.delayMs);
 }
@@ -113,28 +113,28 @@ export function failJob(t: Transition, cause: Cause): void {
 
 /** Cancels every task and instance that lives. */
 export function cancelAll(t: Transition): void {
-  t.state.failovers.length = 0;
-  for (const task of t.state.tasks.values()) task.version++;
-  cancelTasks(t, [...t.state.tasks.values()]);
+  t.state.failovers.clear();
+  for (const task of t.state.tasks.values()) task.failover = undefined;
+  cancelTasks(t, allTasks(t));
 }
 
 /** Goes on with every failover whose tasks are all down and whose delay is over. */
 export function continueFailovers(t: Transition): void {
   const { state } = t;
-  for (const failover of [...state.failovers]) {
-    const members = membersOf(t, failover);
-    if (members.length === 0) {
-      state.failovers.splice(state.failovers.indexOf(failover), 1);
+  for (const failover of state.failovers) {
+    if (failover.waitingFor.size > 0) continue;
+    if (failover.members.size === 0) {
+      state.failovers.delete(failover);
       continue;
     }
     if (failover.phase === "CANCELLING") {
       if (t.nowMs < failover.dueAtMs || isStoring(state.checkpoints)) continue;
-      if (members.some((task) => !isDown(t, task))) continue;
       failover.phase = "RESTARTING";
-      restart(t, members);
-    }
-    if (failover.phase === "RESTARTING" && members.every((task) => task.state === "RUNNING" || task.state === "FINISHED")) {
-      state.failovers.splice(state.failovers.indexOf(failover), 1);
+      for (const task of failover.members) failover.waitingFor.add(task);
+      restart(t, [...failover.members]);
+    } else {
+      state.failovers.delete(failover);
+      for (const task of failover.members) task.failover = undefined;
       t.events.push({ kind: "failover.finished", id: failover.id });
     }
   }
@@ -148,13 +148,18 @@ function startFailover(t: Transition, failure: number, scope: readonly TaskRecor
   const { state } = t;
   const stream = scope.filter((task) => task.vertexKind === "stream");
   const instances = scope.filter((task) => task.vertexKind === "service");
-  const failover: Failover = { id: ++state.failoverCount, members: new Map(), dueAtMs: t.nowMs + delayMs, phase: "CANCELLING" };
+  const failover: Failover = { id: ++state.failoverCount, members: new Set(), waitingFor: new Set(), dueAtMs: t.nowMs + delayMs, phase: "CANCELLING" };
+  const live = liveCount(state);
+  let liveInScope = 0;
   for (const task of scope) {
-    failover.members.set(task.name, ++task.version);
+    if (!isTerminal(task.state)) liveInScope++;
+    releaseTask(task);
+    task.failover = failover;
+    failover.members.add(task);
+    if (!hasArrived(t, task)) failover.waitingFor.add(task);
     if (state.heldFailures.delete(task.name)) t.commands.push({ kind: "cancelTimer", timer: heldFailureTimer(task.name) });
   }
-  state.failovers.push(failover);
-  const live = [...state.tasks.values()].filter((task) => !isTerminal(task.state) || failover.members.has(task.name));
+  state.failovers.add(failover);
   t.events.push({
     kind: "failover",
     id: failover.id,
@@ -163,7 +168,7 @@ function startFailover(t: Transition, failure: number, scope: readonly TaskRecor
     regions: [...new Set(scope.map((task) => state.topology.regionOf(task.name)))],
     tasks: stream.map((task) => task.name),
     instances: instances.map((task) => task.name),
-    untouched: live.length - scope.length,
+    untouched: live - liveInScope,
     delayMs,
     restoredCheckpoint: stream.length > 0 ? latestCompleted(state.checkpoints)?.checkpoint : undefined,
   });
@@ -176,26 +181,11 @@ function startFailover(t: Transition, failure: number, scope: readonly TaskRecor
   continueFailovers(t);
 }
 
-/** Of an instance, its process too has to be gone: two of one name would take each other's place, and the device's memory. */
-function isDown(t: Transition, task: TaskRecord): boolean {
-  return isTerminal(task.state) && (task.vertexKind === "stream" || isGone(t, task.process));
-}
-
 function restart(t: Transition, members: readonly TaskRecord[]): void {
   for (const task of members) resetForNewAttempt(t, task);
   if (members.some((task) => task.vertexKind === "stream")) reopenCheckpoints(t);
   scheduleStreamTasks(t, members.filter((task) => task.vertexKind === "stream"));
   for (const task of members) if (task.vertexKind === "service") deployInstance(t, task);
-}
-
-/** Tasks that this failover still owns: not taken by a later one. */
-function membersOf(t: Transition, failover: Failover): TaskRecord[] {
-  const members: TaskRecord[] = [];
-  for (const [name, version] of failover.members) {
-    const task = t.state.tasks.get(name);
-    if (task !== undefined && task.version === version) members.push(task);
-  }
-  return members;
 }
 
 function cancelTasks(t: Transition, tasks: readonly TaskRecord[]): void {
@@ -223,11 +213,18 @@ function cancelTasks(t: Transition, tasks: readonly TaskRecord[]): void {
 /** The adaptive scheduler rebuilds everything, services included; `full` restarts every task; `region` what Flink's strategy says. */
 function scopeOf(t: Transition, task: TaskRecord): TaskRecord[] {
   const { state } = t;
-  const all = [...state.tasks.values()].filter((candidate) => !candidate.draining);
-  if (state.job.runtime.scheduler === "adaptive" || state.job.runtime.failoverStrategy === "full") return all;
+  if (state.job.runtime.scheduler === "adaptive" || state.job.runtime.failoverStrategy === "full") {
+    return allTasks(t).filter((candidate) => !candidate.draining);
+  }
   const isCreated = (name: SubtaskName): boolean => state.tasks.get(name)?.state === "CREATED";
-  const names = new Set(state.topology.failoverScope(task.name, isCreated));
-  return all.filter((candidate) => names.has(candidate.name));
+  return state.topology.failoverScope(task.name, isCreated).flatMap((name) => {
+    const candidate = state.tasks.get(name);
+    return candidate === undefined || candidate.draining ? [] : [candidate];
+  });
+}
+
+function allTasks(t: Transition): TaskRecord[] {
+  return [...t.state.tasks.values()];
 }
 
 function restartConfig(t: Transition, task: TaskRecord): Parameters<typeof decideRestart>[0] {

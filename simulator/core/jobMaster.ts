@@ -40,7 +40,7 @@ import { newRestartStrategyState } from "./restartStrategy";
 import { deployScheduled, scheduleStreamTasks } from "./scheduler";
 import { deployInstance, hasInstances, instanceCount, instanceProcess, newInstance, onInstancePhase, publishEndpoints, scaleService } from "./serviceManager";
 import { addTaskManager, newSlotPool, removeTaskManager } from "./slotPool";
-import { setTaskState } from "./taskState";
+import { addTask, liveCount, newTaskCounts, noteProgress, notRunningCount, placeTask, setTaskState, tasksOn } from "./taskState";
 import { Topology } from "./topology";
 
 /** How long a recovering JobMaster waits for the processes of its predecessor before it starts new ones. */
@@ -54,38 +54,23 @@ export interface StepResult {
 
 /** @param seed for the jitter of restart delays. */
 export function createJobMaster(job: JobSpec, seed: number, recovered?: RecoveredJob): JobMasterState {
-  const topology = Topology.of(job);
-  const tasks = new Map<SubtaskName, TaskRecord>();
-  const tasksByVertex = new Map<string, TaskRecord[]>();
-  const add = (task: TaskRecord): void => {
-    tasks.set(task.name, task);
-    const siblings = tasksByVertex.get(task.vertex);
-    if (siblings === undefined) tasksByVertex.set(task.vertex, [task]);
-    else siblings.push(task);
-  };
-  for (const vertex of topology.streamVertices) {
-    for (let index = 0; index < vertex.parallelism; index++) {
-      add({ ...newInstance(vertex.id, index), vertexKind: "stream", attempt: attemptAfter(recovered, `${vertex.id}#${index}`) });
-    }
-  }
-  for (const service of job.services.filter(hasInstances)) {
-    const known = (recovered?.instances ?? []).filter((name) => name.startsWith(`${service.id}#`)).length;
-    const count = Math.max(known, instanceCount(service, job.runtime.taskManagers));
-    for (let index = 0; index < count; index++) add(newInstance(service.id, index));
-  }
-  return {
+  const state: JobMasterState = {
     job,
-    topology,
+    topology: Topology.of(job),
     jobState: "INITIALIZING",
     failure: undefined,
-    tasks,
-    tasksByVertex,
+    tasks: new Map(),
+    tasksByVertex: new Map(),
+    tasksByProcess: new Map(),
+    streamCounts: newTaskCounts(),
+    serviceCounts: newTaskCounts(),
+    scheduled: new Map(),
     processes: new Map(),
     heartbeatCheckAtMs: 0,
     slots: newSlotPool(),
     jobRestarts: newRestartStrategyState(),
     serviceRestarts: new Map(),
-    failovers: [],
+    failovers: new Set(),
     failoverCount: recovered?.failoverCount ?? 0,
     failureCount: recovered?.failureCount ?? 0,
     heldFailures: new Map(),
@@ -95,6 +80,17 @@ export function createJobMaster(job: JobSpec, seed: number, recovered?: Recovere
     ended: false,
     recovering: recovered,
   };
+  for (const vertex of state.topology.streamVertices) {
+    for (let index = 0; index < vertex.parallelism; index++) {
+      addTask(state, { ...newInstance(vertex.id, index), vertexKind: "stream", attempt: attemptAfter(recovered, `${vertex.id}#${index}`) });
+    }
+  }
+  for (const service of job.services.filter(hasInstances)) {
+    const known = (recovered?.instances ?? []).filter((name) => name.startsWith(`${service.id}#`)).length;
+    const count = Math.max(known, instanceCount(service, job.runtime.taskManagers));
+    for (let index = 0; index < count; index++) addTask(state, newInstance(service.id, index));
+  }
+  return state;
 }
 
 /** One step. Inputs about attempts and processes that are gone change nothing. */
@@ -226,7 +222,7 @@ function adoptInstance(t: Transition, instance: NonNullable<Extract<JobMasterInp
   const task = t.state.tasks.get(instance.instance);
   if (task === undefined || task.state !== "CREATED") return;
   task.attempt = instance.attempt;
-  task.process = process;
+  placeTask(t.state, task, process);
   task.phase = instance.phase;
   task.address = instance.address;
   task.device = instance.device;
@@ -261,14 +257,25 @@ function endRecovery(t: Transition): void {
 }
 
 function onWorkerLost(t: Transition, input: Extract<JobMasterInput, { kind: "workerLost" }>): void {
-  const { state } = t;
+  const before = noteLost(t, input);
+  if (before !== undefined) failTasksOf(t, input, before);
+  continueFailovers(t);
+}
+
+/** @returns the process as it was, when its tasks are to fail now. */
+function noteLost(t: Transition, input: Extract<JobMasterInput, { kind: "workerLost" }>): ProcessRecord | undefined {
   const before = onLost(t, input.process, input.pid, input.evidence);
-  if (before === undefined) return;
-  if (before.role === "taskmanager" && isGone(t, input.process)) replaceTaskManager(t, before);
-  if (before.state === "LOST") {
-    continueFailovers(t);
-    return;
+  if (before === undefined) return undefined;
+  if (before.role === "taskmanager") {
+    if (isGone(t, input.process)) replaceTaskManager(t, before);
+    if (before.state !== "LOST") removeTaskManager(t.state.slots, input.process);
   }
+  for (const task of tasksOn(t.state, input.process)) noteProgress(t, task);
+  return before.state === "LOST" ? undefined : before;
+}
+
+function failTasksOf(t: Transition, input: Extract<JobMasterInput, { kind: "workerLost" }>, before: ProcessRecord): void {
+  const { state } = t;
   const how =
     input.evidence.by === "exit"
       ? `exited with ${input.evidence.signal ?? `code ${input.evidence.exitCode ?? "?"}`}`
@@ -277,9 +284,8 @@ function onWorkerLost(t: Transition, input: Extract<JobMasterInput, { kind: "wor
         : `has been silent for ${Math.round(input.evidence.silentMs)} ms`;
   const cause: Cause = { code: "FL2005", message: `${input.process} ${how}.` };
   if (before.role === "taskmanager") {
-    removeTaskManager(state.slots, input.process);
-    for (const task of state.tasks.values()) {
-      if (task.vertexKind !== "stream" || task.process !== input.process || isTerminal(task.state) || task.state === "CREATED" || task.state === "SCHEDULED") continue;
+    for (const task of tasksOn(state, input.process)) {
+      if (isTerminal(task.state) || task.state === "CREATED" || task.state === "SCHEDULED") continue;
       onTaskFailed(t, task, cause, input.process);
     }
     const index = Number(input.process.split(":")[1]);
@@ -287,11 +293,10 @@ function onWorkerLost(t: Transition, input: Extract<JobMasterInput, { kind: "wor
       const sidecar = service.deployment === "sidecar" ? state.tasks.get(`${service.id}#${index}`) : undefined;
       if (sidecar?.process !== undefined && !isTerminal(sidecar.state)) t.commands.push({ kind: "endProcess", process: sidecar.process, how: "kill" });
     }
-    continueFailovers(t);
     return;
   }
-  for (const task of state.tasks.values()) {
-    if (task.process !== input.process || isTerminal(task.state)) continue;
+  for (const task of tasksOn(state, input.process)) {
+    if (isTerminal(task.state)) continue;
     if (task.draining) {
       setTaskState(t, task, "CANCELING");
       setTaskState(t, task, "CANCELED");
@@ -301,7 +306,6 @@ function onWorkerLost(t: Transition, input: Extract<JobMasterInput, { kind: "wor
     onTaskFailed(t, task, cause, input.process);
     if (served) publishEndpoints(t, task.vertex);
   }
-  continueFailovers(t);
 }
 
 function replaceTaskManager(t: Transition, before: ProcessRecord): void {
@@ -332,8 +336,7 @@ function onTaskState(t: Transition, input: Extract<JobMasterInput, { kind: "task
 function checkAllRunning(t: Transition): void {
   const { state } = t;
   if (state.jobState !== "CREATED" && state.jobState !== "RESTARTING") return;
-  const stream = [...state.tasks.values()].filter((task) => task.vertexKind === "stream");
-  if (stream.some((task) => task.state !== "RUNNING" && task.state !== "FINISHED")) return;
+  if (notRunningCount(state) > 0) return;
   setJobState(t, "RUNNING");
   startPeriodicCheckpoints(t);
   triggerFinalWhenDue(t);
@@ -344,10 +347,7 @@ function onTimer(t: Transition, timer: string): void {
   else if (isFailoverTimer(timer)) continueFailovers(t);
   else if (taskOfHeldFailure(timer) !== undefined) onHeldFailure(t, taskOfHeldFailure(timer) ?? "");
   else if (isHeartbeatTimer(timer)) {
-    for (const process of silentProcesses(t)) {
-      t.commands.push({ kind: "endProcess", process: process.name, how: "kill" });
-      onWorkerLost(t, { kind: "workerLost", process: process.name, evidence: { by: "heartbeat", silentMs: t.nowMs - process.lastHeartbeatMs } });
-    }
+    onSilence(t);
     startHeartbeatChecks(t);
   } else if (timer === RECONNECT) endRecovery(t);
   else {
@@ -357,6 +357,17 @@ function onTimer(t: Transition, timer: string): void {
     const late = [...pending.waitingFor.keys()].slice(0, 5).join(", ");
     failedCheckpoint(t, checkpoint, { code: "FL2006", message: `Checkpoint ${checkpoint} took too long; not acknowledged by ${late}.` });
   }
+}
+
+/** All of them are given up before anything is started again: a task must not be deployed to one whose turn has not come. */
+function onSilence(t: Transition): void {
+  const losses = silentProcesses(t).map((process) => {
+    t.commands.push({ kind: "endProcess", process: process.name, how: "kill" });
+    const input = { kind: "workerLost", process: process.name, evidence: { by: "heartbeat", silentMs: t.nowMs - process.lastHeartbeatMs } } as const;
+    return { input, before: noteLost(t, input) };
+  });
+  for (const { input, before } of losses) if (before !== undefined) failTasksOf(t, input, before);
+  continueFailovers(t);
 }
 
 function failedCheckpoint(t: Transition, checkpoint: number, cause: Cause): void {
@@ -391,17 +402,13 @@ function withdraw(t: Transition, task: TaskRecord): void {
 /** Ends the job once everything that has to be over is over. */
 function finishIfOver(t: Transition): void {
   const { state } = t;
-  const tasks = [...state.tasks.values()];
-  const stream = tasks.filter((task) => task.vertexKind === "stream");
   if (state.failure !== undefined) {
-    if (tasks.every((task) => isTerminal(task.state))) end(t, "FAILED", state.failure);
-    return;
+    if (liveCount(state) === 0) end(t, "FAILED", state.failure);
+  } else if (state.stopping === "cancel") {
+    if (liveCount(state) === 0) end(t, "CANCELED");
+  } else if (notRunningCount(state) === 0 && state.streamCounts.RUNNING === 0 && state.streamCounts.FINISHED > 0) {
+    end(t, "FINISHED");
   }
-  if (state.stopping === "cancel") {
-    if (tasks.every((task) => isTerminal(task.state))) end(t, "CANCELED");
-    return;
-  }
-  if (stream.length > 0 && stream.every((task) => task.state === "FINISHED")) end(t, "FINISHED");
 }
 
 function end(t: Transition, to: "FAILED" | "CANCELED" | "FINISHED", cause?: Cause): void {

@@ -20,8 +20,8 @@ export interface TaskRecord {
   state: ExecutionState;
   /** TaskManager, or the instance's own process. */
   process: ProcessName | undefined;
-  /** Raised by each failover that takes the task; a restart that finds it raised has been superseded. Flink's `ExecutionVertexVersion`. */
-  version: number;
+  /** The failover that restarts it; a later one takes it over. Flink's `ExecutionVertexVersion` says the same by numbers. */
+  failover: Failover | undefined;
   /** A source subtask that has no more records. */
   atEnd: boolean;
   /** Service instances. */
@@ -50,11 +50,16 @@ export interface ProcessRecord {
 /** A restart under way: cancelling and waiting for its delay, then until every task runs again. */
 export interface Failover {
   readonly id: number;
-  /** Task → version it had when this failover took it. */
-  readonly members: Map<SubtaskName, number>;
+  /** Tasks that it took and that no later failover has taken over. */
+  readonly members: Set<TaskRecord>;
+  /** Those of them that are not yet where its phase wants them: down, then up. */
+  readonly waitingFor: Set<TaskRecord>;
   readonly dueAtMs: number;
   phase: "CANCELLING" | "RESTARTING";
 }
+
+/** How many tasks of a kind are in each state. */
+export type TaskCounts = Record<ExecutionState, number>;
 
 export interface JobMasterState {
   readonly job: JobSpec;
@@ -65,13 +70,20 @@ export interface JobMasterState {
   readonly tasks: Map<SubtaskName, TaskRecord>;
   /** The same records by vertex, in order of their index. */
   readonly tasksByVertex: Map<string, TaskRecord[]>;
+  /** The same records by the process that each was deployed to last. */
+  readonly tasksByProcess: Map<ProcessName, Set<TaskRecord>>;
+  readonly streamCounts: TaskCounts;
+  readonly serviceCounts: TaskCounts;
+  /** Stream tasks in SCHEDULED, by region: they wait for slots, endpoints or inputs. */
+  readonly scheduled: Map<string, Set<TaskRecord>>;
   readonly processes: Map<ProcessName, ProcessRecord>;
   /** When the heartbeats are to be looked at next. */
   heartbeatCheckAtMs: number;
   readonly slots: SlotPoolState;
   readonly jobRestarts: RestartStrategyState;
   readonly serviceRestarts: Map<string, RestartStrategyState>;
-  readonly failovers: Failover[];
+  /** Restarts under way. */
+  readonly failovers: Set<Failover>;
   failoverCount: number;
   failureCount: number;
   /** Failures of consumers that wait for their producer's. */

@@ -11,7 +11,7 @@ import type { TaskDeployment } from "./deployment";
 import type { TaskRecord, Transition } from "./jobMasterState";
 import { canCall, endpointsOf } from "./serviceManager";
 import { assignSlots, slotKey } from "./slotPool";
-import { setTaskState } from "./taskState";
+import { placeTask, setTaskState } from "./taskState";
 
 /** Moves tasks in CREATED to SCHEDULED, and deploys every region that can be deployed now. */
 export function scheduleStreamTasks(t: Transition, tasks: readonly TaskRecord[]): void {
@@ -21,16 +21,8 @@ export function scheduleStreamTasks(t: Transition, tasks: readonly TaskRecord[])
 
 /** Deploys what waits in SCHEDULED and has become possible: slots, endpoints or inputs came. */
 export function deployScheduled(t: Transition): void {
-  const { state } = t;
-  const waiting = new Map<string, TaskRecord[]>();
-  for (const task of state.tasks.values()) {
-    if (task.vertexKind !== "stream" || task.state !== "SCHEDULED") continue;
-    const region = state.topology.regionOf(task.name);
-    const group = waiting.get(region);
-    if (group === undefined) waiting.set(region, [task]);
-    else group.push(task);
-  }
-  for (const tasks of waiting.values()) deployRegion(t, tasks);
+  if (t.state.scheduled.size === 0) return;
+  for (const tasks of [...t.state.scheduled.values()]) deployRegion(t, [...tasks]);
 }
 
 function deployRegion(t: Transition, tasks: readonly TaskRecord[]): void {
@@ -40,7 +32,7 @@ function deployRegion(t: Transition, tasks: readonly TaskRecord[]): void {
   const keyOf = (task: TaskRecord): string => slotKey(state.topology.slotSharingGroupOf(task.vertex), task.index);
   const slots = assignSlots(state.slots, tasks.map(keyOf));
   if (slots === undefined) return;
-  for (const task of tasks) task.process = slots.get(keyOf(task));
+  for (const task of tasks) placeTask(state, task, slots.get(keyOf(task)) ?? "");
   const restore = latestCompleted(state.checkpoints);
   const deployments = new Map<string, TaskDeployment[]>();
   for (const task of tasks) {

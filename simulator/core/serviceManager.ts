@@ -8,7 +8,7 @@ import type { ServiceSpec } from "../graph/jobFile";
 import type { ServiceEndpoint } from "./deployment";
 import type { JobMasterInput, TaskRecord, Transition } from "./jobMasterState";
 import { endProcess, isGone, startProcess } from "./processes";
-import { resetForNewAttempt, setTaskState } from "./taskState";
+import { addTask, placeTask, releaseTask, resetForNewAttempt, setTaskState } from "./taskState";
 
 /** Services whose instances are processes of this run. */
 export function hasInstances(service: ServiceSpec): boolean {
@@ -26,13 +26,14 @@ export function instanceProcess(instance: SubtaskName): string {
 
 /** Starts a process for the instance's present attempt. */
 export function deployInstance(t: Transition, task: TaskRecord): void {
-  task.process = instanceProcess(task.name);
+  const process = instanceProcess(task.name);
+  placeTask(t.state, task, process);
   task.phase = undefined;
   task.address = undefined;
   task.device = undefined;
   setTaskState(t, task, "SCHEDULED");
   setTaskState(t, task, "DEPLOYING");
-  startProcess(t, task.process, "service", { instance: task.name, attempt: task.attempt, service: task.vertex });
+  startProcess(t, process, "service", { instance: task.name, attempt: task.attempt, service: task.vertex });
 }
 
 export function onInstancePhase(t: Transition, input: Extract<JobMasterInput, { kind: "instancePhase" }>): void {
@@ -56,9 +57,11 @@ export function endpointsOf(t: Transition, service: ServiceSpec, clientProcess?:
     return service.addresses.map((address, index) => ({ instance: `${service.id}#${index}`, attempt: 0, address, token: service.token }));
   }
   const endpoints: ServiceEndpoint[] = [];
-  for (const task of t.state.tasksByVertex.get(service.id) ?? []) {
+  const all = t.state.tasksByVertex.get(service.id) ?? [];
+  // A sidecar serves the TaskManager of its own number alone.
+  const own = service.deployment === "sidecar" && clientProcess !== undefined ? Number(clientProcess.split(":")[1]) : undefined;
+  for (const task of own === undefined ? all : all.slice(own, own + 1)) {
     if (task.state !== "RUNNING" || task.draining || task.address === undefined) continue;
-    if (service.deployment === "sidecar" && clientProcess !== undefined && clientProcess !== `taskmanager:${task.index}`) continue;
     endpoints.push({ instance: task.name, attempt: task.attempt, address: task.address, token: undefined });
   }
   return endpoints;
@@ -70,9 +73,10 @@ export function publishEndpoints(t: Transition, serviceId: string): void {
   if (service === undefined) return;
   const instances = endpointsOf(t, service).map(({ instance, attempt, address }) => ({ instance, attempt, address }));
   t.events.push({ kind: "service.endpoints", service: serviceId, instances });
+  const forAll = service.deployment === "sidecar" ? undefined : endpointsOf(t, service);
   for (const process of t.state.processes.values()) {
     if (process.role !== "taskmanager" || process.state !== "CONNECTED") continue;
-    t.commands.push({ kind: "pushEndpoints", process: process.name, service: serviceId, instances: endpointsOf(t, service, process.name) });
+    t.commands.push({ kind: "pushEndpoints", process: process.name, service: serviceId, instances: forAll ?? endpointsOf(t, service, process.name) });
   }
 }
 
@@ -95,7 +99,7 @@ export function scaleService(t: Transition, input: Extract<JobMasterInput, { kin
   const surplus = live.slice(input.parallelism);
   for (const task of surplus) {
     task.draining = true;
-    task.version++;
+    releaseTask(task);
     // One that is not ready yet has nothing to finish, and does not listen to a drain.
     if (task.process !== undefined) endProcess(t, task.process, task.state === "RUNNING" ? "drain" : "kill");
   }
@@ -105,8 +109,7 @@ export function scaleService(t: Transition, input: Extract<JobMasterInput, { kin
     const task = reusable.shift();
     if (task === undefined) {
       const added = newInstance(service.id, all.length);
-      all.push(added);
-      state.tasks.set(added.name, added);
+      addTask(state, added);
       deployInstance(t, added);
     } else {
       task.draining = false;
@@ -126,7 +129,7 @@ export function newInstance(service: string, index: number): TaskRecord {
     attempt: 0,
     state: "CREATED",
     process: undefined,
-    version: 0,
+    failover: undefined,
     atEnd: false,
     phase: undefined,
     address: undefined,

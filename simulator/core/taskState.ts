@@ -1,10 +1,17 @@
-/** Moves of a subtask's attempt between Flink's execution states; each one is an event of the journal. */
+/** Moves of a subtask's attempt between Flink's execution states; each one is an event of the journal. What is counted over tasks is kept here. */
 import { isTerminal } from "../graph/executionState";
 import type { ExecutionState } from "../graph/executionState";
-import type { Cause } from "../observe/journalEvent";
-import type { TaskRecord, Transition } from "./jobMasterState";
+import type { Cause, ProcessName } from "../observe/journalEvent";
+import type { JobMasterState, TaskCounts, TaskRecord, Transition } from "./jobMasterState";
+import { isGone } from "./processes";
 
 const ORDER: readonly ExecutionState[] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING", "FINISHED"];
+const NOT_RUNNING: readonly ExecutionState[] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "CANCELING", "CANCELED", "FAILED"];
+const LIVE: readonly ExecutionState[] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING", "CANCELING"];
+
+export function newTaskCounts(): TaskCounts {
+  return { CREATED: 0, SCHEDULED: 0, DEPLOYING: 0, INITIALIZING: 0, RUNNING: 0, FINISHED: 0, CANCELING: 0, CANCELED: 0, FAILED: 0 };
+}
 
 /** Whether Flink's `ExecutionState` allows the move. */
 export function mayMove(from: ExecutionState, to: ExecutionState): boolean {
@@ -29,7 +36,8 @@ export function setTaskState(t: Transition, task: TaskRecord, to: ExecutionState
     process: task.process,
     cause,
   });
-  task.state = to;
+  move(t.state, task, to);
+  noteProgress(t, task);
   return true;
 }
 
@@ -37,7 +45,82 @@ export function setTaskState(t: Transition, task: TaskRecord, to: ExecutionState
 export function resetForNewAttempt(t: Transition, task: TaskRecord): void {
   const from = task.state;
   task.attempt++;
-  task.state = "CREATED";
+  move(t.state, task, "CREATED");
   task.atEnd = false;
   t.events.push({ kind: "task.state", task: task.name, vertexKind: task.vertexKind, attempt: task.attempt, from, to: "CREATED" });
+}
+
+/** A record that was just made: from now on it counts. */
+export function addTask(state: JobMasterState, task: TaskRecord): void {
+  state.tasks.set(task.name, task);
+  const siblings = state.tasksByVertex.get(task.vertex);
+  if (siblings === undefined) state.tasksByVertex.set(task.vertex, [task]);
+  else siblings.push(task);
+  countsOf(state, task)[task.state]++;
+}
+
+/** Says where the present attempt runs. */
+export function placeTask(state: JobMasterState, task: TaskRecord, process: ProcessName): void {
+  if (task.process !== undefined) state.tasksByProcess.get(task.process)?.delete(task);
+  task.process = process;
+  const there = state.tasksByProcess.get(process);
+  if (there === undefined) state.tasksByProcess.set(process, new Set([task]));
+  else there.add(task);
+}
+
+/** Tasks whose last attempt was deployed to the process. */
+export function tasksOn(state: JobMasterState, process: ProcessName): readonly TaskRecord[] {
+  return [...(state.tasksByProcess.get(process) ?? [])];
+}
+
+/** Tasks and instances that are in no terminal state. */
+export function liveCount(state: JobMasterState): number {
+  return LIVE.reduce((sum, live) => sum + state.streamCounts[live] + state.serviceCounts[live], 0);
+}
+
+/** Stream tasks that are neither RUNNING nor FINISHED. */
+export function notRunningCount(state: JobMasterState): number {
+  const { streamCounts } = state;
+  return NOT_RUNNING.reduce((sum, other) => sum + streamCounts[other], 0);
+}
+
+/** Whether a restart has the task where its phase wants it: down with everything of it, or up again. */
+export function hasArrived(t: Transition, task: TaskRecord): boolean {
+  if (task.failover?.phase === "RESTARTING") return task.state === "RUNNING" || task.state === "FINISHED";
+  // Of an instance, its process too has to be gone: two of one name would take each other's place, and the device's memory.
+  return isTerminal(task.state) && (task.vertexKind === "stream" || isGone(t, task.process));
+}
+
+/** A later failover, or a scale-in, has the task now. */
+export function releaseTask(task: TaskRecord): void {
+  task.failover?.members.delete(task);
+  task.failover?.waitingFor.delete(task);
+  task.failover = undefined;
+}
+
+/** To be called when something happened to the task that its restart may have waited for. */
+export function noteProgress(t: Transition, task: TaskRecord): void {
+  if (task.failover !== undefined && hasArrived(t, task)) task.failover.waitingFor.delete(task);
+}
+
+function move(state: JobMasterState, task: TaskRecord, to: ExecutionState): void {
+  const counts = countsOf(state, task);
+  counts[task.state]--;
+  counts[to]++;
+  if (task.vertexKind === "stream") noteScheduled(state, task, to);
+  task.state = to;
+}
+
+function noteScheduled(state: JobMasterState, task: TaskRecord, to: ExecutionState): void {
+  if (task.state !== "SCHEDULED" && to !== "SCHEDULED") return;
+  const region = state.topology.regionOf(task.name);
+  const waiting = state.scheduled.get(region);
+  if (to === "SCHEDULED") {
+    if (waiting === undefined) state.scheduled.set(region, new Set([task]));
+    else waiting.add(task);
+  } else if (waiting?.delete(task) === true && waiting.size === 0) state.scheduled.delete(region);
+}
+
+function countsOf(state: JobMasterState, task: TaskRecord): TaskCounts {
+  return task.vertexKind === "stream" ? state.streamCounts : state.serviceCounts;
 }
