@@ -108,6 +108,8 @@ export class RunModel {
 
   #metrics(event: JournalEvent & { kind: "metrics" }): void {
     const { at, intervalMs } = event;
+    // The counts that a task ends with cover no stretch of time: they are no rate.
+    if (intervalMs <= 0) return;
     for (const task in event.tasks) this.taskMetrics.add(task, { at, intervalMs, metrics: event.tasks[task] });
     for (const instance in event.instances) {
       this.instanceMetrics.add(instance, { at, intervalMs, metrics: event.instances[instance] });
