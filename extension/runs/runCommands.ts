@@ -102,7 +102,8 @@ export class RunCommands {
 
   showProcessLog(clicked: RunTreeNode | undefined): void {
     if (clicked?.kind !== "process" && clicked?.kind !== "task") return;
-    const process = clicked.kind === "process" ? clicked.process.name : clicked.task.process;
+    const process =
+      clicked.kind === "process" ? clicked.process : clicked.session.view.tasks.get(clicked.task)?.process;
     if (process === undefined)
       throw FaultlineError.of("FL4001", "This task has no process yet.", "Wait until it runs.");
     this.logs.show(clicked.session, process);

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import type { RunSummary } from "../../simulator/client/run";
 import type { RegionDescription } from "../../simulator/graph/graphDescription";
+import type { ProcessName, SubtaskName } from "../../simulator/observe/journalEvent";
 import { DisposableList } from "../disposableList";
 import { regionName } from "../regionName";
 import type { RunSession } from "./runSession";
@@ -9,10 +10,10 @@ import type { RunStore } from "./runStore";
 import { stateIcon } from "./stateIcon";
 import {
   type ActiveFault,
-  type ProcessView,
   type RunView,
   type TaskView,
   describeTask,
+  faultTargetOf,
   instancesOf,
   tasksOfRegion,
 } from "./runView";
@@ -31,7 +32,7 @@ export type RunTreeNode =
       readonly kind: "task";
       readonly runId: string;
       readonly session: RunSession;
-      readonly task: TaskView;
+      readonly task: SubtaskName;
       readonly target: string;
     }
   | {
@@ -46,7 +47,7 @@ export type RunTreeNode =
       readonly kind: "process";
       readonly runId: string;
       readonly session: RunSession;
-      readonly process: ProcessView;
+      readonly process: ProcessName;
       readonly target: string;
     }
   | { readonly kind: "fault"; readonly runId: string; readonly session: RunSession; readonly fault: ActiveFault };
@@ -63,7 +64,12 @@ export class RunTree implements vscode.TreeDataProvider<RunTreeNode>, vscode.Dis
   private readonly changed = this.disposables.push(new vscode.EventEmitter<RunTreeNode | undefined>());
   readonly onDidChangeTreeData = this.changed.event;
   private readonly runNodes = new Map<string, RunTreeNode>();
-  private readonly stale = new Set<string>();
+  /**
+   * Tasks and processes, which change all the time, each as one lasting node that is refreshed by itself: a node that is made anew
+   * under the pointer loses the click.
+   */
+  private readonly leaves = new Map<string, RunTreeNode>();
+  private readonly stale = new Set<RunTreeNode | undefined>();
   private refreshTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly runs: RunStore) {
@@ -110,21 +116,17 @@ export class RunTree implements vscode.TreeDataProvider<RunTreeNode>, vscode.Dis
     if (node.kind === "run") return runChildren(node.session);
     if (node.kind === "region") {
       const { session, region, runId } = node;
-      return tasksOfRegion(session.view, region).map((task) => taskNode(runId, session, task));
+      return tasksOfRegion(session.view, region).map((task) => this.taskLeaf(runId, session, task));
     }
     if (node.kind === "service") {
       const { session, service, runId } = node;
-      return instancesOf(session.view, service).map((task) => taskNode(runId, session, task));
+      return instancesOf(session.view, service).map((task) => this.taskLeaf(runId, session, task));
     }
     if (node.kind === "processes") {
       const { session, runId } = node;
-      return [...session.view.processes.values()].map((process) => ({
-        kind: "process",
-        runId,
-        session,
-        process,
-        target: process.name,
-      }));
+      return [...session.view.processes.keys()].map((process) =>
+        this.leaf({ kind: "process", runId, session, process, target: process }, `${runId}/process/${process}`),
+      );
     }
     return [];
   }
@@ -149,34 +151,58 @@ export class RunTree implements vscode.TreeDataProvider<RunTreeNode>, vscode.Dis
     return [...nodes].sort((a, b) => startedAt(b) - startedAt(a));
   }
 
+  private taskLeaf(runId: string, session: RunSession, task: TaskView): RunTreeNode {
+    const node: RunTreeNode = { kind: "task", runId, session, task: task.name, target: faultTargetOf(task) };
+    return this.leaf(node, `${runId}/task/${task.name}`);
+  }
+
+  private leaf(node: RunTreeNode, id: string): RunTreeNode {
+    const known = this.leaves.get(id);
+    if (known !== undefined) return known;
+    this.leaves.set(id, node);
+    return node;
+  }
+
   private watch(session: RunSession): void {
     let shown = session.view;
     this.disposables.push(
       session.onDidChangeView((view) => {
-        if (isSameTree(shown, view)) return;
+        const before = shown;
         shown = view;
-        this.stale.add(session.id);
+        // Rates, which change all the time, are not in the tree.
+        const changed = hasSameNodes(before, view)
+          ? this.changedLeaves(session.id, before, view)
+          : [this.runNodes.get(session.id)];
+        if (changed.length === 0) return;
+        for (const node of changed) this.stale.add(node);
         this.refreshTimer ??= setTimeout(() => this.refreshStale(), REFRESH_MS);
       }),
     );
   }
 
+  private changedLeaves(runId: string, before: RunView, after: RunView): readonly RunTreeNode[] {
+    const tasks = changedKeys(before.tasks, after.tasks).map((name) => `${runId}/task/${name}`);
+    const processes = changedKeys(before.processes, after.processes).map((name) => `${runId}/process/${name}`);
+    return [...tasks, ...processes].map((id) => this.leaves.get(id)).filter((node) => node !== undefined);
+  }
+
   private refreshStale(): void {
     this.refreshTimer = undefined;
-    for (const id of this.stale) this.changed.fire(this.runNodes.get(id));
+    const nodes = [...this.stale];
     this.stale.clear();
+    for (const node of nodes) this.changed.fire(node);
   }
 }
 
-/** Rates, which change all the time, are not in the tree. */
-function isSameTree(a: RunView, b: RunView): boolean {
-  return (
-    a.tasks === b.tasks &&
-    a.processes === b.processes &&
-    a.activeFaults === b.activeFaults &&
-    a.jobState === b.jobState &&
-    a.graph === b.graph
-  );
+/** Whether the same items are shown, whatever is said of each task and process. */
+function hasSameNodes(a: RunView, b: RunView): boolean {
+  const same =
+    a.activeFaults === b.activeFaults && a.jobState === b.jobState && a.graph === b.graph && a.ended === b.ended;
+  return same && a.tasks.size === b.tasks.size && a.processes.size === b.processes.size;
+}
+
+function changedKeys<V>(before: ReadonlyMap<string, V>, after: ReadonlyMap<string, V>): readonly string[] {
+  return before === after ? [] : [...after.keys()].filter((key) => before.get(key) !== after.get(key));
 }
 
 function startedAt(node: RunTreeNode): number {
@@ -201,11 +227,6 @@ function runChildren(session: RunSession): RunTreeNode[] {
     })),
     ...(view.processes.size > 0 ? [{ kind: "processes", runId, session } as const] : []),
   ];
-}
-
-function taskNode(runId: string, session: RunSession, task: TaskView): RunTreeNode {
-  const target = task.vertexKind === "service" ? `service:${task.name}` : `task:${task.name}`;
-  return { kind: "task", runId, session, task, target };
 }
 
 function runItem(session: RunSession): vscode.TreeItem {
@@ -238,12 +259,8 @@ function regionItem(session: RunSession, region: RegionDescription): vscode.Tree
     capitalized(regionName(region.id)),
     session.active ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
   );
-  const tasks = tasksOfRegion(session.view, region);
-  const running = tasks.filter(({ state }) => state === "RUNNING").length;
   item.id = `${session.id}/region/${region.id}`;
-  item.description = session.active
-    ? `${running} of ${region.subtasks.length} running`
-    : `${region.subtasks.length} tasks`;
+  item.description = `${region.subtasks.length} tasks restart together`;
   item.iconPath = new vscode.ThemeIcon("layers");
   item.tooltip = `A failure of one of these ${region.subtasks.length} subtasks restarts them all: ${region.vertices.join(", ")}`;
   return item;
@@ -255,32 +272,35 @@ function serviceItem(session: RunSession, service: string): vscode.TreeItem {
     session.active ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
   );
   const instances = instancesOf(session.view, service);
-  const running = instances.filter(({ state }) => state === "RUNNING").length;
   const { service: details } = session.view.graph?.vertices.find(({ id }) => id === service) ?? {};
   item.id = `${session.id}/service/${service}`;
-  item.description = session.active ? `${running} of ${instances.length} running` : `${instances.length} instances`;
+  item.description = `${instances.length} ${instances.length === 1 ? "instance" : "instances"}`;
   item.iconPath = new vscode.ThemeIcon("server");
   item.contextValue = `service.${session.active ? "live" : "past"}`;
   item.tooltip = `Service ${service}: ${details?.deployment ?? ""}\n${details?.model ?? ""}`;
   return item;
 }
 
-function taskItem(session: RunSession, task: TaskView): vscode.TreeItem {
-  const item = new vscode.TreeItem(task.name);
-  item.id = `${session.id}/task/${task.name}`;
+function taskItem(session: RunSession, name: SubtaskName): vscode.TreeItem {
+  const item = new vscode.TreeItem(name);
+  item.id = `${session.id}/task/${name}`;
+  const task = session.view.tasks.get(name);
+  if (task === undefined) return item;
   item.description = describeTask(task);
   item.iconPath = stateIcon(task.state);
   item.contextValue = `${task.vertexKind === "service" ? "instance" : "task"}.${session.active ? "live" : "past"}`;
-  item.tooltip = `${task.vertexKind === "service" ? "Service instance" : "Stream task"} ${task.name}: ${describeTask(task)}`;
+  item.tooltip = `${task.vertexKind === "service" ? "Service instance" : "Stream task"} ${name}: ${describeTask(task)}`;
   return item;
 }
 
-function processItem(session: RunSession, process: ProcessView): vscode.TreeItem {
-  const item = new vscode.TreeItem(process.name);
-  item.id = `${session.id}/process/${process.name}`;
-  item.description = process.running && session.active ? `process ${process.pid}` : "gone";
-  item.iconPath = new vscode.ThemeIcon(process.running && session.active ? "vm-running" : "vm-outline");
-  item.contextValue = `process.${session.active && process.running ? "live" : "past"}`;
+function processItem(session: RunSession, name: ProcessName): vscode.TreeItem {
+  const item = new vscode.TreeItem(name);
+  const process = session.view.processes.get(name);
+  const running = process?.running === true && session.active;
+  item.id = `${session.id}/process/${name}`;
+  item.description = running ? `process ${process.pid}` : "gone";
+  item.iconPath = new vscode.ThemeIcon(running ? "vm-running" : "vm-outline");
+  item.contextValue = `process.${running ? "live" : "past"}`;
   return item;
 }
 
