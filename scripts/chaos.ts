@@ -31,24 +31,41 @@ async function main(): Promise<void> {
   for (let index = 0; index < runs; index++) {
     const job: JobName = jobs[index % jobs.length] ?? "generated";
     const log = values.verbose ? (line: string) => process.stdout.write(`${line}\n`) : undefined;
-    const result = await chaosRun({ cli, job, seed: Number(values.seed) + index, faults: Math.ceil(wanted / runs), log, keep: values.keep });
+    const result = await chaosRun({
+      cli,
+      job,
+      seed: Number(values.seed) + index,
+      faults: Math.ceil(wanted / runs),
+      log,
+      keep: values.keep,
+    });
     for (const [kind, count] of result.effective) total.set(kind, (total.get(kind) ?? 0) + count);
     takeovers.push(...result.takeoversMs);
     const faults = [...result.effective.values()].reduce((sum, count) => sum + count, 0);
     const outcome = result.problems.length === 0 ? "ok" : "WRONG";
-    process.stdout.write(`${outcome}  ${job}, seed ${result.seed}: ${faults} faults in ${(result.durationMs / 1000).toFixed(1)} s\n`);
+    process.stdout.write(
+      `${outcome}  ${job}, seed ${result.seed}: ${faults} faults in ${(result.durationMs / 1000).toFixed(1)} s\n`,
+    );
     if (result.problems.length > 0) {
       failed++;
       for (const problem of result.problems) process.stdout.write(`       ${problem}\n`);
-      process.stdout.write(`       folder: ${result.directory}\n       again:  ${replayCommand({ ...result, faults: Math.ceil(wanted / runs) })}\n`);
+      process.stdout.write(
+        `       folder: ${result.directory}\n       again:  ${replayCommand({ ...result, faults: Math.ceil(wanted / runs) })}\n`,
+      );
     }
   }
-  process.stdout.write(`\nFaults that took effect: ${[...total.values()].reduce((sum, count) => sum + count, 0)} in ${runs} runs, ${failed} of them wrong\n`);
-  for (const [kind, count] of [...total].sort(([a], [b]) => (a < b ? -1 : 1))) process.stdout.write(`  ${String(count).padStart(4)}  ${kind}\n`);
+  process.stdout.write(
+    `\nFaults that took effect: ${[...total.values()].reduce((sum, count) => sum + count, 0)} in ${runs} runs, ${failed} of them wrong\n`,
+  );
+  for (const [kind, count] of [...total].sort(([a], [b]) => (a < b ? -1 : 1)))
+    process.stdout.write(`  ${String(count).padStart(4)}  ${kind}\n`);
   takeovers.sort((a, b) => a - b);
   if (takeovers.length > 0) {
-    const at = (share: number): number => takeovers[Math.min(takeovers.length - 1, Math.floor(takeovers.length * share))] ?? 0;
-    process.stdout.write(`From a coordinator's last word to RUNNING under the next: median ${at(0.5)} ms, 90 % ${at(0.9)} ms, longest ${at(1)} ms (${takeovers.length})\n`);
+    const at = (share: number): number =>
+      takeovers[Math.min(takeovers.length - 1, Math.floor(takeovers.length * share))] ?? 0;
+    process.stdout.write(
+      `From a coordinator's last word to RUNNING under the next: median ${at(0.5)} ms, 90 % ${at(0.9)} ms, longest ${at(1)} ms (${takeovers.length})\n`,
+    );
   }
   process.exitCode = failed === 0 ? 0 : 1;
 }

@@ -125,7 +125,7 @@ export class FaultInjector {
 }
 
 /** `T` stopped, `S` sleeping, … as Linux tells it in /proc; undefined elsewhere. */
-function processState(pid: number): string | undefined {
+export function processState(pid: number): string | undefined {
   try {
     return /^\d+ \(.*\) (\S)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
   } catch {

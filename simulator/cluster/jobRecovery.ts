@@ -6,6 +6,7 @@ import type { JobState } from "../graph/executionState";
 import type { JournalEvent, ProcessName } from "../observe/journalEvent";
 import { readCheckpoints } from "./checkpointStore";
 import type { DamagedCheckpoint } from "./checkpointStore";
+import { processState } from "./faultInjector";
 import { processesOfRun } from "./processesOfRun";
 
 /** A fault that was injected, with nothing in the journal yet about whether it took effect. */
@@ -52,12 +53,19 @@ export async function recoverRun(directory: string, events: AsyncIterable<Journa
     damaged,
     openInjections: [...open.values()].map(({ injection, target, fault, pid }) => {
       if (target === "coordinator") return { injection, target, evidence: "a new coordinator had to take over" };
-      const wanted = FAULT_CATALOGUE.find(({ name }) => name === fault)?.evidence === "process-gone";
-      const gone = there !== undefined && pid !== undefined && !there.some((process) => process.pid === pid);
-      return { injection, target, evidence: wanted && gone ? `${target} (process ${pid}) was gone when a new coordinator took over` : undefined };
+      return { injection, target, evidence: pid === undefined ? undefined : effectOn(target, pid, fault, there) };
     }),
     nextInjection,
     predecessors: predecessors ?? [],
     ended,
   };
+}
+
+/** What is to be seen of a fault on a worker of the coordinator before. A stopped one will not connect, and makes place for another. */
+function effectOn(target: string, pid: number, fault: string, there: ReturnType<typeof processesOfRun>): string | undefined {
+  const wanted = FAULT_CATALOGUE.find(({ name }) => name === fault)?.evidence;
+  const gone = there !== undefined && !there.some((process) => process.pid === pid);
+  if (wanted === "process-gone" && gone) return `${target} (process ${pid}) was gone when a new coordinator took over`;
+  if (wanted === "process-stopped" && !gone && processState(pid) === "T") return `${target} (process ${pid}) was stopped (state T) when a new coordinator took over`;
+  return undefined;
 }

@@ -13,7 +13,9 @@ const ENTRY = /[/\\](?:coordinator|taskManager|serviceInstance)(?:Main)?\.(?:js|
  * Every other process of the run in a folder: its name (`coordinator` for a coordinator) and process id. Zombies are not among them.
  * @returns undefined where the system does not tell (Windows).
  */
-export function processesOfRun(directory: string): readonly { readonly name: ProcessName; readonly pid: number }[] | undefined {
+export function processesOfRun(
+  directory: string,
+): readonly { readonly name: ProcessName; readonly pid: number }[] | undefined {
   if (process.platform === "win32") return undefined;
   const lines = process.platform === "linux" ? linuxCommandLines() : listedCommandLines();
   return lines?.flatMap(({ pid, args }) => {
@@ -55,7 +57,11 @@ function linuxCommandLines(): { readonly pid: number; readonly args: readonly st
 /** Other Unix systems: `ps` joins the arguments with spaces, so that a folder with a space in its name is not found there. */
 function listedCommandLines(): { readonly pid: number; readonly args: readonly string[] }[] | undefined {
   try {
-    const text = execFileSync("ps", ["-axww", "-o", "pid=,command="], { encoding: "utf8", timeout: 5_000, maxBuffer: 64 * 1024 * 1024 });
+    const text = execFileSync("ps", ["-axww", "-o", "pid=,command="], {
+      encoding: "utf8",
+      timeout: 5_000,
+      maxBuffer: 64 * 1024 * 1024,
+    });
     return text.split("\n").flatMap((line) => {
       const [, pid, command] = /^\s*(\d+)\s+(.*)$/.exec(line) ?? [];
       return pid === undefined || command === undefined ? [] : [{ pid: Number(pid), args: command.split(" ") }];

@@ -63,7 +63,7 @@ export function faultsOf(kind: BlowKind, instances: readonly string[]): number {
 export function planBlows(random: SeededRandom, faults: number, instances: readonly string[]): Blow[] {
   const blows: Blow[] = [];
   let kinds: BlowKind[] = [];
-  for (let planned = 0; planned < faults; ) {
+  for (let planned = 0; planned < faults;) {
     // Every kind comes once before any comes again.
     if (kinds.length === 0) kinds = BLOWS.filter((kind) => kind !== "services and TaskManager" || instances.length > 0);
     const [kind] = kinds.splice(Math.floor(nextRandom(random) * kinds.length), 1);
@@ -74,7 +74,13 @@ export function planBlows(random: SeededRandom, faults: number, instances: reado
     const chance = nextRandom(random);
     const toss = nextRandom(random);
     const then = toss < 0.5 ? "checkpoint" : toss < 0.8 ? "running" : "nothing";
-    blows.push({ kind, target: alone ? any : `taskmanager:${taskManager}`, otherTarget: `taskmanager:${1 - taskManager}`, chance, then });
+    blows.push({
+      kind,
+      target: alone ? any : `taskmanager:${taskManager}`,
+      otherTarget: `taskmanager:${1 - taskManager}`,
+      chance,
+      then,
+    });
     planned += faultsOf(kind, instances);
   }
   return blows;
@@ -163,7 +169,9 @@ export class Striker {
 
   /** Strikes while the job is finishing: its sources are at their end, and the last checkpoint is due. It may be over before it is hit. */
   async strikeAtTheEnd(targets: readonly string[]): Promise<number> {
-    const { event } = await this.orOver(this.run.event("checkpoint.triggered", ({ reason }) => reason === "final").then(() => ({ event: true })));
+    const { event } = await this.orOver(
+      this.run.event("checkpoint.triggered", ({ reason }) => reason === "final").then(() => ({ event: true })),
+    );
     if (!event) return 0;
     return this.kill(targets).catch((error: unknown) => {
       if (error instanceof RunIsOver) return 0;
@@ -204,7 +212,8 @@ export class Striker {
         return 1;
       } catch (error) {
         // A process that is just coming up, or a coordinator that is just taking over.
-        if (!(error instanceof FaultlineError) || !["FL1033", "FL2008"].includes(error.code) || Date.now() > deadline) throw error;
+        if (!(error instanceof FaultlineError) || !["FL1033", "FL2008"].includes(error.code) || Date.now() > deadline)
+          throw error;
         await pause(20);
       }
     }
@@ -247,7 +256,9 @@ export class Striker {
 
   /** Changes a byte of the newest complete checkpoint, then takes the coordinator down: it must notice, and go back to the one before. */
   private async damageNewestCheckpoint(chance: number): Promise<number> {
-    await untilEvent(() => this.over || this.checkpoints().filter(({ path }) => existsSync(join(path, "_metadata"))).length >= 2);
+    await untilEvent(
+      () => this.over || this.checkpoints().filter(({ path }) => existsSync(join(path, "_metadata"))).length >= 2,
+    );
     const coordinator = await this.pidOf("coordinator");
     // Nothing is written meanwhile, so that the newest stays the newest.
     process.kill(coordinator, "SIGSTOP");
@@ -255,7 +266,9 @@ export class Striker {
     const seen = this.seen();
     const newest = this.checkpoints().findLast(({ path }) => existsSync(join(path, "_metadata")));
     if (newest === undefined) throw new Error("there is no checkpoint to damage");
-    const files = readdirSync(newest.path).filter((name) => name === "_metadata" || name.endsWith(".state")).sort();
+    const files = readdirSync(newest.path)
+      .filter((name) => name === "_metadata" || name.endsWith(".state"))
+      .sort();
     const file = join(newest.path, files[Math.floor(chance * files.length)] ?? "_metadata");
     const bytes = readFileSync(file);
     const at = Math.floor(chance * bytes.length);

@@ -64,7 +64,14 @@ function generatedJob(folder: string, { records, rate }: ChaosJobSize, name: Job
       bufferTimeout: name === "generated-skewed" ? "1ms" : "20ms",
     },
     operators: {
-      numbers: { type: "source", connector: "generator", function: "functions.ts#make", limit: records, rate, eventTime: { step: "1ms" } },
+      numbers: {
+        type: "source",
+        connector: "generator",
+        function: "functions.ts#make",
+        limit: records,
+        rate,
+        eventTime: { step: "1ms" },
+      },
       double: { type: "map", function: "functions.ts#double" },
       perKey: { type: "window", window: { type: "tumbling", size: `${WINDOW_MS}ms` }, aggregate: "count" },
       counts: { type: "sink", connector: "file", path: "counts" },
@@ -89,7 +96,11 @@ function generatedJob(folder: string, { records, rate }: ChaosJobSize, name: Job
         return [`key ${Number(row.key)}, window ${Number(row.start) / WINDOW_MS}`, Number(row.count)];
       });
       return [
-        ...differences("all", tally(ids.map((id) => [String(id), 1])), tally(committed(runDirectory, "all").map((row) => [String(Number(row.id)), 1]))),
+        ...differences(
+          "all",
+          tally(ids.map((id) => [String(id), 1])),
+          tally(committed(runDirectory, "all").map((row) => [String(Number(row.id)), 1])),
+        ),
         ...differences("counts", windowed, tally(counted)),
       ];
     },
@@ -120,7 +131,11 @@ function exampleJob(folder: string, { records, rate }: ChaosJobSize): ChaosJob {
     check: (runDirectory) => {
       const counted = committed(runDirectory, "counts").reduce((sum, row) => sum + Number(row.count), 0);
       return [
-        ...differences("messages", expected, tally(committed(runDirectory, "messages").map((row) => [String(Number(row.id)), 1]))),
+        ...differences(
+          "messages",
+          expected,
+          tally(committed(runDirectory, "messages").map((row) => [String(Number(row.id)), 1])),
+        ),
         ...(counted === records ? [] : [`counts: the windows counted ${counted} records instead of ${records}`]),
       ];
     },
@@ -133,7 +148,11 @@ function tally(entries: readonly (readonly [string, number])[]): Map<string, num
   return counts;
 }
 
-function differences(sink: string, expected: ReadonlyMap<string, number>, found: ReadonlyMap<string, number>): string[] {
+function differences(
+  sink: string,
+  expected: ReadonlyMap<string, number>,
+  found: ReadonlyMap<string, number>,
+): string[] {
   let lost = 0;
   let duplicated = 0;
   const examples: string[] = [];
@@ -141,7 +160,8 @@ function differences(sink: string, expected: ReadonlyMap<string, number>, found:
     const difference = (found.get(name) ?? 0) - (expected.get(name) ?? 0);
     if (difference < 0) lost -= difference;
     if (difference > 0) duplicated += difference;
-    if (difference !== 0 && examples.length < 5) examples.push(`${name}: ${found.get(name) ?? 0} instead of ${expected.get(name) ?? 0}`);
+    if (difference !== 0 && examples.length < 5)
+      examples.push(`${name}: ${found.get(name) ?? 0} instead of ${expected.get(name) ?? 0}`);
   }
   return lost + duplicated === 0 ? [] : [`${sink}: ${lost} lost, ${duplicated} duplicated (${examples.join("; ")})`];
 }

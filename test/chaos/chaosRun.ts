@@ -51,7 +51,15 @@ export function replayCommand({ job, seed, faults }: Pick<ChaosOptions, "job" | 
   return `npm run chaos -- --job ${job} --seed ${seed} --faults ${faults} --runs 1 --verbose`;
 }
 
-export async function chaosRun({ cli, job: name, seed, faults, log, keep, blows: given }: ChaosOptions): Promise<ChaosResult> {
+export async function chaosRun({
+  cli,
+  job: name,
+  seed,
+  faults,
+  log,
+  keep,
+  blows: given,
+}: ChaosOptions): Promise<ChaosResult> {
   const startedAt = Date.now();
   const random = { seed };
   const folder = mkdtempSync(join(tmpdir(), "faultline-chaos-"));
@@ -60,10 +68,17 @@ export async function chaosRun({ cli, job: name, seed, faults, log, keep, blows:
   const job = writeChaosJob(name, folder, { records: Math.round(RATE * (2 + faults * 0.9)), rate: RATE });
   const blows = given ?? planBlows(random, faults, job.instances);
   const planned = blows.reduce((sum, blow) => sum + faultsOf(blow.kind, job.instances), 0);
-  const atTheEnd = given === undefined ? [["taskmanager:0"], ["coordinator"], ["coordinator", "taskmanager:1"]][Math.floor(nextRandom(random) * 3)] : undefined;
+  const atTheEnd =
+    given === undefined
+      ? [["taskmanager:0"], ["coordinator"], ["coordinator", "taskmanager:1"]][Math.floor(nextRandom(random) * 3)]
+      : undefined;
   const effective = new Map<string, number>();
   const problems: string[] = [];
-  const process = startCli(cli, ["run", job.jobFile, "--format", "json", "--directory", directory], join(folder, "home"));
+  const process = startCli(
+    cli,
+    ["run", job.jobFile, "--format", "json", "--directory", directory],
+    join(folder, "home"),
+  );
   const run = new RunUnderTest(process, directory);
   const striker = new Striker(run, job.instances);
   const commits = new CommitWatch(directory);
@@ -78,7 +93,9 @@ export async function chaosRun({ cli, job: name, seed, faults, log, keep, blows:
     if (atTheEnd !== undefined) {
       const struck = await striker.strikeAtTheEnd(atTheEnd);
       if (struck > 0) effective.set("at the end", struck);
-      log?.(`  ${((Date.now() - startedAt) / 1000).toFixed(1)} s  at the end: ${atTheEnd.join(", ")}${struck === 0 ? " (was over)" : ""}`);
+      log?.(
+        `  ${((Date.now() - startedAt) / 1000).toFixed(1)} s  at the end: ${atTheEnd.join(", ")}${struck === 0 ? " (was over)" : ""}`,
+      );
     }
     const end = await within(process.exit, END_LIMIT_MS);
     if (end === undefined) throw new Error(`the run did not end within ${END_LIMIT_MS} ms`);
@@ -86,7 +103,9 @@ export async function chaosRun({ cli, job: name, seed, faults, log, keep, blows:
     commits.look();
     problems.push(...wrongReport(report), ...job.check(directory));
   } catch (error) {
-    problems.push(error instanceof RunIsOver ? error.message : `${(error as Error).message} ${process.stderr.slice(-500)}`);
+    problems.push(
+      error instanceof RunIsOver ? error.message : `${(error as Error).message} ${process.stderr.slice(-500)}`,
+    );
   }
   const struck = [...effective].reduce((sum, [kind, count]) => (kind === "at the end" ? sum : sum + count), 0);
   if (struck !== planned) problems.push(`${struck} of ${planned} faults took effect`);
@@ -111,7 +130,9 @@ function wrongReport(report: RunReport): string[] {
   const { run, records } = report;
   return [
     ...(run.state === "FINISHED" ? [] : [`the run ended ${run.state}`]),
-    ...(records.lost === 0 && records.duplicated === 0 ? [] : [`the report counts ${records.lost} lost and ${records.duplicated} duplicated`]),
+    ...(records.lost === 0 && records.duplicated === 0
+      ? []
+      : [`the report counts ${records.lost} lost and ${records.duplicated} duplicated`]),
   ];
 }
 
@@ -120,11 +141,16 @@ function wrongJournal(run: RunUnderTest): string[] {
   const effective = new Set(run.of("fault.effective").map((event) => event.injection));
   const silent = run.of("fault.injected").filter((event) => !effective.has(event.injection));
   const failed = new Set(run.of("fault.failed").map((event) => event.injection));
-  const deployed = run.of("task.state").filter((event) => event.to === "DEPLOYING").map((event) => `${event.task} attempt ${event.attempt}`);
+  const deployed = run
+    .of("task.state")
+    .filter((event) => event.to === "DEPLOYING")
+    .map((event) => `${event.task} attempt ${event.attempt}`);
   const twice = deployed.filter((attempt, index) => deployed.indexOf(attempt) !== index);
   const gaps = run.events.filter((event, index) => event.seq !== index);
   return [
-    ...silent.filter((event) => !failed.has(event.injection)).map((event) => `the journal does not say that ${event.fault} of ${event.target} took effect`),
+    ...silent
+      .filter((event) => !failed.has(event.injection))
+      .map((event) => `the journal does not say that ${event.fault} of ${event.target} took effect`),
     ...twice.map((attempt) => `${attempt} was deployed twice`),
     ...(gaps.length === 0 ? [] : [`the journal has a gap before event ${gaps[0]?.seq}`]),
   ];
@@ -133,7 +159,9 @@ function wrongJournal(run: RunUnderTest): string[] {
 function takeovers(run: RunUnderTest): number[] {
   return run.of("coordinator.recovered").flatMap((recovered) => {
     const lastBefore = run.events.findLast((event) => event.seq < recovered.seq);
-    const running = run.events.find((event) => event.seq > recovered.seq && event.kind === "job.state" && event.to === "RUNNING");
+    const running = run.events.find(
+      (event) => event.seq > recovered.seq && event.kind === "job.state" && event.to === "RUNNING",
+    );
     return running === undefined || lastBefore === undefined ? [] : [Math.round(running.at - lastBefore.at)];
   });
 }
@@ -143,7 +171,12 @@ export function startCli(cli: string, args: readonly string[], home: string): Ru
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, FAULTLINE_HOME: home, NO_COLOR: "1" },
   });
-  const running = { stdout: "", stderr: "", child, exit: new Promise<number | null>((resolve) => child.once("close", resolve)) };
+  const running = {
+    stdout: "",
+    stderr: "",
+    child,
+    exit: new Promise<number | null>((resolve) => child.once("close", resolve)),
+  };
   child.stdout.on("data", (chunk: Buffer) => (running.stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (running.stderr += chunk.toString()));
   return running;

@@ -34,7 +34,9 @@ export class CommitWatch {
     return list(output).flatMap((sink) =>
       list(join(output, sink)).flatMap((name): [string, string][] => {
         const path = join("output", sink, name);
-        const found = name.startsWith("part-") ? statSync(join(this.runDirectory, path), { throwIfNoEntry: false }) : undefined;
+        const found = name.startsWith("part-")
+          ? statSync(join(this.runDirectory, path), { throwIfNoEntry: false })
+          : undefined;
         return found === undefined ? [] : [[path, `${found.ino} ${found.size}`]];
       }),
     );

@@ -20,7 +20,9 @@ export function runProcesses(runDirectory: string): Map<string, number> {
 export function processesNaming(text: string): number[] {
   return readdirSync("/proc").flatMap((entry) => {
     if (!/^\d+$/.test(entry) || Number(entry) === process.pid) return [];
-    return commandLine(Number(entry)).some((part) => part.includes(text)) && isAlive(Number(entry)) ? [Number(entry)] : [];
+    return commandLine(Number(entry)).some((part) => part.includes(text)) && isAlive(Number(entry))
+      ? [Number(entry)]
+      : [];
   });
 }
 

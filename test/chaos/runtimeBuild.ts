@@ -31,7 +31,8 @@ export async function buildRuntime(name: string, rule?: BrokenRule): Promise<str
       context.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         if (rule === undefined || path !== join(ROOT, rule.file)) return undefined;
         const parts = (await readFile(path, "utf8")).split(rule.original);
-        if (parts.length !== 2) throw new Error(`"${rule.original}" occurs ${parts.length - 1} times in ${rule.file}, not once`);
+        if (parts.length !== 2)
+          throw new Error(`"${rule.original}" occurs ${parts.length - 1} times in ${rule.file}, not once`);
         broken = true;
         return { contents: parts.join(rule.broken), loader: "ts" };
       });
@@ -59,6 +60,9 @@ export async function buildRuntime(name: string, rule?: BrokenRule): Promise<str
     plugins: [plugin],
   });
   if (rule !== undefined && !broken) throw new Error(`${rule.file} is not part of the runtime: nothing was broken`);
-  await cp(join(ROOT, "simulator/proto"), join(outdir, "proto"), { recursive: true, filter: (path) => !path.endsWith(".ts") });
+  await cp(join(ROOT, "simulator/proto"), join(outdir, "proto"), {
+    recursive: true,
+    filter: (path) => !path.endsWith(".ts"),
+  });
   return join(outdir, "cli.js");
 }

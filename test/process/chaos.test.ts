@@ -15,8 +15,15 @@ describe("chaos on real processes", function () {
     const faults = 8;
     it(`${job}: nothing lost, nothing twice, nobody left behind (seed ${seed})`, async () => {
       const result = await chaosRun({ cli, job, seed, faults });
-      assert.deepEqual(result.problems, [], `again: ${replayCommand({ job, seed, faults })}; folder: ${result.directory}`);
-      const effective = [...result.effective].reduce((sum, [kind, count]) => (kind === "at the end" ? sum : sum + count), 0);
+      assert.deepEqual(
+        result.problems,
+        [],
+        `again: ${replayCommand({ job, seed, faults })}; folder: ${result.directory}`,
+      );
+      const effective = [...result.effective].reduce(
+        (sum, [kind, count]) => (kind === "at the end" ? sum : sum + count),
+        0,
+      );
       assert.ok(effective >= faults, `${effective} faults took effect`);
     });
   }

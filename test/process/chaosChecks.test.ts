@@ -19,20 +19,23 @@ const RULES: readonly (BrokenRule & { readonly found: RegExp })[] = [
     name: "commit before the checkpoint is complete",
     file: "simulator/operators/fileSink.ts",
     original: "return { state, durable: closed };",
-    broken: "const early = [...this.pending]; return { state, durable: async () => { await closed(); await this.commit(early, false); } };",
+    broken:
+      "const early = [...this.pending]; return { state, durable: async () => { await closed(); await this.commit(early, false); } };",
     found: /lost|duplicated|had been committed and was/,
   },
   {
     name: "state of windows not restored",
     file: "simulator/operators/windowOperator.ts",
     original: "for (const [key, panes] of snapshot?.keys ?? [])",
-    broken: "for (const [key, panes] of snapshot === undefined ? [] : ([] as Snapshot[\"keys\"]))",
+    broken: 'for (const [key, panes] of snapshot === undefined ? [] : ([] as Snapshot["keys"]))',
     found: /lost/,
   },
 ];
 
 /** Restarts while all is well, and restarts of all while a checkpoint is done by everybody and completed by nobody. */
-const BLOWS: readonly Blow[] = (["crash", "coordinator before completion", "crash", "coordinator before completion"] as const).map((kind, index) => ({
+const BLOWS: readonly Blow[] = (
+  ["crash", "coordinator before completion", "crash", "coordinator before completion"] as const
+).map((kind, index) => ({
   kind,
   target: `taskmanager:${index % 2}`,
   otherTarget: `taskmanager:${1 - (index % 2)}`,

@@ -33,7 +33,9 @@ describe("a call on a run whose coordinator is being replaced", function () {
       },
     });
     await new Promise<void>((resolve, reject) => {
-      server.bindAsync(`unix:${controlSocket(folder)}`, ServerCredentials.createInsecure(), (error) => (error === null ? resolve() : reject(error)));
+      server.bindAsync(`unix:${controlSocket(folder)}`, ServerCredentials.createInsecure(), (error) =>
+        error === null ? resolve() : reject(error),
+      );
     });
     try {
       assert.deepEqual(await calling, { injections: [1] });

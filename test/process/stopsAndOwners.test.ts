@@ -22,7 +22,10 @@ describe("stops and owners at bad moments", function () {
     folder = mkdtempSync(join(tmpdir(), "faultline-stops-"));
     const { jobFile } = writeChaosJob("generated", folder, { records: 1_000_000, rate: 2_000 });
     const directory = join(folder, "run");
-    run = new RunUnderTest(startCli(cli, ["run", jobFile, "--format", "json", "--directory", directory], join(folder, "home")), directory);
+    run = new RunUnderTest(
+      startCli(cli, ["run", jobFile, "--format", "json", "--directory", directory], join(folder, "home")),
+      directory,
+    );
     await run.event("checkpoint.completed");
   });
   afterEach(async () => {
@@ -147,7 +150,9 @@ describe("stops and owners at bad moments", function () {
   }
 
   async function assertGone(): Promise<void> {
-    const { socketDirectory } = JSON.parse(readFileSync(join(run.directory, "run.json"), "utf8")) as { socketDirectory: string };
+    const { socketDirectory } = JSON.parse(readFileSync(join(run.directory, "run.json"), "utf8")) as {
+      socketDirectory: string;
+    };
     await until(() => processesNaming(run.directory).length === 0, "no process of the run is left", GONE_MS);
     await until(() => !existsSync(socketDirectory), "its sockets are gone", GONE_MS);
   }

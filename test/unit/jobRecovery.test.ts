@@ -1,5 +1,7 @@
 /** What a coordinator that takes over reads from the journal about faults whose effect its predecessor did not live to tell. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +21,14 @@ describe("recovery of a run", () => {
       directory,
       journal([
         { kind: "process.started", process: "taskmanager:0", pid: NOBODY },
-        { kind: "fault.injected", injection: 1, fault: "crash", target: "taskmanager:0", parameters: {}, by: "command" },
+        {
+          kind: "fault.injected",
+          injection: 1,
+          fault: "crash",
+          target: "taskmanager:0",
+          parameters: {},
+          by: "command",
+        },
         { kind: "fault.injected", injection: 2, fault: "hang", target: "taskmanager:0", parameters: {}, by: "command" },
         { kind: "fault.injected", injection: 3, fault: "crash", target: "coordinator", parameters: {}, by: "command" },
       ]),
@@ -33,6 +42,43 @@ describe("recovery of a run", () => {
         [3, "a new coordinator had to take over"],
       ],
     );
+  });
+
+  it("tells of an injected hang whose process is stopped", async function () {
+    if (process.platform !== "linux") this.skip();
+    const child = spawn(
+      process.execPath,
+      [
+        "-e",
+        "process.stdout.write('up'); setInterval(() => {}, 1000)",
+        "/x/taskManager.js",
+        directory,
+        "taskmanager:0",
+      ],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    try {
+      await once(child.stdout, "data");
+      const pid = child.pid ?? 0;
+      process.kill(pid, "SIGSTOP");
+      const events: JournalEventBody[] = [
+        { kind: "process.started", process: "taskmanager:0", pid },
+        { kind: "fault.injected", injection: 1, fault: "hang", target: "taskmanager:0", parameters: {}, by: "command" },
+      ];
+      let recovered = await recoverRun(directory, journal(events));
+      // The signal takes a moment.
+      for (let tries = 0; tries < 200 && recovered.openInjections[0]?.evidence === undefined; tries++)
+        recovered = await recoverRun(directory, journal(events));
+      assert.equal(
+        recovered.openInjections[0]?.evidence,
+        `taskmanager:0 (process ${pid}) was stopped (state T) when a new coordinator took over`,
+      );
+      assert.deepEqual(recovered.predecessors, [{ name: "taskmanager:0", pid }]);
+    } finally {
+      child.kill("SIGKILL");
+    }
   });
 
   it("knows that a run was over, and why a job was failing", async () => {
