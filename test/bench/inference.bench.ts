@@ -5,7 +5,7 @@
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { availableParallelism } from "node:os";
+import { availableParallelism, loadavg } from "node:os";
 import { Client, credentials, Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import * as ort from "onnxruntime-node";
 import type { Tensors } from "../../simulator/core/tensor";
@@ -33,6 +33,12 @@ const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[
 const quantile = (values: readonly number[], q: number) =>
   [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(q * values.length))] ?? NaN;
 const rate = (value: number) => Math.round(value).toLocaleString("en");
+
+/** CPU time of this process, which other processes of the machine do not change much. */
+function cpuMicroseconds(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
 
 /** Calls a second with `capacity` in flight, over `count` calls. */
 async function throughput(client: InferenceClient, record: Tensors, count: number, capacity: number): Promise<number> {
@@ -118,9 +124,15 @@ async function tiny(): Promise<void> {
   const payload = Buffer.alloc(width * 4);
   const inferences: number[] = [];
   const echoes: number[] = [];
+  const cpuOfInference: number[] = [];
+  const cpuOfEcho: number[] = [];
   for (let round = 0; round <= ROUNDS; round++) {
+    const startCpu = cpuMicroseconds();
     const inferred = await throughput(client, record, 200_000, 2048);
+    const betweenCpu = cpuMicroseconds();
     const echoed = await echoRate(echo, payload, 60_000, 2048);
+    cpuOfInference.push((betweenCpu - startCpu) / 200_000);
+    cpuOfEcho.push((cpuMicroseconds() - betweenCpu) / 60_000);
     // The first round warms both up.
     if (round > 0) {
       inferences.push(inferred);
@@ -134,6 +146,9 @@ async function tiny(): Promise<void> {
   print(`  inferences                    ${rate(median(inferences))} a second`);
   print(
     `  ratio (median of ${ROUNDS})            ${median(inferences.map((value, at) => value / (echoes[at] ?? NaN))).toFixed(2)}   wanted: at least 5`,
+  );
+  print(
+    `  CPU of the caller              ${median(cpuOfInference).toFixed(1)} µs an inference, ${median(cpuOfEcho).toFixed(1)} µs an echo`,
   );
   await client.close();
   echo.close();
@@ -196,6 +211,7 @@ async function dense(): Promise<void> {
   );
   if (many === undefined || one === undefined) throw new Error("no instances");
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  const busy: number[] = [];
   const direct: number[] = [];
   const direct1: number[] = [];
   const served: number[] = [];
@@ -203,7 +219,11 @@ async function dense(): Promise<void> {
   for (let round = 0; round <= ROUNDS; round++) {
     const runs = await directRuns(session, DENSE_WIDTH, DENSE_BATCH, 60);
     const runs1 = await directRuns(session, DENSE_WIDTH, 1, 200);
+    await instances[0]?.metrics();
+    const startedMs = performance.now();
     const all = await throughput(many, denseRecord(), 60 * DENSE_BATCH, 4 * DENSE_BATCH);
+    const elapsedMs = performance.now() - startedMs;
+    busy.push(((await instances[0]?.metrics())?.busyMs ?? NaN) / elapsedMs);
     const each = await throughput(one, denseRecord(), 400, 64);
     if (round === 0) continue;
     direct.push((DENSE_BATCH * 1000 * runs.length) / runs.reduce((a, b) => a + b));
@@ -218,6 +238,7 @@ async function dense(): Promise<void> {
   print(`  ONNX Runtime in this process, batch ${DENSE_BATCH}   ${rate(median(direct))} a second`);
   print(`  service, single requests               ${rate(median(served))} a second`);
   print(`  ratio (median of ${ROUNDS})                     ${median(ratios).toFixed(3)}   wanted: at least 0.95`);
+  print(`  of its time the model ran              ${(median(busy) * 100).toFixed(1)} %`);
   print(
     `  service with maxSize 1                 ${rate(median(served1))} a second; in process ${rate(median(direct1))}`,
   );
@@ -425,7 +446,10 @@ if (role === "echo") void serveEcho();
 else if (role === "chunk-client") void chunkClient(roleArgs[0] ?? "", roleArgs[1] ?? "", Number(roleArgs[2]));
 else {
   void (async () => {
-    for (const part of CHOSEN) await PARTS[part]?.();
+    for (const part of CHOSEN) {
+      print(`(load of the machine: ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} cores)`);
+      await PARTS[part]?.();
+    }
     process.exit(0);
   })();
 }

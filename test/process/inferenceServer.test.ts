@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { status, type ServiceError } from "@grpc/grpc-js";
 import { Reader, Writer } from "protobufjs";
@@ -467,6 +468,30 @@ describe("the life of a service instance", function () {
       await instance.kill();
     });
   }
+
+  it("runs on a software Vulkan device when told to, and its name says what it is", async function () {
+    const driver = "/usr/lib/chromium/vk_swiftshader_icd.json";
+    // Comes with Debian's chromium, which the editor's tests need anyway.
+    if (!existsSync(driver)) this.skip();
+    const before = { VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR };
+    process.env.VK_ICD_FILENAMES = driver;
+    process.env.XDG_RUNTIME_DIR ??= tmpdir();
+    const instance = InstanceProcess.start(serviceSpec(writeModel(affineModel()), { device: "webgpu" }));
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    const client = new IndependentClient((await instance.ready()).address);
+    try {
+      const { device } = await instance.line(({ phase }) => phase === "READY");
+      assert.equal(device, "webgpu (software)");
+      const response = await client.call("ModelInfer", infer([[1, 2, 3, 4]]));
+      assert.deepEqual(float32Numbers(response.rawOutputContents[0]), [3, 5, 7, 9]);
+    } finally {
+      client.close();
+      await instance.kill();
+    }
+  });
 
   it("fails with FL3003 on a device that is not here, and FL3005 on a port in use", async () => {
     const model = writeModel(affineModel());
