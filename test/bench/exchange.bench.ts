@@ -1,6 +1,7 @@
 /**
  * What the exchange costs. One channel between two processes against a plain socket that moves the same records with the same encoder, in
  * turns, in one run. Then a job, source → map → keyBy → count → sink, over two TaskManagers: records a second, and where the time goes.
+ * Last, a source as fast as it can be before a slow sink, for a minute: memory must not grow.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -20,6 +21,7 @@ import { MiniCluster } from "../fixtures/miniCluster";
 const ROUNDS = 5;
 const RECORDS = 600_000;
 const JOB_RECORDS = 600_000;
+const MEMORY_MS = 60_000;
 /** Bytes that the plain socket's producer puts together before it writes, as one buffer of the exchange. */
 const BLOCK = 32 * 1024;
 
@@ -41,12 +43,14 @@ async function produceToChannel(directory: string): Promise<void> {
   const server = await DataServer.listen(join(directory, "channel.sock"), "token", manager);
   const records = makeRecords();
   process.send!("ready");
+  const cpu = process.cpuUsage();
   for (let i = 0; i < RECORDS;) {
     if (blocked) await new Promise<void>((resolve) => (unblock = resolve));
     while (!blocked && i < RECORDS) partition.emit(records[i++ % 1000], undefined, 0);
   }
   partition.broadcastEvent({ kind: "endOfPartition" });
   await once(process, "message");
+  process.send!(microseconds(process.cpuUsage(cpu)));
   await server.close();
 }
 
@@ -56,6 +60,7 @@ async function produceToSocket(directory: string): Promise<void> {
   server.listen(join(directory, "plain.sock"));
   await once(server, "listening");
   process.send!("ready");
+  const cpu = process.cpuUsage();
   async function send(socket: Socket): Promise<void> {
     const serializer = new RecordSerializer();
     let block = Buffer.allocUnsafeSlow(BLOCK);
@@ -75,6 +80,7 @@ async function produceToSocket(directory: string): Promise<void> {
     socket.end(block.subarray(0, end));
   }
   await once(process, "message");
+  process.send!(microseconds(process.cpuUsage(cpu)));
   server.close();
 }
 
@@ -139,17 +145,31 @@ async function consumeSocket(directory: string): Promise<number> {
   return taken / seconds;
 }
 
-async function measure(way: "channel" | "socket"): Promise<number> {
+interface Measured {
+  readonly perSecond: number;
+  /** Processor time of the producer and of the consumer, microseconds a record. The greater bounds the rate where nothing else runs. */
+  readonly producer: number;
+  readonly consumer: number;
+}
+
+function microseconds({ user, system }: NodeJS.CpuUsage): number {
+  return user + system;
+}
+
+async function measure(way: "channel" | "socket"): Promise<Measured> {
   const directory = mkdtempSync(join(tmpdir(), "faultline-bench-"));
   const producer = fork(__filename, [way, directory], { execArgv: ["--require", "tsx/cjs"] });
   const exited = once(producer, "exit");
   await once(producer, "message");
+  const before = process.cpuUsage();
   const perSecond = await (way === "channel" ? consumeChannel(directory) : consumeSocket(directory));
+  const consumed = microseconds(process.cpuUsage(before));
   producer.send("end");
+  const [produced] = (await once(producer, "message")) as [number];
   producer.disconnect();
   await exited;
   rmSync(directory, { recursive: true, force: true });
-  return perSecond;
+  return { perSecond, producer: produced / RECORDS, consumer: consumed / RECORDS };
 }
 
 function median(values: readonly number[]): number {
@@ -164,19 +184,28 @@ async function channelAgainstSocket(): Promise<void> {
   process.stdout.write(
     `One channel between two processes, ${thousands(RECORDS)} records {id, key, value}, encode and decode included\n`,
   );
-  const channel: number[] = [];
-  const socket: number[] = [];
+  const channel: Measured[] = [];
+  const socket: Measured[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     socket.push(await measure("socket"));
     channel.push(await measure("channel"));
-    const ratio = channel[round] / socket[round];
-    process.stdout.write(
-      `  plain socket ${thousands(socket[round])}/s   channel ${thousands(channel[round])}/s   ratio ${ratio.toFixed(2)}\n`,
-    );
+    process.stdout.write(`  ${describe(socket[round], channel[round])}\n`);
   }
-  const ratio = median(channel) / median(socket);
-  process.stdout.write(
-    `  median: plain socket ${thousands(median(socket))}/s, channel ${thousands(median(channel))}/s, ratio ${ratio.toFixed(2)} (wanted: 0.85)\n`,
+  const middle = (all: readonly Measured[]): Measured => ({
+    perSecond: median(all.map(({ perSecond }) => perSecond)),
+    producer: median(all.map(({ producer }) => producer)),
+    consumer: median(all.map(({ consumer }) => consumer)),
+  });
+  process.stdout.write(`  median: ${describe(middle(socket), middle(channel))} (wanted: 0.85)\n`);
+}
+
+function describe(socket: Measured, channel: Measured): string {
+  const one = ({ perSecond, producer, consumer }: Measured): string =>
+    `${thousands(perSecond)}/s (${producer.toFixed(2)} + ${consumer.toFixed(2)} µs processor)`;
+  const bound = ({ producer, consumer }: Measured): number => Math.max(producer, consumer);
+  return (
+    `plain socket ${one(socket)}, channel ${one(channel)}: ratio ${(channel.perSecond / socket.perSecond).toFixed(2)}, ` +
+    `by processor time of the busier end ${(bound(socket) / bound(channel)).toFixed(2)}`
   );
 }
 
@@ -243,11 +272,70 @@ async function wholeJob(): Promise<void> {
   }
 }
 
+/** Memory of each process: the highest of the last tenth of the time against that of the second tenth, when all is warm. */
+async function slowSink(): Promise<void> {
+  const cluster = await MiniCluster.create({
+    job: {
+      name: "slow-sink",
+      runtime: { parallelism: 2, taskManagers: 2, slots: 1 },
+      operators: {
+        source: { type: "source", connector: "generator", function: "f.ts#record" },
+        sink: { type: "sink", connector: "blackhole", delay: "1ms" },
+      },
+      edges: [{ from: "source", to: "sink", ship: "REBALANCE" }],
+    },
+    files: { "f.ts": `export const record = (i: number) => ({ id: i, text: "x".repeat(200) });` },
+  });
+  try {
+    const { coordinator } = cluster;
+    await cluster.addProcess("taskmanager:0");
+    await cluster.addProcess("taskmanager:1");
+    coordinator.deploy();
+    await coordinator.running();
+    const begun = performance.now();
+    const samples: { process: string; atMs: number; bytes: number }[] = [];
+    let backPressuredMs = 0;
+    let totalMs = 0;
+    let seen = 0;
+    await coordinator.until(() => {
+      for (; seen < coordinator.journal.length; seen++) {
+        const event = coordinator.journal[seen];
+        if (event.kind !== "metrics") continue;
+        samples.push({ process: event.process, atMs: performance.now() - begun, bytes: event.rssBytes });
+        for (const [task, metrics] of Object.entries(event.tasks ?? {})) {
+          if (!task.startsWith("source")) continue;
+          backPressuredMs += metrics.backPressuredMs;
+          totalMs += metrics.busyMs + metrics.backPressuredMs + metrics.idleMs;
+        }
+      }
+      return performance.now() - begun >= MEMORY_MS;
+    });
+    process.stdout.write(
+      `a source before a slow sink, ${MEMORY_MS / 1000} s: sources back-pressured ${((100 * backPressuredMs) / totalMs).toFixed(0)} % of the time\n`,
+    );
+    const highest = (name: string, from: number, to: number): number =>
+      Math.max(
+        ...samples
+          .filter(({ process: of, atMs }) => of === name && atMs >= from * MEMORY_MS && atMs < to * MEMORY_MS)
+          .map(({ bytes }) => bytes),
+      );
+    for (const name of coordinator.workers.keys()) {
+      const [early, late] = [highest(name, 0.1, 0.2), highest(name, 0.9, 1)];
+      const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+      process.stdout.write(
+        `  ${name}: resident ${mib(early)}, at the end ${mib(late)}, ratio ${(late / early).toFixed(2)} (wanted: at most 1.2)\n`,
+      );
+    }
+  } finally {
+    await cluster.close();
+  }
+}
+
 const [way, directory] = process.argv.slice(2);
 if (way === "channel") {
   void produceToChannel(directory);
 } else if (way === "socket") {
   void produceToSocket(directory);
 } else {
-  void channelAgainstSocket().then(wholeJob);
+  void channelAgainstSocket().then(wholeJob).then(slowSink);
 }
