@@ -2,6 +2,8 @@
  * `npm run chaos -- --faults 300 [--per-run 15] [--seed 1] [--runs N] [--job NAME]`: random faults on real processes until so many took effect.
  * Every run has a seed of its own; one that fails prints the command that does it again.
  */
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { JOB_NAMES } from "../test/chaos/chaosJob";
 import type { JobName } from "../test/chaos/chaosJob";
@@ -67,6 +69,7 @@ async function main(): Promise<void> {
       `From a coordinator's last word to RUNNING under the next: median ${at(0.5)} ms, 90 % ${at(0.9)} ms, longest ${at(1)} ms (${takeovers.length})\n`,
     );
   }
+  rmSync(dirname(cli), { recursive: true, force: true });
   process.exitCode = failed === 0 ? 0 : 1;
 }
 
