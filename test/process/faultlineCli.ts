@@ -122,6 +122,8 @@ export class RunUnderTest {
     readonly directory: string,
   ) {
     void this.follow();
+    // A run that was killed never says that it ended: nobody is to wait for its journal then.
+    void cli.exit.then(() => setTimeout(() => this.stopFollowing.abort(), 1_000).unref());
   }
 
   /** The first event of the kind that fits, past or to come. */
