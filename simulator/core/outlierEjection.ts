@@ -81,7 +81,7 @@ export class OutlierEjection {
     if (!ok) {
       record.failuresInRow += 1;
       if (record.failuresInRow < this.config.consecutiveFailures) return undefined;
-      return this.eject(instance, record, nowMs, `${record.failuresInRow} failures in a row`);
+      return this.eject(record, nowMs, `${record.failuresInRow} failures in a row`);
     }
     record.failuresInRow = 0;
     record.meanMs = record.answers === 0 ? latencyMs : record.meanMs + WEIGHT * (latencyMs - record.meanMs);
@@ -107,10 +107,10 @@ export class OutlierEjection {
     if (means.length === 0) return undefined;
     const meanMs = Math.max(...means);
     if (silentMs < Math.max(this.config.minStallMs, meanMs * this.config.stallFactor)) return undefined;
-    return this.eject(instance, this.recordOf(instance), nowMs, `no answer for ${silentMs.toFixed(0)} ms`);
+    return this.eject(this.recordOf(instance), nowMs, `no answer for ${silentMs.toFixed(0)} ms`);
   }
 
-  private eject(instance: string, record: InstanceRecord, nowMs: number, reason: string): string | undefined {
+  private eject(record: InstanceRecord, nowMs: number, reason: string): string | undefined {
     if (record.ejectedUntilMs > nowMs) return undefined;
     const total = this.records.size;
     const out = [...this.records.values()].filter(({ ejectedUntilMs }) => ejectedUntilMs > nowMs).length;
