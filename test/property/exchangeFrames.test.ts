@@ -92,6 +92,8 @@ describe("exchange: frames and records, whatever the pieces", () => {
           { maxLength: 60 },
         ),
         (records) => {
+          // Arrives under another name, see exchange.test.ts.
+          fc.pre(!JSON.stringify(records).includes("__proto__"));
           const partition = partitionOf("a#0", 1);
           const gate = gateOf(["a#0"]);
           joinLocally([partition], gate);
@@ -141,7 +143,7 @@ describe("exchange: frames and records, whatever the pieces", () => {
   });
 });
 
-/** JSON makes no difference between 0 and −0, or between an own `__proto__` and none. */
+/** JSON makes no difference between 0 and −0. */
 function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value) ?? "null");
 }

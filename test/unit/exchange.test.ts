@@ -100,6 +100,18 @@ describe("exchange", () => {
       assert.equal(partition.buffersInUse, 0);
     });
 
+    it("never set a prototype: a field of that name arrives under another", () => {
+      const partition = partitionOf("a#0", 1);
+      const gate = gateOf(["a#0"]);
+      joinLocally([partition], gate);
+      partition.emit(JSON.parse('{"__proto__":{"admin":true},"id":1}'), undefined, 0);
+      partition.flush();
+      const [record] = values(takeAll(gate)) as Record<string, unknown>[];
+      assert.equal(record.admin, undefined);
+      assert.equal(Object.getPrototypeOf(record), Object.prototype);
+      assert.deepEqual(record.__proto_, { admin: true });
+    });
+
     it("that cannot be carried are refused", () => {
       const partition = partitionOf("a#0", 1);
       assert.throws(() => partition.emit({ symbol: Symbol("none") }, undefined, 0));

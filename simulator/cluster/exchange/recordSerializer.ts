@@ -1,6 +1,7 @@
 /**
  * Records to bytes, with msgpackr. Objects of one shape share one definition of their field names (a "structure"), which travels once
- * for each channel, ahead of the first record that uses it.
+ * for each channel, ahead of the first record that uses it. A field called `__proto__` arrives as `__proto_`: msgpackr never sets a
+ * prototype from data.
  */
 import { Packr, REUSE_BUFFER_MODE, RESET_BUFFER_MODE } from "msgpackr";
 import { FaultlineError } from "../../graph/errors";
