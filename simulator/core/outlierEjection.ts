@@ -92,7 +92,6 @@ export class OutlierEjection {
       record.meanMs > usual * this.config.latencyFactor && record.meanMs > usual + this.config.minLatencyExcessMs;
     if (!tooSlow) return undefined;
     return this.eject(
-      instance,
       record,
       nowMs,
       `answers take ${record.meanMs.toFixed(0)} ms, others ${usual.toFixed(0)} ms`,
