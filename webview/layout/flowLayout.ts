@@ -2,6 +2,7 @@
  * One level of a layered drawing, with "along" the flow and "across" it instead of x and y: the same serves left to right and top down.
  */
 import { placeAcross } from "./coordinates";
+import type { FlowPoint } from "./flowPoint";
 import { foldOf, ROW_GAP, turn, TURN_ROOM, type FoldOptions } from "./folding";
 import { properGraph, type FlowGraph, type ProperGraph } from "./layering";
 import { orderLayers } from "./ordering";
@@ -22,11 +23,6 @@ export interface FlowEdge {
   readonly room: number;
 }
 
-/** A place in the flow: `u` along, `v` across. */
-export interface FlowPoint {
-  readonly u: number;
-  readonly v: number;
-}
 
 export interface FlowLayout {
   /** Low corner of every node. */

@@ -2,7 +2,7 @@
  * Folds a long, narrow flow into rows, as text is broken into lines: a chain of twenty vertices is then read instead of being a thread
  * across the screen. Lines that go from row to row run round the end of the row and back between the two.
  */
-import type { FlowPoint } from "./flowLayout";
+import type { FlowPoint } from "./flowPoint";
 
 export interface FoldOptions {
   /** Length of the room for the flow over its breadth. */
