@@ -6,7 +6,8 @@
  */
 import { placeLabels } from "./labelPlacement";
 import { callLines, placeBand } from "./serviceBand";
-import { layoutFlow, type FlowEdge, type FlowLayout, type FlowNode, type FlowPoint } from "./flowLayout";
+import { layoutFlow, type FlowEdge, type FlowLayout, type FlowNode } from "./flowLayout";
+import type { FlowPoint } from "./flowPoint";
 import type {
   EdgePlacement,
   LayoutEdge,
