@@ -73,7 +73,9 @@ describe("RosClient", function () {
       const [victim, other] = cluster.processes as [InstanceProcess, InstanceProcess];
       let back: Promise<void> | undefined;
       const { answers, failed } = await cluster.load(20_000, 200, (sent) => {
-        if (sent !== 5_000) return;
+        // Stopped first, so that calls are in flight for certain when it is killed.
+        if (sent === 5_000) victim.child.kill("SIGSTOP");
+        if (sent !== 5_050) return;
         back = (async () => {
           await victim.kill("SIGKILL");
           const again = InstanceProcess.start(cluster.spec, 0, 1);
