@@ -32,6 +32,8 @@ import { Toolbar } from "./toolbar";
 
 const FIGURES_EVERY_MS = 100;
 const IDLE_EVERY_MS = 250;
+/** While a long journal is read, drawing only shows how far it is. */
+const WHILE_READING_MS = 400;
 /** Up to this many vertices both directions are tried. */
 const TURNABLE = 150;
 
@@ -61,6 +63,8 @@ export class GraphPage {
   #everything = false;
   #figuresDue = false;
   #figuresAt = 0;
+  /** `seq` of the newest event that the status line told of. */
+  #news = -1;
   #frame: number | undefined;
 
   constructor(host: HTMLElement) {
@@ -285,6 +289,7 @@ export class GraphPage {
       this.#journal = new JournalPieces({
         batch: (events) => {
           run.add(events, Date.now());
+          if (performance.now() - this.#figuresAt < WHILE_READING_MS) return;
           this.#figuresDue = true;
           this.#schedule();
         },
@@ -325,6 +330,12 @@ export class GraphPage {
         this.#view.showVertices(this.#changed);
         if (this.#figuresDue && clock - this.#figuresAt >= FIGURES_EVERY_MS) this.#view.showFlow();
       }
+    }
+    const news = this.#run?.milestones.at(-1)?.seq ?? -1;
+    if (news !== this.#news) {
+      this.#news = news;
+      this.#drawStatus(at);
+      this.#view.showFlow();
     }
     if (this.#everything || clock - this.#figuresAt >= FIGURES_EVERY_MS) {
       this.#figuresAt = clock;

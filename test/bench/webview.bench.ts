@@ -6,9 +6,10 @@
  */
 import type { Page } from "playwright-core";
 import type { GraphDescription } from "../../simulator/graph/graphDescription";
-import type { JournalEvent } from "../../simulator/observe/journalEvent";
-import { languageDetection, layeredGraph, mulberry, subtasksOf, wideChain } from "../e2e/webviewHarness/sampleGraphs";
-import { JournalScript, killedInstance } from "../e2e/webviewHarness/sampleJournal";
+import type { ExecutionState } from "../../simulator/graph/executionState";
+import type { JournalEventBody } from "../../simulator/observe/journalEvent";
+import { layeredGraph, mulberry, subtasksOf, wideChain } from "../e2e/webviewHarness/sampleGraphs";
+import { JournalScript, START } from "../e2e/webviewHarness/sampleJournal";
 import { WebviewHost, type OpenView } from "../e2e/webviewHarness/webviewHost";
 
 interface Figure {
@@ -51,7 +52,7 @@ export async function benchWebview(seconds = 60): Promise<readonly Figure[]> {
     const live = await stateChanges(host, seconds);
     add(`500 state changes a second for ${seconds} s: longest gap`, live.gapMs, "ms", "≤ 100");
     add(`500 state changes a second for ${seconds} s: heap, last third over first`, live.heapRatio, "×", "about 1");
-    const journal = await millionEvents(host);
+    const journal = await journalFigures(host, 1_000_000);
     add("1,000,000 events: opened", journal.openMs, "ms", "≤ 3000");
     add("1,000,000 events: scrubbing, median", 1000 / quantile(journal.frames, 0.5), "/s", "≥ 30");
   } finally {
@@ -187,12 +188,12 @@ async function stateChanges(host: WebviewHost, seconds: number): Promise<{ gapMs
   return { gapMs, heapRatio: mean(heaps.slice(-third)) / mean(heaps.slice(1, 1 + third)) };
 }
 
-/** A journal of one run with a kill every so often and metrics in between, given as bytes. */
-async function millionEvents(host: WebviewHost): Promise<{ openMs: number; frames: number[] }> {
+/** Opened as bytes, as it is read from disk, and then travelled through. */
+export async function journalFigures(host: WebviewHost, events: number): Promise<{ openMs: number; frames: number[] }> {
   const view = await host.open();
-  const graph = languageDetection();
+  const graph = wideChain(4, 64);
   await view.show(graph);
-  const bytes = Buffer.from(longJournal(graph, 1_000_000));
+  const bytes = Buffer.from(longJournal(graph, events));
   await hand(view, bytes);
   const openMs = await view.page.evaluate<number>(`new Promise((resolve) => {
     window.postMessage({ kind: "runStarted", run: { id: "long", job: "long", startedAt: 0, live: false } }, "*");
@@ -237,33 +238,64 @@ async function give(page: Page, base64: string): Promise<void> {
   }, base64);
 }
 
+/**
+ * A large run: 256 tasks, one failing every 200 ms and coming back, its failover, a checkpoint every ten failures, and small metrics for
+ * three of ten events.
+ */
 function longJournal(graph: GraphDescription, count: number): string {
-  const pattern = killedInstance(graph, 12_000);
-  const [first, ...rest] = pattern;
-  const lines: string[] = [JSON.stringify(first)];
   const random = mulberry(3);
-  let seq = 1;
-  for (let round = 0; lines.length < count; round++) {
-    for (const event of rest) {
-      if (lines.length >= count) break;
-      const at = event.at + round * 12_000;
-      lines.push(JSON.stringify(renumbered(event, seq++, at, round, random)));
+  const tasks = graph.vertices.flatMap(subtasksOf);
+  const attempts = new Map<string, number>();
+  const first = new JournalScript(graph).begin().startAll().done();
+  const lines = first.map((event) => JSON.stringify(event));
+  let at = first[first.length - 1]?.at ?? START;
+  const cause = { code: "FL2005", message: "Process lost." };
+  const write = (body: JournalEventBody): void => {
+    if (lines.length < count) lines.push(JSON.stringify({ seq: lines.length, at, ...body }));
+  };
+  for (let id = 1; lines.length < count; id++) {
+    const task = tasks[Math.floor(random() * tasks.length)] ?? "";
+    const attempt = attempts.get(task) ?? 1;
+    attempts.set(task, attempt + 1);
+    const move = (to: ExecutionState, from: ExecutionState, of: number): void => {
+      at += 15;
+      write({ kind: "task.state", task, vertexKind: "stream", attempt: of, from, to, process: "taskmanager:0" });
+    };
+    move("FAILED", "RUNNING", attempt);
+    write({ kind: "failure", id, task, attempt, cause } as JournalEventBody);
+    const failover = {
+      id,
+      failures: [id],
+      strategy: "region",
+      regions: ["region-0"],
+      tasks: [task],
+      instances: [],
+    } as const;
+    write({ kind: "failover", ...failover, untouched: 255, delayMs: 50 });
+    move("CREATED", "CREATED", attempt + 1);
+    move("SCHEDULED", "CREATED", attempt + 1);
+    move("DEPLOYING", "SCHEDULED", attempt + 1);
+    move("INITIALIZING", "DEPLOYING", attempt + 1);
+    move("RUNNING", "INITIALIZING", attempt + 1);
+    write({ kind: "failover.finished", id });
+    for (let k = 0; k < 4; k++) {
+      at += 25;
+      const name = tasks[Math.floor(random() * tasks.length)] ?? "";
+      const counts = {
+        recordsIn: 124,
+        recordsOut: 124,
+        bytesIn: 9920,
+        bytesOut: 9920,
+        busyMs: 60,
+        backPressuredMs: 0,
+        idleMs: 140,
+      };
+      const metrics = { attempt: attempts.get(name) ?? 1, ...counts, buffersInUse: 2 };
+      write({ kind: "metrics", intervalMs: 200, process: "taskmanager:0", rssBytes: 1e8, tasks: { [name]: metrics } });
     }
+    if (id % 10 === 0) write({ kind: "checkpoint.triggered", checkpoint: id / 10, tasks: 256, reason: "periodic" });
   }
   return `${lines.join("\n")}\n`;
-}
-
-/** The same kill again, later: other ids, other attempts. */
-function renumbered(event: JournalEvent, seq: number, at: number, round: number, random: () => number): unknown {
-  const shifted: Record<string, unknown> = { ...event, seq, at: at + random() * 0.01 };
-  if ("attempt" in event) shifted["attempt"] = event.attempt + round * 2;
-  if (event.kind === "failover")
-    return { ...shifted, id: event.id + round, failures: event.failures.map((id) => id + round) };
-  if (event.kind === "failure" || event.kind === "failover.finished") return { ...shifted, id: event.id + round };
-  if (event.kind === "fault.injected" || event.kind === "fault.effective")
-    return { ...shifted, injection: event.injection + round };
-  if ("checkpoint" in event) return { ...shifted, checkpoint: (event.checkpoint ?? 0) + round * 6 };
-  return shifted;
 }
 
 async function median(times: number, measure: () => Promise<number>): Promise<number> {

@@ -152,10 +152,9 @@ describe("graph view", function () {
         .evaluateAll((all) => all.map((one) => one.querySelector("title")?.textContent)),
       ["langid#0", "langid#1", "texts → features", "classify", "count → counts", "messages"],
     );
-    const looks = await page
-      .locator("g.lane:nth-of-type(2) g.bar")
-      .evaluateAll((all) => all.map((one) => one.getAttribute("data-look")));
-    assert.ok(looks.includes("failing") && looks.includes("restarting"));
+    for (const look of ["failing", "restarting", "running"]) {
+      await page.waitForSelector(`g.lane:nth-of-type(2) path.bar[data-look="${look}"]`, { state: "attached" });
+    }
     assert.equal(await page.locator("g.fault").count(), 1);
     assert.ok((await page.locator("path.checkpoint.ok").count()) >= 5);
     assert.ok(((await page.locator("path.rate").getAttribute("d")) ?? "").length > 100);

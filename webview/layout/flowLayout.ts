@@ -23,7 +23,6 @@ export interface FlowEdge {
   readonly room: number;
 }
 
-
 export interface FlowLayout {
   /** Low corner of every node. */
   readonly nodes: readonly FlowPoint[];

@@ -1,7 +1,13 @@
 /**
  * A run as the view holds it: the journal folded into facts, the newest metrics of every subtask, and what changed since the last drawing.
  */
-import type { InstanceMetrics, JournalEvent, SubtaskName, TaskMetrics } from "../../simulator/observe/journalEvent";
+import type {
+  InstanceMetrics,
+  JournalEvent,
+  JournalEventOf,
+  SubtaskName,
+  TaskMetrics,
+} from "../../simulator/observe/journalEvent";
 import { RunFacts } from "../../simulator/observe/runFacts";
 import type { RunHandle } from "../protocol";
 import { latestBefore } from "./subtaskLook";
@@ -49,6 +55,7 @@ export class RunModel {
   /** Events that a sentence can be made of, newest last; bounded. */
   readonly milestones: JournalEvent[] = [];
   ended = false;
+  readonly #failures = new Map<number, JournalEventOf<"failure">>();
   #skewMs: number | undefined;
 
   constructor(readonly handle: RunHandle) {}
@@ -68,6 +75,9 @@ export class RunModel {
       this.next = event.seq + 1;
       this.facts.add(event);
       switch (event.kind) {
+        case "failure":
+          this.#failures.set(event.id, event);
+          break;
         case "task.state":
           changed.add(event.task);
           break;
@@ -95,6 +105,15 @@ export class RunModel {
       this.#skewMs = Math.min(this.#skewMs ?? skew, skew);
     }
     return { changed, figures, gap: false };
+  }
+
+  /** The failure that a failover answers first. */
+  failureOf(failover: { readonly failures: readonly number[] }): JournalEventOf<"failure"> | undefined {
+    for (const id of failover.failures) {
+      const failure = this.#failures.get(id);
+      if (failure !== undefined) return failure;
+    }
+    return undefined;
   }
 
   /** While a snapshot is read, `seq` may jump: metrics were left out. */

@@ -23,7 +23,7 @@ export function statusAt(run: RunModel, at: number): Status {
   const last = facts.ended;
   if (last !== undefined && at >= last.at) return ended(facts, last);
   if (failover !== undefined && (failover.finishedAt === undefined || at - failover.finishedAt < REMEMBERED_MS)) {
-    return afterFailure(facts, failover, at);
+    return afterFailure(run, failover, at);
   }
   const hurt = [...facts.injections.values()].findLast((one) => one.at <= at);
   const tasks = [...facts.tasks.keys()];
@@ -62,8 +62,9 @@ export function statusAt(run: RunModel, at: number): Status {
   };
 }
 
-function afterFailure(facts: RunFacts, failover: FailoverFact, at: number): Status {
-  const failure = facts.failures.find((one) => failover.failures.includes(one.id));
+function afterFailure(run: RunModel, failover: FailoverFact, at: number): Status {
+  const { facts } = run;
+  const failure = run.failureOf(failover);
   const cause = failure === undefined ? undefined : lossOf(facts, failure);
   const failedAt = cause?.at ?? failure?.at ?? failover.at;
   const subject =
