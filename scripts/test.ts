@@ -23,7 +23,7 @@ const mocha = (name: string, ...patterns: string[]): Stage => ({
   mocha: true,
   command: [
     "node_modules/mocha/bin/mocha.js",
-    ...["--require", "tsx/cjs", "--exit", "--forbid-only", "--forbid-pending"],
+    ...["--forbid-only", "--forbid-pending"],
     ...["--reporter", join(ROOT, "test/mochaReporter.cjs"), "--reporter-option", `output=${join(OUTPUT, `${name}.json`)}`],
     ...patterns,
   ],

@@ -20,10 +20,12 @@ export function sinkFolder(path: string, runDirectory: string): string {
 /** @throws FaultlineError FL2009 when the folder cannot be read. A folder that is not there has no parts. */
 export async function findParts(path: string, runDirectory: string): Promise<SinkParts> {
   const folder = sinkFolder(path, runDirectory);
-  const names = await readdir(folder).catch((error: unknown) => {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw unreadable(folder, error);
   });
+  // Nothing else is a sink's: a link into a device would be read for ever.
+  const names = entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
   const prefix = isAbsolute(path) ? `part-${basename(runDirectory)}-` : "part-";
   const rest = (name: string, dot: string): string | undefined =>
     name.startsWith(dot + prefix) ? name.slice(dot.length + prefix.length) : undefined;
