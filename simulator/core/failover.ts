@@ -128,7 +128,7 @@ export function continueFailovers(t: Transition): void {
       continue;
     }
     if (failover.phase === "CANCELLING") {
-      if (t.nowMs < failover.dueAtMs || isStoring(state.checkpoints)) continue;
+      if (t.nowMs < failover.dueAtMs || (isStoring(state.checkpoints) && hasStreamTasks(failover))) continue;
       failover.phase = "RESTARTING";
       for (const task of failover.members) failover.waitingFor.add(task);
       restart(t, [...failover.members]);
@@ -138,6 +138,12 @@ export function continueFailovers(t: Transition): void {
       t.events.push({ kind: "failover.finished", id: failover.id });
     }
   }
+}
+
+/** Instances have no part in checkpoints, and wait for none. */
+function hasStreamTasks({ members }: Failover): boolean {
+  for (const task of members) if (task.vertexKind === "stream") return true;
+  return false;
 }
 
 export function isFailoverTimer(timer: string): boolean {

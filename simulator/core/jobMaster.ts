@@ -6,7 +6,7 @@
  * the same state and inputs always give the same commands and events.
  */
 import { isJobTerminal, isTerminal } from "../graph/executionState";
-import type { JobSpec } from "../graph/jobFile";
+import type { JobSpec, ServiceSpec } from "../graph/jobFile";
 import type { Cause, JournalEventBody, SubtaskName } from "../observe/journalEvent";
 import {
   checkpointOfTimeout,
@@ -86,11 +86,26 @@ export function createJobMaster(job: JobSpec, seed: number, recovered?: Recovere
     }
   }
   for (const service of job.services.filter(hasInstances)) {
-    const known = (recovered?.instances ?? []).filter((name) => name.startsWith(`${service.id}#`)).length;
-    const count = Math.max(known, instanceCount(service, job.runtime.taskManagers));
-    for (let index = 0; index < count; index++) addTask(state, newInstance(service.id, index));
+    addInstances(state, service, recovered);
   }
   return state;
+}
+
+/** The instances that there are to be; of a run that goes on, those that live first. Numbers that were scaled in are free to be used again. */
+function addInstances(state: JobMasterState, service: ServiceSpec, recovered: RecoveredJob | undefined): void {
+  const parallelism = recovered?.parallelism?.get(service.id) ?? instanceCount(service, state.job.runtime.taskManagers);
+  const live = (recovered?.instances ?? [])
+    .filter((name) => name.slice(0, name.lastIndexOf("#")) === service.id)
+    .map((name) => Number(name.slice(name.lastIndexOf("#") + 1)))
+    .sort((a, b) => a - b);
+  const count = Math.max(parallelism, ...live.map((index) => index + 1));
+  const wanted = new Set(live.slice(0, parallelism));
+  for (let index = 0; wanted.size < parallelism; index++) wanted.add(index);
+  for (let index = 0; index < count; index++) {
+    const task = newInstance(service.id, index);
+    addTask(state, wanted.has(index) ? task : { ...task, state: "CANCELED", draining: true });
+  }
+  state.topology = state.topology.withServiceParallelism(service.id, count);
 }
 
 /** One step. Inputs about attempts and processes that are gone change nothing. */
@@ -167,7 +182,10 @@ function apply(t: Transition, input: JobMasterInput): void {
       onStop(t, input.mode);
       return;
     case "scale":
+      // What is started while the job ends would keep it from ending.
+      if (state.failure !== undefined || state.stopping === "cancel") return;
       scaleService(t, input);
+      continueFailovers(t);
       return;
     case "triggerCheckpoint":
       if (state.jobState === "RUNNING") triggerCheckpoint(t, "manual");
@@ -220,14 +238,20 @@ function onWorkerConnected(t: Transition, input: Extract<JobMasterInput, { kind:
 /** An instance of a run whose coordinator died: it goes on, with its loaded model. */
 function adoptInstance(t: Transition, instance: NonNullable<Extract<JobMasterInput, { kind: "workerConnected" }>["instance"]>, process: string): void {
   const task = t.state.tasks.get(instance.instance);
-  if (task === undefined || task.state !== "CREATED") return;
+  const isReady = instance.phase === "READY" || instance.phase === "SERVING";
+  if (task === undefined || task.draining) {
+    // It was scaled in.
+    endProcess(t, process, isReady ? "drain" : "kill");
+    return;
+  }
+  if (task.state !== "CREATED") return;
   task.attempt = instance.attempt;
   placeTask(t.state, task, process);
   task.phase = instance.phase;
   task.address = instance.address;
   task.device = instance.device;
   setTaskState(t, task, "INITIALIZING");
-  if (instance.phase === "READY" || instance.phase === "SERVING") setTaskState(t, task, "RUNNING");
+  if (isReady) setTaskState(t, task, "RUNNING");
 }
 
 function endRecoveryWhenComplete(t: Transition): void {

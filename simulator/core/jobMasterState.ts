@@ -108,6 +108,8 @@ export interface RecoveredJob {
   readonly nextCheckpoint: number;
   readonly failureCount: number;
   readonly failoverCount: number;
+  /** Service → number of instances that it was scaled to. */
+  readonly parallelism?: ReadonlyMap<string, number>;
   /** The stop that had been asked for. */
   readonly stopping?: "drain" | "cancel";
   /** Why the job was failing for good, if it was. */

@@ -9,6 +9,7 @@ import type { RecoveredJob } from "./jobMasterState";
 export class RecoveredJobFold {
   private readonly attempts = new Map<SubtaskName, number>();
   private readonly instances = new Map<SubtaskName, boolean>();
+  private readonly parallelism = new Map<string, number>();
   private highestCheckpoint = 0;
   private failureCount = 0;
   private failoverCount = 0;
@@ -30,6 +31,9 @@ export class RecoveredJobFold {
       case "job.state":
         if (event.to === "FAILING") this.failure = event.cause;
         return;
+      case "service.scaled":
+        this.parallelism.set(event.service, event.to);
+        return;
       case "run.stopping":
         this.stopping = event.mode;
         return;
@@ -45,6 +49,7 @@ export class RecoveredJobFold {
     return {
       attempts: this.attempts,
       instances: [...this.instances].flatMap(([name, live]) => (live ? [name] : [])),
+      parallelism: this.parallelism,
       completed: checkpoints.completed,
       nextCheckpoint: Math.max(checkpoints.nextCheckpoint, this.highestCheckpoint + 1),
       failureCount: this.failureCount,

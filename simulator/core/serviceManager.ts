@@ -100,6 +100,11 @@ export function scaleService(t: Transition, input: Extract<JobMasterInput, { kin
   for (const task of surplus) {
     task.draining = true;
     releaseTask(task);
+    if (task.state === "CREATED") {
+      // While a coordinator takes over: it was not met, and is not started any more.
+      setTaskState(t, task, "CANCELED");
+      continue;
+    }
     // One that is not ready yet has nothing to finish, and does not listen to a drain.
     if (task.process !== undefined) endProcess(t, task.process, task.state === "RUNNING" ? "drain" : "kill");
   }

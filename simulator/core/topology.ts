@@ -40,7 +40,8 @@ export class Topology {
 
   /** The same job with another number of instances of one service. */
   withServiceParallelism(service: string, parallelism: number): Topology {
-    if (!this.vertices.has(service)) return this;
+    const before = this.vertices.get(service);
+    if (before === undefined || (this.serviceParallelism.get(service) ?? before.parallelism) === parallelism) return this;
     return new Topology(this.jobGraph, new Map([...this.serviceParallelism, [service, parallelism]]));
   }
 

@@ -14,6 +14,8 @@ export class CheckpointRecord {
   private readonly acknowledged = new Map<number, Map<SubtaskName, number>>();
   private readonly stored = new Set<number>();
   latestCompleted = 0;
+  private readonly stoppedAt = new Map<number, number>();
+  private readonly sourcesAtEnd = new Map<SubtaskName, number>();
 
   /** A new coordinator knows nothing of what was pending; what is complete stays. */
   afterRecovery(): CheckpointRecord {
@@ -22,7 +24,19 @@ export class CheckpointRecord {
     return next;
   }
 
+  isStored(checkpoint: number): boolean {
+    return this.stored.has(checkpoint);
+  }
+
+  /** How long the coordinator had stood still when the checkpoint was triggered. */
+  stoppedAtTrigger(checkpoint: number, nowMs: number): number {
+    const known = this.stoppedAt.get(checkpoint);
+    if (known === undefined) this.stoppedAt.set(checkpoint, nowMs);
+    return known ?? nowMs;
+  }
+
   onInput(input: JobMasterInput): void {
+    if (input.kind === "endOfData") this.sourcesAtEnd.set(input.task, input.attempt);
     if (input.kind === "checkpointStored") this.stored.add(input.checkpoint);
     if (input.kind !== "checkpointAck") return;
     const tasks = this.acknowledged.get(input.checkpoint) ?? new Map<SubtaskName, number>();
@@ -31,10 +45,13 @@ export class CheckpointRecord {
     if (this.required.get(input.checkpoint)?.get(input.task) === input.attempt) tasks.set(input.task, input.attempt);
   }
 
-  onTriggered(event: Triggered, live: ReadonlyMap<SubtaskName, number>): void {
+  onTriggered(event: Triggered, live: ReadonlyMap<SubtaskName, number>, isSource: (task: SubtaskName) => boolean): void {
     ensure(!this.required.has(event.checkpoint), "checkpoint-number", `checkpoint ${event.checkpoint} was triggered twice`);
     ensure(event.checkpoint > this.latestCompleted, "checkpoint-number", `checkpoint ${event.checkpoint} was triggered after ${this.latestCompleted} was complete`);
     ensure(event.tasks === live.size, "checkpoint-tasks", `checkpoint ${event.checkpoint} asks ${event.tasks} tasks; ${live.size} live`);
+    const sources = [...live].filter(([task]) => isSource(task));
+    const allAtEnd = sources.length > 0 && sources.every(([task, attempt]) => this.sourcesAtEnd.get(task) === attempt);
+    ensure(!allAtEnd || event.reason !== "periodic", "final-put-off", `checkpoint ${event.checkpoint} is triggered although every source is at its end`);
     this.required.set(event.checkpoint, live);
     if (event.reason === "final") this.final.add(event.checkpoint);
   }
@@ -61,12 +78,16 @@ export class CheckpointRecord {
 }
 
 export function checkCheckpoints(record: CheckpointRecord, world: VirtualWorld, master: JobMasterState, commands: readonly JobMasterCommand[]): void {
+  checkTimeouts(record, world, master);
   const { completed } = master.checkpoints;
   const latest = completed[completed.length - 1];
   for (const command of commands) {
     if (command.kind === "discardCheckpoint") {
       const kept = completed.some((checkpoint) => checkpoint.checkpoint === command.checkpoint);
       ensure(!kept, "discarded", `checkpoint ${command.checkpoint} is discarded and still counts as complete`);
+    }
+    if (command.kind === "notifyCheckpointComplete") {
+      ensure(record.isStored(command.checkpoint), "told-too-early", `tasks are told that checkpoint ${command.checkpoint} is complete, and it is not on the disk`);
     }
     if (command.kind !== "deploy") continue;
     for (const { task, restore } of command.deployments) {
@@ -81,5 +102,14 @@ export function checkCheckpoints(record: CheckpointRecord, world: VirtualWorld, 
   const config = master.job.runtime.checkpointing;
   const running = master.checkpoints.pending.filter((pending) => pending.reason === "periodic");
   ensure(running.length <= (config?.maxConcurrent ?? 0), "max-concurrent", `${running.length} checkpoints run at once`);
-  void record;
+}
+
+/** The time in which the coordinator itself stood still does not count. */
+function checkTimeouts(record: CheckpointRecord, world: VirtualWorld, master: JobMasterState): void {
+  const timeoutMs = master.job.runtime.checkpointing?.timeoutMs;
+  const stoppedMs = world.coordinator?.process.stoppedForMs ?? 0;
+  for (const { checkpoint, storing, triggeredAtMs } of master.checkpoints.pending) {
+    const waitedMs = world.loop.now - triggeredAtMs - (stoppedMs - record.stoppedAtTrigger(checkpoint, stoppedMs));
+    ensure(storing || timeoutMs === undefined || waitedMs <= timeoutMs + 1, "overdue", `checkpoint ${checkpoint} is waited for since ${waitedMs} ms`);
+  }
 }

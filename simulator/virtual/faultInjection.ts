@@ -1,6 +1,7 @@
 /** Carries out a schedule of faults in a virtual world. */
 import type { JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
 import type { ScheduledFault, VirtualFault } from "./faultSchedule";
+import { targetOf } from "./faultSchedule";
 import type { EventLoop } from "./eventLoop";
 import type { VirtualCoordinator } from "./virtualCoordinator";
 import type { VirtualInstance } from "./virtualInstance";
@@ -51,7 +52,7 @@ export class FaultInjection implements TaskFaults {
   observe(event: JournalEventBody): void {
     for (const waiting of [...this.waitingFor]) {
       const { when, fault } = waiting.scheduled;
-      if ("atMs" in when || when.event !== event.kind || ++waiting.seen < when.nth) continue;
+      if ("atMs" in when || when.event !== event.kind || (when.to !== undefined && when.to !== targetOf(event)) || ++waiting.seen < when.nth) continue;
       this.waitingFor = this.waitingFor.filter((other) => other !== waiting);
       this.world.loop.after(when.delayMs, () => this.inject(fault));
     }

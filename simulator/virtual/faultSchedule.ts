@@ -31,10 +31,25 @@ export type VirtualFault =
   | { readonly kind: "checkpoint" }
   | { readonly kind: "stop"; readonly mode: "drain" | "cancel" };
 
-/** At a time, or some time after the n-th event of a kind. */
+/** At a time, or some time after the n-th event of a kind; `to`: of those that lead to this state or phase, or have this reason. */
 export type FaultTrigger =
   | { readonly atMs: number }
-  | { readonly event: JournalEventBody["kind"]; readonly nth: number; readonly delayMs: number };
+  | { readonly event: JournalEventBody["kind"]; readonly to?: string; readonly nth: number; readonly delayMs: number };
+
+/** What `to` of a trigger is held against. */
+export function targetOf(event: JournalEventBody): string | undefined {
+  switch (event.kind) {
+    case "task.state":
+    case "job.state":
+      return event.to;
+    case "instance.phase":
+      return event.phase;
+    case "checkpoint.triggered":
+      return event.reason;
+    default:
+      return undefined;
+  }
+}
 
 export interface ScheduledFault {
   readonly when: FaultTrigger;
@@ -44,6 +59,6 @@ export interface ScheduledFault {
 export function describeFault({ when, fault }: ScheduledFault): string {
   const { kind, ...parameters } = fault;
   const details = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
-  const time = "atMs" in when ? `at ${when.atMs} ms` : `${when.delayMs} ms after ${when.event} no. ${when.nth}`;
+  const time = "atMs" in when ? `at ${when.atMs} ms` : `${when.delayMs} ms after ${when.event}${when.to === undefined ? "" : ` ${when.to}`} no. ${when.nth}`;
   return `${time}: ${[kind, ...details].join(" ")}`;
 }

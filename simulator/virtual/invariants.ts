@@ -13,7 +13,7 @@ import { checkEndpoints, EndpointRecord } from "./endpointInvariants";
 import { FailoverOracle } from "./failoverOracle";
 import { ensure } from "./invariantViolation";
 import { RestartOracle } from "./restartOracle";
-import { checkAttempts, checkSlots } from "./resourceInvariants";
+import { checkAttempts, checkSilence, checkSlots } from "./resourceInvariants";
 import type { VirtualWorld, WorldObserver } from "./virtualWorld";
 
 type EventOf<K extends JournalEventBody["kind"]> = Extract<JournalEventBody, { kind: K }>;
@@ -53,7 +53,12 @@ export class Invariants implements WorldObserver {
   /** Instances that a person asked to be rid of. */
   private draining = new Set<SubtaskName>();
 
+  private readonly sources: ReadonlySet<string>;
+  /** When a task that restarts may be started, at the earliest. */
+  private readonly restartAtMs = new Map<SubtaskName, number>();
+
   constructor(private readonly job: JobSpec) {
+    this.sources = new Set(job.operators.flatMap(({ id, kind }) => (kind === "source" ? [id] : [])));
     this.scopes = new FailoverOracle(job);
   }
 
@@ -63,7 +68,8 @@ export class Invariants implements WorldObserver {
     this.restarts = new Map();
     this.jobState = master.jobState;
     this.recovering = master.recovering !== undefined;
-    this.draining = new Set();
+    this.draining = new Set([...master.tasks.values()].flatMap(({ name, draining }) => (draining ? [name] : [])));
+    this.restartAtMs.clear();
     this.checkpoints = this.checkpoints.afterRecovery();
     this.endpoints = new EndpointRecord();
   }
@@ -81,13 +87,15 @@ export class Invariants implements WorldObserver {
     checkAttempts(world);
     checkEndpoints(this.endpoints, master, this.draining);
     checkCheckpoints(this.checkpoints, world, master, result.commands);
+    this.checkFailoversEnd(master);
+    checkSilence(world, master);
     ensure(this.jobState === master.jobState, "job-state", `the journal says ${this.jobState}, the JobMaster is ${master.jobState}`);
   }
 
   private onEvent(event: JournalEventBody, nowMs: number, input: JobMasterInput): void {
     switch (event.kind) {
       case "task.state":
-        this.onTaskState(event);
+        this.onTaskState(event, nowMs);
         return;
       case "failure":
         this.failures.set(event.id, event);
@@ -100,7 +108,7 @@ export class Invariants implements WorldObserver {
         this.onJobState(event, nowMs);
         return;
       case "checkpoint.triggered":
-        this.checkpoints.onTriggered(event, this.liveStreamTasks());
+        this.checkpoints.onTriggered(event, this.liveStreamTasks(), (task) => this.sources.has(this.tasks.get(task)?.vertex ?? ""));
         return;
       case "checkpoint.completed":
         this.checkpoints.onCompleted(event);
@@ -109,7 +117,7 @@ export class Invariants implements WorldObserver {
     }
   }
 
-  private onTaskState(event: EventOf<"task.state">): void {
+  private onTaskState(event: EventOf<"task.state">, nowMs: number): void {
     const task = this.tasks.get(event.task);
     if (task === undefined) {
       // A scale-out adds instances.
@@ -122,6 +130,8 @@ export class Invariants implements WorldObserver {
     ensure(MOVES[event.from].includes(event.to), "task-state", `${event.task} went from ${event.from} to ${event.to}`);
     if (event.to === "CREATED") {
       ensure(event.attempt === task.attempt + 1, "attempt", `${event.task} went from attempt ${task.attempt} to ${event.attempt}`);
+      const earliest = this.restartAtMs.get(event.task) ?? 0;
+      ensure(nowMs >= earliest, "restart-too-early", `${event.task} starts again ${earliest - nowMs} ms before its delay is over`);
     } else if (!this.recovering) {
       ensure(event.attempt === task.attempt, "attempt", `${event.task} is at attempt ${task.attempt}, the journal says ${event.attempt}`);
     }
@@ -164,7 +174,10 @@ export class Invariants implements WorldObserver {
     ensure(missing.length === 0, "scope-too-small", `failover ${event.id} leaves out ${missing.join(", ")}`);
     const live = [...this.tasks].filter(([name, task]) => !actual.has(name) && !isTerminal(task.state));
     ensure(event.untouched === live.length, "untouched", `failover ${event.id} says ${event.untouched} untouched; ${live.length} are`);
-    for (const name of actual) this.mayRestart.add(name);
+    for (const name of actual) {
+      this.mayRestart.add(name);
+      this.restartAtMs.set(name, nowMs + event.delayMs);
+    }
   }
 
   private checkDelay(event: EventOf<"failover">, failure: EventOf<"failure">, nowMs: number, global: boolean): void {
@@ -222,6 +235,13 @@ export class Invariants implements WorldObserver {
         return;
       default:
     }
+  }
+
+  /** With everything up, no restart is under way. */
+  private checkFailoversEnd(master: JobMasterState): void {
+    const up = [...this.tasks].every(([name, { state }]) => state === "RUNNING" || state === "FINISHED" || this.draining.has(name));
+    const under = up && !master.ended ? [...master.failovers] : [];
+    ensure(under.length === 0, "failover-leak", `everything is up, and ${under.length} failovers are under way`);
   }
 
   private noteDraining(master: JobMasterState): void {

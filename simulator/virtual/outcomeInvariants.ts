@@ -12,6 +12,8 @@ export function checkOutcome(world: VirtualWorld, schedule: readonly ScheduledFa
   const { runtime } = options.job;
   const stops = schedule.flatMap(({ fault }) => (fault.kind === "stop" ? [fault.mode] : []));
   if (ended.state === "CANCELED") ensure(stops.includes("cancel"), "ended", "the job was canceled, and nobody asked for it");
+  const canceled = world.journal.events.some((event) => event.kind === "run.stopping" && event.mode === "cancel");
+  ensure(!canceled || ended.state !== "FINISHED", "ended", "the job was to be canceled, and it finished");
   if (ended.state === "FAILED") ensure(ended.cause !== undefined, "ended", "the job failed and does not say why");
   ensure(ended.left.length === 0, "left-behind", `${ended.left.join(", ")} live after the end`);
   const { completed } = world.disk.readCheckpoints();

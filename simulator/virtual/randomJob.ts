@@ -31,7 +31,7 @@ export function randomJob(chance: Chance, size: JobSize = USUAL_JOB_SIZE): JobSp
   for (const { slotSharingGroup, parallelism } of operators) widths.set(slotSharingGroup, Math.max(parallelism, widths.get(slotSharingGroup) ?? 0));
   const needed = [...widths.values()].reduce((sum, width) => sum + width, 0);
   const called = new Set(operators.flatMap((operator) => (operator.kind === "rpc" ? [operator.rpc.service] : [])));
-  const checkpointing = chance.yes(0.92) ? randomCheckpointing(chance) : undefined;
+  const checkpointing = chance.yes(0.92) ? randomCheckpointing(chance, called.size === 0) : undefined;
   const slots = Math.ceil(needed / taskManagers) + (chance.yes(0.3) ? 1 : 0);
   const heartbeatIntervalMs = chance.pick([500, 1000, 2000]);
   return {
@@ -176,11 +176,12 @@ function randomServices(chance: Chance, taskManagers: number): ServiceSpec[] {
   });
 }
 
-function randomCheckpointing(chance: Chance): CheckpointingConfig {
+/** @param brief no call holds a barrier up, so that it may have to be there soon. */
+function randomCheckpointing(chance: Chance, brief: boolean): CheckpointingConfig {
   return {
-    intervalMs: chance.pick([50, 200, 500, 2000]),
+    intervalMs: chance.pick([50, 50, 200, 500, 2000]),
     mode: chance.yes(0.95) ? "EXACTLY_ONCE" : "AT_LEAST_ONCE",
-    timeoutMs: chance.pick([20_000, 60_000]),
+    timeoutMs: brief ? chance.pick([2_000, 20_000]) : chance.pick([20_000, 60_000]),
     minPauseMs: chance.pick([0, 0, 30, 500]),
     maxConcurrent: chance.pick([1, 1, 2, 3]),
     tolerableFailed: chance.pick([0, 1, 5]),

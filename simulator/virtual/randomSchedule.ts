@@ -5,19 +5,29 @@ import type { JournalEventBody } from "../observe/journalEvent";
 import type { Chance } from "./chance";
 import type { FaultTrigger, ScheduledFault, VirtualFault } from "./faultSchedule";
 
-const EVENTS: readonly JournalEventBody["kind"][] = [
-  "checkpoint.triggered",
-  "checkpoint.completed",
-  "checkpoint.failed",
-  "failover",
-  "failover.finished",
-  "failure",
-  "process.connected",
-  "process.lost",
-  "task.state",
-  "instance.phase",
-  "service.endpoints",
-  "job.state",
+const EVENTS: readonly { readonly event: JournalEventBody["kind"]; readonly to?: string }[] = [
+  { event: "checkpoint.triggered" },
+  { event: "checkpoint.triggered", to: "final" },
+  { event: "checkpoint.completed" },
+  { event: "checkpoint.failed" },
+  { event: "failover" },
+  { event: "failover.finished" },
+  { event: "failure" },
+  { event: "process.connected" },
+  { event: "process.lost" },
+  { event: "task.state" },
+  { event: "task.state", to: "CREATED" },
+  { event: "task.state", to: "INITIALIZING" },
+  { event: "task.state", to: "CANCELING" },
+  { event: "task.state", to: "FINISHED" },
+  { event: "task.state", to: "FINISHED" },
+  { event: "instance.phase" },
+  { event: "instance.phase", to: "READY" },
+  { event: "service.endpoints" },
+  { event: "job.state" },
+  { event: "job.state", to: "RUNNING" },
+  { event: "run.stopping" },
+  { event: "coordinator.recovered" },
 ];
 
 /** How long the job takes when nothing goes wrong, about: faults after that hit nothing. */
@@ -37,8 +47,13 @@ export function randomSchedule(chance: Chance, job: JobSpec): ScheduledFault[] {
   const count = chance.pick([0, 1, 2, 2, 3, 4, 6, 9, 14]);
   for (let index = 0; index < count; index++) {
     const fault = randomFault(chance, job);
-    if (fault !== undefined) faults.push({ when: randomTrigger(chance, horizonMs), fault });
+    if (fault === undefined) continue;
+    const when = randomTrigger(chance, horizonMs);
+    faults.push({ when, fault });
+    // A second blow while the first one is dealt with.
+    if (chance.yes(0.15)) faults.push({ when: "atMs" in when ? { atMs: when.atMs + chance.whole(0, 300) } : { ...when, delayMs: when.delayMs + chance.whole(0, 300) }, fault: randomFault(chance, job) ?? fault });
   }
+  if (chance.yes(0.1)) faults.push(...blowsAtTheEnd(chance, job));
   const endless = job.operators.some((operator) => operator.kind === "source" && operator.source.limit === undefined);
   if (endless || chance.yes(0.08)) {
     const mode = chance.yes(endless ? 0.8 : 0.5) ? "drain" : "cancel";
@@ -50,10 +65,20 @@ export function randomSchedule(chance: Chance, job: JobSpec): ScheduledFault[] {
   return faults;
 }
 
+/** Some tasks have finished, others fail, and when the last checkpoint is taken once more everything begins again. */
+function blowsAtTheEnd(chance: Chance, job: JobSpec): ScheduledFault[] {
+  const process = `taskmanager:${chance.whole(0, job.runtime.taskManagers - 1)}`;
+  const last = chance.whole(2, 3);
+  return [
+    { when: { event: "task.state", to: "FINISHED", nth: chance.whole(1, 6), delayMs: 0 }, fault: { kind: "crash", process } },
+    { when: { event: "checkpoint.triggered", to: "final", nth: last, delayMs: chance.whole(5, 60) }, fault: { kind: "crash", process: "coordinator" } },
+  ];
+}
+
 function randomTrigger(chance: Chance, horizonMs: number): FaultTrigger {
   if (chance.yes(0.45)) return { atMs: Math.round(chance.between(0, horizonMs)) };
   return {
-    event: chance.pick(EVENTS),
+    ...chance.pick(EVENTS),
     nth: chance.yes(0.6) ? chance.whole(1, 3) : chance.whole(1, 30),
     delayMs: chance.yes(0.3) ? 0 : Math.round(10 * chance.exponential(chance.pick([1, 20, 200]))) / 10,
   };
@@ -72,7 +97,7 @@ function randomFault(chance: Chance, job: JobSpec): VirtualFault | undefined {
     return owned.length > 0 && chance.yes(0.5) ? `service:${instance()}` : manager();
   };
   const worker = (): string => (owned.length > 0 && chance.yes(0.5) ? `service:${instance()}` : manager());
-  const forMs = Math.round(chance.exponential(chance.pick([50, 1_000, 5_000])));
+  const forMs = Math.round(chance.exponential(chance.pick([50, 1_000, 5_000, 15_000])));
   switch (chance.whole(0, 17)) {
     case 0:
     case 1:

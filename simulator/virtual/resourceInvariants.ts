@@ -30,6 +30,16 @@ export function checkSlots(job: JobSpec, master: JobMasterState): void {
   }
 }
 
+/** A process that says nothing for longer than the timeout is given up, within two looks. */
+export function checkSilence(world: VirtualWorld, master: JobMasterState): void {
+  if (master.ended || (world.coordinator?.process.stoppedForMs ?? 0) > 0) return;
+  const { heartbeatTimeoutMs, heartbeatIntervalMs } = master.job.runtime;
+  for (const { name, state, lastHeartbeatMs } of master.processes.values()) {
+    const silentMs = world.loop.now - lastHeartbeatMs;
+    ensure(state === "LOST" || silentMs <= heartbeatTimeoutMs + 2 * heartbeatIntervalMs, "silence", `${name} has been silent for ${silentMs} ms and is not given up`);
+  }
+}
+
 /** Looks at the processes themselves, not at what the JobMaster believes. */
 export function checkAttempts(world: VirtualWorld): void {
   const { coordinator } = world;

@@ -52,6 +52,8 @@ interface LiveProcess {
 
 export class VirtualCoordinator {
   readonly master: JobMasterState;
+  /** It took over from another one. */
+  readonly recovered: boolean;
   private readonly workers = new Map<ProcessName, { readonly connection: ControlConnection; readonly pid: number }>();
   private readonly live = new Map<ProcessName, LiveProcess>();
   private readonly lost = new Set<number>();
@@ -68,6 +70,7 @@ export class VirtualCoordinator {
     recovered: RecoveredJob | undefined,
   ) {
     this.master = createJobMaster(host.job, host.seed, recovered);
+    this.recovered = recovered !== undefined;
     if (recovered === undefined) {
       this.record(host.runStarted);
       this.record({ kind: "process.started", process: "coordinator", pid: process.pid });

@@ -14,6 +14,8 @@ export class VirtualProcess {
   private stateNow: "running" | "stopped" | "dead" = "running";
   /** Timers come before messages when a stopped process goes on: an event loop looks at its clock first. */
   private dueTimers: (() => void)[] = [];
+  private stoppedMs = 0;
+  private stoppedSince = 0;
   private backlog: (() => void)[] = [];
   private readonly onDeath: ((exit: ProcessExit) => void)[] = [];
 
@@ -25,6 +27,11 @@ export class VirtualProcess {
 
   get state(): "running" | "stopped" | "dead" {
     return this.stateNow;
+  }
+
+  /** How long it has stood still, all in all. */
+  get stoppedForMs(): number {
+    return this.stoppedMs + (this.stateNow === "stopped" ? this.loop.now - this.stoppedSince : 0);
   }
 
   get alive(): boolean {
@@ -64,11 +71,14 @@ export class VirtualProcess {
   }
 
   stop(): void {
-    if (this.stateNow === "running") this.stateNow = "stopped";
+    if (this.stateNow !== "running") return;
+    this.stateNow = "stopped";
+    this.stoppedSince = this.loop.now;
   }
 
   resume(): void {
     if (this.stateNow !== "stopped") return;
+    this.stoppedMs += this.loop.now - this.stoppedSince;
     this.stateNow = "running";
     const work = [...this.dueTimers, ...this.backlog];
     this.dueTimers = [];

@@ -167,6 +167,7 @@ export class VirtualWorld {
       storing: () => this.injection.storing(options.timing.storeMs()),
       onStep: (by, input, result) => {
         options.observer.onStep?.(this, by.master, input, result);
+        if (input.kind === "start" && by.recovered) this.injection.observe({ kind: "coordinator.recovered", pid: by.process.pid });
         for (const event of result.events) this.injection.observe(event);
       },
       commandsCarriedOut: (count) => this.injection.commandsCarriedOut(count),

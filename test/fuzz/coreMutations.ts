@@ -1,0 +1,212 @@
+/**
+ * Rules of the JobMaster broken on purpose, each by one change of its source. They exist only in bundles that a test builds; what ships is
+ * never touched. `from` has to occur exactly once, so that a mutation that went stale is noticed.
+ */
+export interface CoreMutation {
+  readonly name: string;
+  /** In `simulator/core`. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export const CORE_MUTATIONS: readonly CoreMutation[] = [
+  {
+    name: "a checkpoint completes with one acknowledgement missing",
+    file: "checkpointCoordinator.ts",
+    from: "  if (pending.waitingFor.size > 0) return;\n  pending.storing = true;",
+    to: "  if (pending.waitingFor.size > 1) return;\n  pending.storing = true;",
+  },
+  {
+    name: "tasks are told that a checkpoint is complete before it is on the disk",
+    file: "checkpointCoordinator.ts",
+    from: "  pending.storing = true;\n",
+    to: '  pending.storing = true;\n  for (const process of taskManagersOf(t)) t.commands.push({ kind: "notifyCheckpointComplete", process, checkpoint: pending.checkpoint, final: pending.final });\n',
+  },
+  {
+    name: "a restart begins from the oldest checkpoint kept",
+    file: "checkpointCoordinator.ts",
+    from: "return state.completed[state.completed.length - 1];",
+    to: "return state.completed[0];",
+  },
+  {
+    name: "the newest checkpoint is discarded instead of the oldest",
+    file: "checkpointCoordinator.ts",
+    from: "const oldest = checkpoints.completed.shift();",
+    to: "const oldest = checkpoints.completed.pop();",
+  },
+  {
+    name: "more checkpoints run at once than allowed",
+    file: "checkpointCoordinator.ts",
+    from: "checkpoints.pending.length < config.maxConcurrent",
+    to: "checkpoints.pending.length <= config.maxConcurrent",
+  },
+  {
+    name: "pending checkpoints survive a restart",
+    file: "checkpointCoordinator.ts",
+    from: "    if (!pending.storing) giveUp(t, pending, reason);",
+    to: "",
+  },
+  {
+    name: "tasks that have finished are left out of checkpoints",
+    file: "checkpointCoordinator.ts",
+    from: 'const handle = state === "FINISHED" ? before?.handles.get(name) : undefined;',
+    to: "const handle = undefined;",
+  },
+  {
+    name: "the final checkpoint is put off while others run",
+    file: "checkpointCoordinator.ts",
+    from: "checkpoints.pending.length < config.maxConcurrent && !isFinalDue(t)",
+    to: "checkpoints.pending.length < config.maxConcurrent",
+  },
+  {
+    name: "a restart does not wait for a checkpoint that is being stored",
+    file: "checkpointCoordinator.ts",
+    from: "return state.pending.some((pending) => pending.storing);",
+    to: "return false;",
+  },
+  {
+    name: "a checkpoint that takes too long is waited for",
+    file: "jobMaster.ts",
+    from: "if (checkpoint === undefined || pending === undefined || pending.storing) return;",
+    to: "if (checkpoint !== undefined) return;",
+  },
+  {
+    name: "only the failed task restarts",
+    file: "failover.ts",
+    from: "return state.topology.failoverScope(task.name, isCreated).flatMap(",
+    to: "void isCreated; return [task.name].flatMap(",
+  },
+  {
+    name: "every failure restarts everything",
+    file: "failover.ts",
+    from: 'if (state.job.runtime.scheduler === "adaptive" || state.job.runtime.failoverStrategy === "full") {',
+    to: "if (state.tasks.size > 0) {",
+  },
+  {
+    name: "tasks start again before all of the old ones are down",
+    file: "failover.ts",
+    from: "if (failover.waitingFor.size > 0) continue;",
+    to: "if (failover.waitingFor.size > 1) continue;",
+  },
+  {
+    name: "the restart delay is ignored",
+    file: "failover.ts",
+    from: "dueAtMs: t.nowMs + delayMs, phase",
+    to: "dueAtMs: t.nowMs, phase",
+  },
+  {
+    name: "an instance starts while its predecessor still lives",
+    file: "taskState.ts",
+    from: 'return isTerminal(task.state) && (task.vertexKind === "stream" || isGone(t, task.process));',
+    to: "return isTerminal(task.state);",
+  },
+  {
+    name: "a failover goes on with tasks that a later one has taken",
+    file: "taskState.ts",
+    from: "  task.failover?.members.delete(task);",
+    to: "",
+  },
+  {
+    name: "cancelled instances stay among the endpoints",
+    file: "failover.ts",
+    from: "for (const service of withdrawnFrom) publishEndpoints(t, service);",
+    to: "",
+  },
+  {
+    name: "lost instances stay among the endpoints",
+    file: "jobMaster.ts",
+    from: "if (served) publishEndpoints(t, task.vertex);",
+    to: "void served;",
+  },
+  {
+    name: "instances take calls before they are ready",
+    file: "serviceManager.ts",
+    from: 'if (input.phase === "READY" && task.state === "INITIALIZING") {',
+    to: 'if (task.state === "INITIALIZING") {\n    task.address ??= "nowhere:1";',
+  },
+  {
+    name: "draining instances stay among the endpoints",
+    file: "serviceManager.ts",
+    from: 'if (task.state !== "RUNNING" || task.draining || task.address === undefined) continue;',
+    to: 'if (task.state !== "RUNNING" || task.address === undefined) continue;',
+  },
+  {
+    name: "only one TaskManager is told of new endpoints",
+    file: "serviceManager.ts",
+    from: 'if (process.role !== "taskmanager" || process.state !== "CONNECTED") continue;',
+    to: 'if (process.name !== "taskmanager:0" || process.state !== "CONNECTED") continue;',
+  },
+  {
+    name: "one slot more than there is is given away",
+    file: "slotPool.ts",
+    from: "if (count > 0 && ",
+    to: "if (count > -1 && ",
+  },
+  {
+    name: "slots of a lost TaskManager stay taken",
+    file: "slotPool.ts",
+    from: "for (const [key, holder] of pool.assigned) if (holder === process) pool.assigned.delete(key);",
+    to: "",
+  },
+  {
+    name: "what an old attempt says is taken for the present one",
+    file: "jobMaster.ts",
+    from: "const task = t.state.tasks.get(input.task);\n  if (task === undefined || task.attempt !== input.attempt) return;",
+    to: "const task = t.state.tasks.get(input.task);\n  if (task === undefined) return;",
+  },
+  {
+    name: "a silent process is never given up",
+    file: "processes.ts",
+    from: "t.nowMs - process.lastHeartbeatMs > heartbeatTimeoutMs",
+    to: "t.nowMs - process.lastHeartbeatMs > 1e9 + heartbeatTimeoutMs",
+  },
+  {
+    name: "a silent process counts as gone",
+    file: "processes.ts",
+    from: 'process.gone = evidence.by !== "heartbeat";',
+    to: "process.gone = true;",
+  },
+  {
+    name: "a lost TaskManager is not started again",
+    file: "jobMaster.ts",
+    from: 'if (!ending) startProcess(t, before.name, "taskmanager");',
+    to: "void ending;",
+  },
+  {
+    name: "a coordinator that takes over begins attempts anew",
+    file: "jobMaster.ts",
+    from: "return last === undefined ? 0 : last + 1;",
+    to: "void last; return 0;",
+  },
+  {
+    name: "a coordinator that takes over forgets that the job was to end",
+    file: "jobMaster.ts",
+    from: "stopping: recovered?.stopping,",
+    to: "stopping: undefined,",
+  },
+  {
+    name: "fixed delay: one restart too many",
+    file: "restartStrategy.ts",
+    from: "return state.attempts <= config.attempts",
+    to: "return state.attempts <= config.attempts + 1",
+  },
+  {
+    name: "failure rate: one failure too many",
+    file: "restartStrategy.ts",
+    from: "const full = state.failureTimesMs.length === config.maxFailuresPerInterval + 1;",
+    to: "const full = state.failureTimesMs.length === config.maxFailuresPerInterval + 2;",
+  },
+  {
+    name: "exponential delay: a failure during the wait counts again",
+    file: "restartStrategy.ts",
+    from: "if (nowMs < state.nextRestartAtMs) {",
+    to: "if (nowMs < -1) {",
+  },
+  {
+    name: "exponential delay: the delay never grows",
+    file: "restartStrategy.ts",
+    from: "config.initialBackoffMs * config.backoffMultiplier ** attempt",
+    to: "config.initialBackoffMs * config.backoffMultiplier ** Math.min(attempt, 0)",
+  },
+];
