@@ -88,7 +88,7 @@ function failOver(t: Transition, task: TaskRecord, cause: Cause, process?: Proce
 /** A failure of the whole job (Flink's global failure): every stream task restarts, and with the adaptive scheduler the services too. */
 export function onGlobalFailure(t: Transition, cause: Cause): void {
   const first = allTasks(t).find((task) => task.vertexKind === "stream" && !isTerminal(task.state));
-  if (first === undefined || t.state.failure !== undefined) return;
+  if (first === undefined || t.state.failure !== undefined || t.state.stopping === "cancel") return;
   const id = ++t.state.failureCount;
   t.events.push({ kind: "failure", id, task: first.name, attempt: first.attempt, cause });
   const decision = decideRestart(t.state.job.runtime.restartStrategy, t.state.jobRestarts, t.nowMs, t.state.random);

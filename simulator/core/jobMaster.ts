@@ -9,6 +9,7 @@ import { isJobTerminal, isTerminal } from "../graph/executionState";
 import type { JobSpec, ServiceSpec } from "../graph/jobFile";
 import type { Cause, JournalEventBody, SubtaskName } from "../observe/journalEvent";
 import {
+  abortPending,
   checkpointOfTimeout,
   isAsked,
   isPeriodicTimer,
@@ -412,6 +413,7 @@ function onStop(t: Transition, mode: "drain" | "cancel"): void {
 }
 
 function cancelJob(t: Transition): void {
+  abortPending(t, "The job is canceled.");
   setJobState(t, "CANCELLING");
   cancelAll(t);
 }
