@@ -69,8 +69,10 @@ export class ModelSession {
       const signature = modelSignature(opened.inputs, withTrialShapes(opened.outputs, opened.trialShapes));
       return new ModelSession(worker, signature, opened.device, opened.failed, opened.loadMs);
     } catch (error) {
+      // Not terminate(): that would abort the process when the thread is in native code. One that hangs must not hold the process.
       worker.on("error", () => undefined);
-      void worker.terminate();
+      worker.postMessage({ kind: "close" } satisfies ModelThreadRequest);
+      worker.unref();
       throw error;
     }
   }

@@ -4,19 +4,22 @@
  *
  * An entry point of its own (`dist/modelThread.js`): it loads nothing but ONNX Runtime.
  */
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import type { TensorData, TensorType } from "../core/tensor";
 import type { ValueSignature } from "./modelSignature";
-import type {
-  DeviceCandidate,
-  DeviceTrial,
-  ModelProblem,
-  ModelTensor,
-  ModelThreadAnswer,
-  ModelThreadRequest,
-  OpenModel,
+import {
+  GATE_BUSY,
+  GATE_IDLE,
+  GATE_STOPPED,
+  type DeviceCandidate,
+  type DeviceTrial,
+  type ModelProblem,
+  type ModelTensor,
+  type ModelThreadAnswer,
+  type ModelThreadRequest,
+  type OpenModel,
 } from "./modelThreadMessages";
 
 const ORT_TYPE = {
@@ -46,9 +49,22 @@ let work: Promise<void> = Promise.resolve();
 if (parentPort === null) throw new Error("modelThread is started as a worker thread");
 const port = parentPort;
 
+const gate = workerData as Int32Array;
+
 port.on("message", (request: ModelThreadRequest) => {
-  work = work.then(() => handle(request));
+  work = work.then(async () => {
+    // The process ends: nothing is begun that it would have to wait for.
+    if (Atomics.compareExchange(gate, 0, GATE_IDLE, GATE_BUSY) === GATE_STOPPED) return;
+    await handle(request);
+    leaveGate();
+  });
 });
+leaveGate();
+
+function leaveGate(): void {
+  Atomics.store(gate, 0, GATE_IDLE);
+  Atomics.notify(gate, 0);
+}
 
 async function handle(request: ModelThreadRequest): Promise<void> {
   switch (request.kind) {

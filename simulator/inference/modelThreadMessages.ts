@@ -72,3 +72,8 @@ export type ModelThreadAnswer =
   | { readonly kind: "ran"; readonly run: number; readonly outputs: readonly ModelTensor[]; readonly runMs: number }
   | ({ readonly kind: "runFailed"; readonly run: number; readonly runMs: number } & ModelProblem)
   | { readonly kind: "closed" };
+
+/** The gate that a model's thread passes before it runs native code, one shared number: what it is doing, and whether it may go on. */
+export const GATE_IDLE = 0;
+export const GATE_BUSY = 1;
+export const GATE_STOPPED = 2;

@@ -372,7 +372,7 @@ async function kill(): Promise<void> {
   );
   print(`  failed calls                          ${failed}   wanted: 0`);
   print(
-    `  calls issued again                    ${events.reduce((sum, { requests }) => sum + requests, 0)}, noticed after ${((events[0]?.atMs ?? NaN) - killedMs).toFixed(1)} ms`,
+    `  calls issued again                    ${events.length === 0 ? "none were in flight there" : `${events.reduce((sum, { requests }) => sum + requests, 0)}, noticed after ${((events[0]?.atMs ?? NaN) - killedMs).toFixed(1)} ms`}`,
   );
   print(`  p99 after the kill, calls in flight   ${quantile(atKill, 0.99).toFixed(1)} ms   wanted: at most 100`);
   print(`  throughput at 2/3 again after         ${reaches(2 / 3, killedMs).toFixed(0)} ms   wanted: at most 200`);

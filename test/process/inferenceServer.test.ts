@@ -389,6 +389,26 @@ describe("the life of a service instance", function () {
     }
   });
 
+  it("ends as it was told to, also in the middle of a run, and says nothing", async () => {
+    const instance = InstanceProcess.start(serviceSpec(writeModel(denseModel(1024, 24)), SLOW));
+    const client = new IndependentClient((await instance.ready()).address);
+    try {
+      let stderr = "";
+      instance.child.stderr?.on("data", (text: string) => (stderr += text));
+      const row = [Array.from({ length: 1024 }, () => 0.5)];
+      const calls = Array.from({ length: 50 }, () => client.call("ModelInfer", infer(row)).catch(() => undefined));
+      await instance.line(({ phase }) => phase === "SERVING");
+      const closed = once(instance.child, "close");
+      instance.child.stdin?.end();
+      assert.deepEqual(await closed, [0, null]);
+      assert.equal(stderr, "");
+      await Promise.all(calls);
+    } finally {
+      client.close();
+      await instance.kill();
+    }
+  });
+
   it("answers every request of a batch but the one that the model fails on", async () => {
     const spec = serviceSpec(writeModel(lookupModel()), { batching: { maxSize: 16, maxDelayMs: 100 } });
     const instance = InstanceProcess.start(spec);
