@@ -23,6 +23,7 @@ export type Command =
   | "search"
   | "legend"
   | "timeline"
+  | "trace"
   | "present"
   | "earlier"
   | "later"
@@ -85,6 +86,7 @@ export const KEYMAP: readonly KeyBinding[] = [
   { command: "orientation", keys: ["o"], words: "Flow to the right or down", group: "Look" },
   { command: "search", keys: ["/"], words: "Search", group: "Look" },
   { command: "legend", keys: ["l"], words: "Legend", group: "Look" },
+  { command: "trace", keys: ["u"], words: "Only what is upstream and downstream of the selection", group: "Look" },
   { command: "timeline", keys: ["t"], words: "Recovery timeline", group: "Look" },
   { command: "earlier", keys: [","], words: "Back in time", group: "Look" },
   { command: "later", keys: ["."], words: "Forward in time", group: "Look" },

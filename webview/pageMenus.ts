@@ -56,32 +56,53 @@ export function elementMenu(
   return items;
 }
 
-export function moreMenu(
-  state: { readonly report: boolean; readonly run: boolean; readonly live: boolean },
-  send: (message: ViewMessage) => void,
-  does: (command: Command) => void,
-): MenuItem[] {
+export interface PageMenuState {
+  readonly report: boolean;
+  readonly run: boolean;
+  readonly live: boolean;
+  readonly picture: boolean;
+  /** Something was moved by hand. */
+  readonly moved: boolean;
+}
+
+export interface PageMenuActions {
+  readonly send: (message: ViewMessage) => void;
+  readonly does: (command: Command) => void;
+  readonly save: (format: "svg" | "png") => void;
+  readonly putBack: () => void;
+}
+
+export function moreMenu(state: PageMenuState, { send, does, save, putBack }: PageMenuActions): MenuItem[] {
+  const needs = (holds: boolean, why: string): string | undefined => (holds ? undefined : why);
+  const picture = needs(state.picture, "There is no picture.");
+  const run = needs(state.run, "There is no run.");
   return [
     {
       kind: "action",
       label: "Open Report",
-      disabled: state.report ? undefined : "There is a report when a run has ended.",
+      disabled: needs(state.report, "There is a report when a run has ended."),
       act: () => send({ kind: "openReport" }),
     },
     {
       kind: "action",
       label: "Heal All Faults",
-      disabled: state.live ? undefined : "Nothing is running.",
+      disabled: needs(state.live, "Nothing is running."),
       act: () => send({ kind: "heal" }),
     },
     { kind: "line" },
+    { kind: "action", label: "Recovery Timeline", key: keyOf("timeline"), disabled: run, act: () => does("timeline") },
     {
       kind: "action",
-      label: "Recovery Timeline",
-      key: keyOf("timeline"),
-      disabled: state.run ? undefined : "There is no run.",
-      act: () => does("timeline"),
+      label: "Only Upstream and Downstream",
+      key: keyOf("trace"),
+      disabled: picture,
+      act: () => does("trace"),
     },
+    { kind: "action", label: "Put Everything Back", disabled: needs(state.moved, "Nothing was moved."), act: putBack },
+    { kind: "line" },
+    { kind: "action", label: "Save Picture as SVG…", disabled: picture, act: () => save("svg") },
+    { kind: "action", label: "Save Picture as PNG…", disabled: picture, act: () => save("png") },
+    { kind: "line" },
     { kind: "action", label: "Keyboard Shortcuts", key: keyOf("shortcuts"), act: () => does("shortcuts") },
   ];
 }

@@ -1,4 +1,4 @@
-/** Finds vertices, operators and subtasks (`classify#1`) by name. */
+/** Finds vertices, operators and subtasks (`classify#1`) by name, and what hangs together with a vertex. */
 import type { Picture } from "./model/picture";
 import type { PictureElement } from "./protocol";
 
@@ -30,4 +30,22 @@ export function findElements(picture: Picture, text: string): PictureElement[] {
     if (rank !== undefined) found.push({ rank, element: { kind: "vertex", vertex: vertex.id } });
   }
   return found.sort((a, b) => a.rank - b.rank).map(({ element }) => element);
+}
+
+/** A vertex with everything upstream and downstream of it, over data edges and calls. */
+export function reachable(picture: Picture, vertex: string): ReadonlySet<string> {
+  const found = new Set([vertex]);
+  for (const next of [picture.out, picture.in]) {
+    const open = [vertex];
+    const seen = new Set(open);
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      for (const neighbour of next.get(at) ?? []) {
+        if (seen.has(neighbour)) continue;
+        seen.add(neighbour);
+        found.add(neighbour);
+        open.push(neighbour);
+      }
+    }
+  }
+  return found;
 }

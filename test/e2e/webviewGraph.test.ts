@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import type { JournalEvent } from "../../simulator/observe/journalEvent";
 import type { ViewMessage } from "../../webview/protocol";
-import { batchJob, hostileNames, languageDetection, severalServices } from "./webviewHarness/sampleGraphs";
+import {
+  batchJob,
+  hostileNames,
+  languageDetection,
+  layeredGraph,
+  severalServices,
+} from "./webviewHarness/sampleGraphs";
 import { killedInstance, lostTaskManager, START } from "./webviewHarness/sampleJournal";
 import { THEMES, type ThemeName } from "./webviewHarness/themes";
 import { WebviewHost, type OpenOptions, type OpenView } from "./webviewHarness/webviewHost";
@@ -305,6 +311,103 @@ describe("graph view", function () {
     assert.equal(await page.evaluate(() => window.__injected), undefined);
     assert.ok(troubles.some((trouble) => trouble.includes("script-src")));
     troubles.length = 0;
+  });
+
+  it("saves the picture as SVG and PNG, whole and with its colours", async () => {
+    const { page, show } = await open();
+    await show(languageDetection());
+    await page.getByRole("button", { name: "More" }).click();
+    await page.getByRole("menuitem", { name: "Save Picture as SVG…" }).click();
+    await page.waitForFunction(() => window.__sent.some((message) => message.kind === "exportSvg"));
+    const [svg] = await sentOf("exportSvg");
+    assert.ok(svg !== undefined);
+    assert.match(svg.data, /<svg[^>]* viewBox="/);
+    for (const name of ["texts → features", "classify", "langid", "Region 0", "REBALANCE"])
+      assert.ok(svg.data.includes(name), name);
+    assert.ok(!/class=|style=|var\(|<script/.test(svg.data), "nothing in it needs the page");
+    assert.match(svg.data, /stroke="rgb\(/);
+    await page.getByRole("button", { name: "More" }).click();
+    await page.getByRole("menuitem", { name: "Save Picture as PNG…" }).click();
+    await page.waitForFunction(() => window.__sent.some((message) => message.kind === "exportPng"));
+    const [png] = await sentOf("exportPng");
+    const bytes = Buffer.from(png?.data ?? "", "base64");
+    assert.equal(bytes.subarray(1, 4).toString("latin1"), "PNG");
+    assert.ok(bytes.readUInt32BE(16) > 1000, "wide enough to be printed");
+  });
+
+  it("lets a card be dragged, keeps it there and puts it back", async () => {
+    const { page, show } = await open();
+    await show(languageDetection());
+    const card = page.locator('g.vertex[data-vertex="classify"] > g.item');
+    const before = await card.boundingBox();
+    assert.ok(before !== null);
+    await page.mouse.move(before.x + 60, before.y + 12);
+    await page.mouse.down();
+    await page.mouse.move(before.x + 100, before.y - 8, { steps: 4 });
+    await page.mouse.move(before.x + 140, before.y - 28, { steps: 4 });
+    await page.mouse.up();
+    const after = await card.boundingBox();
+    assert.ok(after !== null && Math.abs(after.x - before.x - 80) < 3 && Math.abs(after.y - before.y + 40) < 3);
+    assert.ok(await page.locator(".details").isHidden(), "a drag is not a click");
+    await page.waitForFunction(() =>
+      window.__sent.some((message) => message.kind === "viewState" && message.state.moved !== undefined),
+    );
+    await show(languageDetection());
+    const again = await card.boundingBox();
+    assert.ok(
+      again !== null && Math.abs(again.x - after.x) < 1 && Math.abs(again.y - after.y) < 1,
+      "it stays where it was put",
+    );
+    await page.getByRole("button", { name: "More" }).click();
+    await page.getByRole("menuitem", { name: "Put Everything Back" }).click();
+    const back = await card.boundingBox();
+    assert.ok(back !== null && Math.abs(back.x - before.x) < 1 && Math.abs(back.y - before.y) < 1);
+  });
+
+  it("shows only what is upstream and downstream of the selection", async () => {
+    const { page, show } = await open();
+    await show(severalServices());
+    await page.locator('g.vertex[data-vertex="blocked"] text.title').click();
+    await page.keyboard.press("u");
+    const traced = await page
+      .locator("g.vertex.traced")
+      .evaluateAll((all) => all.map((one) => (one as SVGElement).dataset["vertex"]));
+    assert.deepEqual(traced.sort(), ["blocked", "chat", "moderate"]);
+    await page.keyboard.press("u");
+    assert.equal(await page.locator("g.vertex.traced").count(), 0);
+  });
+
+  it("shows a fault that still acts on its target, and heals it", async () => {
+    const { page, show, play } = await open();
+    await show(languageDetection());
+    const events = until(5000, killedInstance(languageDetection()));
+    const at = events.at(-1)?.at ?? START;
+    const hang = {
+      kind: "fault.injected",
+      injection: 1,
+      fault: "hang",
+      target: "service:langid#0",
+      parameters: {},
+      by: "command",
+    } as const;
+    await play([...events, { ...hang, seq: events.length, at: at + 1 }]);
+    await page.waitForSelector(`${lookOf("langid#0")}.faulted`);
+    assert.equal(await page.locator("g.cell.faulted").count(), 1);
+    assert.match((await page.locator(".active-faults li").textContent()) ?? "", /^hang on service:langid#0, for /);
+    await page.getByRole("button", { name: "Heal All" }).click();
+    assert.deepEqual(await sentOf("heal"), [{ kind: "heal" }]);
+  });
+
+  it("draws a thousand vertices on the canvas, near ones as cards, and a map of them", async () => {
+    const { page, show } = await open();
+    await show(layeredGraph(1000));
+    assert.ok((await page.locator("g.vertex").count()) <= 1, "only the one with the focus is an element");
+    assert.ok(await page.locator("canvas.far").isVisible());
+    await page.locator("svg.graph").focus();
+    for (let i = 0; i < 14; i++) await page.keyboard.press("+");
+    await page.waitForFunction(() => !document.querySelector("svg.graph")?.classList.contains("is-far"));
+    assert.ok((await page.locator("g.vertex").count()) > 3);
+    await page.waitForFunction(() => document.querySelector<HTMLElement>(".minimap")?.hidden === false);
   });
 
   it("lists why there is no graph, and opens the place", async () => {

@@ -1,6 +1,7 @@
 /** Which part of the picture is in sight: zoom and pan by hand, by key and by program, and "fit", which is kept until somebody moves. */
 import { select, zoom as d3zoom, zoomIdentity, type D3ZoomEvent, type ZoomTransform } from "d3";
 import type { Rectangle } from "../layout/layoutRequest";
+import { beginsOnCard } from "./vertexDrag";
 
 const MARGIN = 18;
 const LEAST_SCALE = 0.02;
@@ -18,6 +19,8 @@ export interface CameraEvents {
 export class Camera {
   readonly #zoom = d3zoom<SVGSVGElement, unknown>();
   #transform: ZoomTransform = zoomIdentity;
+  /** Where a movement that is going on will end. */
+  #target: ZoomTransform | undefined;
   #bounds: Rectangle | undefined;
   #followsFit = true;
   #insets = { left: 0, right: 0 };
@@ -29,6 +32,10 @@ export class Camera {
     this.#zoom
       .scaleExtent([LEAST_SCALE, MOST_SCALE])
       .clickDistance(4)
+      // As d3 has it, but a drag that begins on a card moves the card.
+      .filter(
+        (event: MouseEvent) => (!event.ctrlKey || event.type === "wheel") && event.button === 0 && !beginsOnCard(event),
+      )
       .on("zoom", (event: D3ZoomEvent<SVGSVGElement, unknown>) => this.#zoomed(event));
     select(svg)
       .call((one) => this.#zoom(one))
@@ -105,8 +112,10 @@ export class Camera {
   zoomBy(factor: number): void {
     this.#followsFit = false;
     const { width, height } = this.size;
-    const [x, y] = this.#transform.invert([width / 2, height / 2]);
-    const scale = Math.max(LEAST_SCALE, Math.min(MOST_SCALE, this.#transform.k * factor));
+    // From where a movement that is still going on will end: keys pressed in quick succession add up.
+    const from = this.#target ?? this.#transform;
+    const [x, y] = from.invert([width / 2, height / 2]);
+    const scale = Math.max(LEAST_SCALE, Math.min(MOST_SCALE, from.k * factor));
     this.#move(zoomIdentity.translate(width / 2 - x * scale, height / 2 - y * scale).scale(scale), true);
   }
 
@@ -139,17 +148,23 @@ export class Camera {
     const svg = select(this.svg);
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     svg.interrupt();
+    this.#target = undefined;
     if (animate && !still) {
+      this.#target = transform;
       svg
         .transition()
         .duration(220)
-        .call((moving) => this.#zoom.transform(moving, transform));
+        .call((moving) => this.#zoom.transform(moving, transform))
+        .on("end", () => (this.#target = undefined));
     } else this.#zoom.transform(svg, transform);
   }
 
   #zoomed(event: D3ZoomEvent<SVGSVGElement, unknown>): void {
     this.#transform = event.transform;
-    if (event.sourceEvent !== null && event.sourceEvent !== undefined) this.#followsFit = false;
+    if (event.sourceEvent !== null && event.sourceEvent !== undefined) {
+      this.#followsFit = false;
+      this.#target = undefined;
+    }
     this.events.moved(event.transform, !this.#followsFit);
   }
 }

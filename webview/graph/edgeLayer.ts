@@ -77,6 +77,18 @@ export class EdgeLayer {
     for (const { id, call } of picture.calls) mark(id, call.source, call.target);
   }
 
+  /** Lines between these vertices stand out. */
+  trace(vertices: ReadonlySet<string> | undefined): void {
+    const picture = this.#picture;
+    if (picture === undefined) return;
+    for (const [id, drawn] of this.#drawn) {
+      const ends = picture.edgeById.get(id)?.edge ?? picture.callById.get(id)?.call;
+      const traced = ends !== undefined && vertices?.has(ends.source) === true && vertices.has(ends.target);
+      drawn.line.classed("traced", traced);
+      drawn.label.classed("traced", traced);
+    }
+  }
+
   #keep(id: string, sight: Rectangle, draw: () => DrawnEdge | undefined): void {
     const bounds = this.#bounds.get(id);
     const wanted = bounds !== undefined && touches(bounds, sight);

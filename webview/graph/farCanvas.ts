@@ -2,7 +2,6 @@
  * The picture from far away, on a canvas: what is too small to be read card by card is drawn as blocks with their state, so that a thousand
  * vertices or twenty thousand subtasks stay smooth. The minimap is drawn by the same code.
  */
-import type { ZoomTransform } from "d3";
 import type { LayoutResult, Rectangle } from "../layout/layoutRequest";
 import type { LivePicture } from "../model/livePicture";
 import type { Picture } from "../model/picture";
@@ -63,6 +62,12 @@ export function readColors(): FarColors {
   return colors;
 }
 
+export interface CanvasTransform {
+  readonly x: number;
+  readonly y: number;
+  readonly k: number;
+}
+
 const DASHES: Readonly<Record<LineStyle | "call", readonly number[]>> = {
   pipelined: [],
   blocking: [],
@@ -100,18 +105,16 @@ export class FarScene {
     for (const [look, shape] of Object.entries(LOOK_SIGN)) this.#signs.set(look as Look, new Path2D(shape));
   }
 
-  /** @param sight what is in sight, in the picture's coordinates. */
+  /** @param transform from the picture to the canvas's own pixels. @param sight what is in sight, in the picture's coordinates. */
   draw(
     context: CanvasRenderingContext2D,
     live: LivePicture,
     colors: FarColors,
-    transform: ZoomTransform,
+    { x, y, k }: CanvasTransform,
     sight: Rectangle,
     words: boolean,
   ): void {
-    const { x, y, k } = transform;
-    const ratio = context.canvas.width / Math.max(1, context.canvas.clientWidth || context.canvas.width);
-    context.setTransform(ratio * k, 0, 0, ratio * k, ratio * x, ratio * y);
+    context.setTransform(k, 0, 0, k, x, y);
     this.#drawFrames(context, colors, k);
     this.#drawLines(context, colors, k);
     for (const [vertex, card] of this.picture.cards) {

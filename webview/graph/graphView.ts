@@ -4,6 +4,7 @@
  */
 import { select } from "d3";
 import type { LayoutResult, Point, Rectangle } from "../layout/layoutRequest";
+import { moveVertices, type Moves } from "../layout/movedVertices";
 import type { LivePicture } from "../model/livePicture";
 import type { Picture } from "../model/picture";
 import type { PictureElement } from "../protocol";
@@ -14,6 +15,7 @@ import { drawFrames, drawTitles, showFrames } from "./regionFrame";
 import { drawCell, showCell, showGrid } from "./subtaskCells";
 import { add, translate, type SvgGroup } from "./svgElements";
 import { cellAt, type Card } from "./vertexCard";
+import { listenForDrags } from "./vertexDrag";
 import { drawVertex, showFigures } from "./vertexNode";
 
 export interface GraphViewEvents {
@@ -21,6 +23,8 @@ export interface GraphViewEvents {
   readonly hovered: (element: PictureElement | undefined) => void;
   readonly menu: (element: PictureElement, at: Point) => void;
   readonly opened: (element: PictureElement) => void;
+  /** A card was dragged, so far; `dropped` when it was let go. In the picture's coordinates. */
+  readonly dragged: (vertex: string, dx: number, dy: number, dropped: boolean) => void;
   /** Undefined while the picture follows "fit". */
   readonly zoomed: (zoom: { readonly x: number; readonly y: number; readonly scale: number } | undefined) => void;
 }
@@ -30,6 +34,7 @@ const LAYERS = ["frames", "edges", "titles", "vertices", "overlay"] as const;
 const MOST_CARDS = 60;
 /** Below this scale labels cannot be read and are left out. */
 const SMALL = 0.4;
+const EVERYWHERE: Rectangle = { x: -1e7, y: -1e7, width: 2e7, height: 2e7 };
 /** Cards this near the border of what is in sight are kept, CSS pixels. */
 const AROUND = 100;
 
@@ -46,7 +51,11 @@ export class GraphView {
   #isFar = false;
   #canvasDue = false;
   #picture: Picture | undefined;
+  /** As it was laid out, and with what was moved by hand. */
+  #base: LayoutResult | undefined;
   #layout: LayoutResult | undefined;
+  #traced: ReadonlySet<string> | undefined;
+  #wholly = false;
   #live: LivePicture | undefined;
   #selection: PictureElement | undefined;
   #focus: PictureElement | undefined;
@@ -89,8 +98,10 @@ export class GraphView {
     return this.#layers.overlay;
   }
 
-  setPicture(picture: Picture, layout: LayoutResult): void {
+  setPicture(picture: Picture, base: LayoutResult, moves: Moves = {}): void {
+    const layout = moveVertices(picture.request, base, moves);
     this.#picture = picture;
+    this.#base = base;
     this.#layout = layout;
     this.svg.setAttribute("aria-label", `Job graph ${picture.graph.name}`.slice(0, 200));
     for (const node of this.#shown.values()) node.remove();
@@ -138,6 +149,52 @@ export class GraphView {
     this.#edges.showRates(live);
   }
 
+  /** The whole picture on another canvas, scaled and moved there. */
+  drawOverview(context: CanvasRenderingContext2D, k: number, x: number, y: number): void {
+    if (this.#live === undefined || this.#far === undefined || this.#layout === undefined) return;
+    this.#colors ??= readColors();
+    this.#far.draw(context, this.#live, this.#colors, { x, y, k }, this.#layout.bounds, false);
+  }
+
+  /** Everything in the document, as an export needs it, while `work` runs; then what is in sight again. */
+  withEverything<T>(work: () => T): T {
+    this.#wholly = true;
+    this.#cull();
+    this.showAll();
+    try {
+      return work();
+    } finally {
+      this.#wholly = false;
+      this.#cull();
+    }
+  }
+
+  /** Only these vertices and the lines between them stand out; undefined ends that. */
+  trace(vertices: ReadonlySet<string> | undefined): void {
+    this.#traced = vertices;
+    this.#markTraced();
+  }
+
+  /** Puts vertices elsewhere than the layout did. */
+  setMoves(moves: Moves): void {
+    const picture = this.#picture;
+    const base = this.#base;
+    if (picture === undefined || base === undefined) return;
+    const layout = moveVertices(picture.request, base, moves);
+    if (layout === this.#layout) return;
+    this.#layout = layout;
+    drawFrames(this.#layers.frames, picture, layout);
+    drawTitles(this.#layers.titles, picture, layout);
+    this.#edges.setPicture(picture, layout);
+    this.#far = new FarScene(picture, layout);
+    for (const [vertex, group] of this.#shown) {
+      const place = layout.nodes.get(vertex);
+      if (place !== undefined) group.attr("transform", translate(place.x, place.y));
+    }
+    this.#cull();
+    this.showFlow();
+  }
+
   /** The theme's colours changed. */
   recolor(): void {
     this.#colors = undefined;
@@ -175,7 +232,8 @@ export class GraphView {
       const place = layout.nodes.get(id);
       return place !== undefined && touches(place, sight);
     });
-    const isFar = inSight.length > MOST_CARDS;
+    if (this.#wholly) inSight.splice(0, inSight.length, ...picture.graph.vertices);
+    const isFar = inSight.length > MOST_CARDS && !this.#wholly;
     if (isFar !== this.#isFar) {
       this.#isFar = isFar;
       this.svg.classList.toggle("is-far", isFar);
@@ -192,8 +250,16 @@ export class GraphView {
     for (const vertex of wanted)
       if (!this.#shown.has(vertex)) this.#add(picture, vertex, layout.nodes.get(vertex) as Rectangle);
     if (isFar) this.#edges.clear();
-    else this.#edges.cull(sight);
+    else this.#edges.cull(this.#wholly ? EVERYWHERE : sight);
+    this.#markTraced();
     this.#drawFar();
+  }
+
+  #markTraced(): void {
+    const traced = this.#traced;
+    this.svg.classList.toggle("tracing", traced !== undefined);
+    for (const [vertex, group] of this.#shown) group.classed("traced", traced?.has(vertex) === true);
+    this.#edges.trace(traced);
   }
 
   /** At most once a frame. */
@@ -219,7 +285,9 @@ export class GraphView {
     }
     context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
     this.#colors ??= readColors();
-    this.#far.draw(context, this.#live, this.#colors, this.camera.transform, this.camera.sight(0), true);
+    const { x, y, k } = this.camera.transform;
+    const transform = { x: x * ratio, y: y * ratio, k: k * ratio };
+    this.#far.draw(context, this.#live, this.#colors, transform, this.camera.sight(0), true);
   }
 
   #add(picture: Picture, vertex: string, place: Rectangle): void {
@@ -342,6 +410,11 @@ export class GraphView {
 
   #listen(): void {
     const { svg, events } = this;
+    const drag = (dropped: boolean) => (vertex: string, dx: number, dy: number) => {
+      const { k } = this.camera.transform;
+      events.dragged(vertex, dx / k, dy / k, dropped);
+    };
+    listenForDrags(svg, { moved: drag(false), dropped: drag(true) });
     svg.addEventListener("click", (event) => {
       const element = this.elementAt(event);
       if (element !== undefined)

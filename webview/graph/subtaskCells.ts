@@ -10,6 +10,8 @@ import { cellPlace, type Card, type CellGrid } from "./vertexCard";
 export interface CellFigures {
   readonly first: string;
   readonly second: string;
+  /** A fault that was injected still acts on it. */
+  readonly faulted: boolean;
 }
 
 /** One subtask as an element of its own; a bare cell of a large grid gets one only while it has the focus. */
@@ -29,6 +31,11 @@ export function drawCell(group: SvgGroup, card: Card, index: number, regions: Re
   add(item, "rect", { class: "focus-ring", x: -3, y: -3, width: width + 6, height: height + 6, rx: 7 });
   add(item, "rect", { class: "cell-box", width, height, rx: grid.mode === "grid" ? 2 : 5 });
   const face = add(cell, "g", { class: "face", "aria-hidden": "true" });
+  add(face, "path", {
+    class: "fault-mark",
+    d: "M1.5-7L-4.5 1H-.5L-1.5 7 4.5-1H.5Z",
+    transform: translate(width - 2, 1),
+  });
   if (grid.mode === "chip") {
     add(face, "path", { class: "sign", transform: `translate(10,${height / 2}) scale(.78)` });
     add(face, "text", { class: "cell-name", x: 19, y: height / 2 + 4 }, String(index));
@@ -71,6 +78,7 @@ export function showCell(cell: SvgGroup, look: SubtaskLook, figures: CellFigures
   const item = node.querySelector("g.item");
   if (item !== null && item.getAttribute("aria-label") !== label) item.setAttribute("aria-label", label);
   node.querySelector("path.ring")?.setAttribute("d", look.progress === undefined ? "" : arc(look.progress, 9.5));
+  node.classList.toggle("faulted", figures.faulted);
   node.classList.toggle(
     "turning",
     look.progress === undefined && (look.look === "restarting" || look.look === "starting"),

@@ -1,6 +1,7 @@
 /** What the picture shows of a run at one moment: looks and figures, worked out once for each moment and kept. */
 import type { CellFigures } from "../graph/subtaskCells";
 import { displayName } from "../graph/vertexCard";
+import { activeFaults } from "./activeFaults";
 import { callFigures, vertexFigures, type CallFigures, type VertexFigures } from "./figures";
 import { count, duration, plural } from "./numberWords";
 import type { Picture } from "./picture";
@@ -35,6 +36,18 @@ export function livePicture(picture: Picture, run: RunModel | undefined, at: num
     if (known === undefined) looks.set(name, (known = lookAt(run.facts, name, at)));
     return known;
   };
+  let targets: ReadonlySet<string> | undefined;
+  const isFaulted = (subtask: string): boolean => {
+    if (run === undefined || run.facts.injections.size === 0) return false;
+    targets ??= new Set(activeFaults(run.facts, at).map((fault) => fault.target));
+    if (targets.size === 0) return false;
+    const process = run.facts.tasks.get(subtask)?.at(-1)?.process;
+    return (
+      targets.has(`service:${subtask}`) ||
+      targets.has(`task:${subtask}`) ||
+      (process !== undefined && targets.has(process))
+    );
+  };
   const vertexFigure = (id: string): VertexFigures | undefined => {
     const vertex = picture.vertices.get(id);
     if (run === undefined || vertex === undefined) return undefined;
@@ -44,7 +57,10 @@ export function livePicture(picture: Picture, run: RunModel | undefined, at: num
   return {
     look,
     vertex: vertexFigure,
-    cell: (vertex, index) => cellFigures(picture, run, look(vertex, index), vertex, index, at),
+    cell: (vertex, index) => {
+      const words = cellFigures(picture, run, look(vertex, index), vertex, index, at);
+      return { ...words, faulted: isFaulted(`${vertex}#${index}`) };
+    },
     edgeRate: (id) => {
       const edge = picture.edgeById.get(id);
       if (edge?.countedAt === "target") return vertexFigure(edge.edge.target)?.inPerSecond;
@@ -92,7 +108,7 @@ function cellFigures(
   vertex: string,
   index: number,
   at: number,
-): CellFigures {
+): Omit<CellFigures, "faulted"> {
   if (run === undefined || look.look === "idle") return { first: "", second: "" };
   const name = `${vertex}#${index}`;
   const service = picture.vertices.get(vertex)?.kind === "service";

@@ -1,0 +1,34 @@
+/** The page's landmarks, empty. */
+
+export interface PageParts {
+  /** The picture and the panels on it. */
+  readonly stage: HTMLElement;
+  /** What is shown instead of a picture, or over it: problems. */
+  readonly empty: HTMLElement;
+  readonly legend: HTMLElement;
+  readonly details: HTMLElement;
+  readonly timeline: HTMLElement;
+}
+
+export function makeParts(host: HTMLElement, head: readonly HTMLElement[], sheet: HTMLElement): PageParts {
+  const header = part("header", "header");
+  header.append(...head);
+  const stage = part("main", "stage");
+  const empty = part("div", "empty");
+  const legend = part("section", "legend", "Legend");
+  const details = part("aside", "details", "Details");
+  const timeline = part("section", "timeline", "Recovery timeline");
+  details.hidden = true;
+  timeline.hidden = true;
+  stage.append(empty, legend, details);
+  host.replaceChildren(header, stage, timeline);
+  document.body.append(sheet);
+  return { stage, empty, legend, details, timeline };
+}
+
+function part(tag: string, className: string, label?: string): HTMLElement {
+  const element = document.createElement(tag);
+  element.className = className;
+  if (label !== undefined) element.setAttribute("aria-label", label);
+  return element;
+}

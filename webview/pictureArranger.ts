@@ -1,0 +1,63 @@
+/** Lays a graph out in the direction that was chosen; where nobody chose one, in the one that is largest on this screen. */
+import type { GraphDescription } from "../simulator/graph/graphDescription";
+import { LayoutClient } from "./layout/layoutClient";
+import type { LayoutResult, Point } from "./layout/layoutRequest";
+import type { Measure } from "./graph/vertexCard";
+import { ARRANGEMENTS, makePicture, type Picture } from "./model/picture";
+import type { PictureLevel } from "./protocol";
+
+export interface Arranged {
+  readonly picture: Picture;
+  readonly layout: LayoutResult;
+  readonly tookMs: number;
+}
+
+export interface ArrangeOptions {
+  readonly level: PictureLevel;
+  readonly orientation: "right" | "down" | undefined;
+  readonly room: { readonly width: number; readonly height: number };
+}
+
+/** Up to this many vertices every arrangement is tried. */
+const TURNABLE = 150;
+/** A less usual arrangement has to be this much larger. */
+const WORTH_IT = 1.06;
+
+export class PictureArranger {
+  readonly #layouts = new LayoutClient();
+  #last: Arranged | undefined;
+
+  constructor(private readonly measure: Measure) {}
+
+  /** Undefined when a newer request came in between. */
+  async arrange(graph: GraphDescription, { level, orientation, room }: ArrangeOptions): Promise<Arranged | undefined> {
+    const hasServices = graph.vertices.some((vertex) => vertex.kind === "service");
+    const all = ARRANGEMENTS.filter(
+      (one) => (orientation ?? one.orientation) === one.orientation && (hasServices || one.services === "below"),
+    );
+    const last = this.#last?.picture;
+    const before = all.find((one) => one.orientation === last?.orientation && one.services === last.services);
+    // What is large is not tried out in every way: it keeps the arrangement that it has.
+    const tried = graph.vertices.length <= TURNABLE ? all : [before ?? all[0]];
+    let best: (Arranged & { readonly scale: number }) | undefined;
+    for (const arrangement of tried) {
+      const picture = makePicture(graph, level, arrangement, this.measure, room.width / Math.max(1, room.height));
+      const previous = arrangement === before ? middles(this.#last?.layout) : undefined;
+      const layout = await this.#layouts.layout(picture.request, previous);
+      if (layout === undefined) return undefined;
+      const { bounds } = layout.result;
+      const scale = Math.min(1, room.width / bounds.width, room.height / bounds.height);
+      if (best !== undefined && scale <= best.scale * WORTH_IT) continue;
+      best = { picture, layout: layout.result, tookMs: layout.tookMs, scale };
+    }
+    this.#last = best;
+    return best;
+  }
+}
+
+function middles(layout: LayoutResult | undefined): ReadonlyMap<string, Point> | undefined {
+  if (layout === undefined) return undefined;
+  return new Map(
+    Array.from(layout.nodes, ([id, { x, y, width, height }]) => [id, { x: x + width / 2, y: y + height / 2 }]),
+  );
+}
