@@ -259,7 +259,9 @@ export class GraphPage {
     const { run, travel } = this.#session;
     clearTimeout(this.#timer);
     const resting = run === undefined || run.ended || document.hidden;
-    if (resting && this.#notice === undefined) return;
+    // Figures that came too soon after the last ones are still to be drawn, also when they are the last of the run.
+    const owed = this.#figuresDue && !document.hidden;
+    if (resting && !owed && this.#notice === undefined) return;
     let moving = false;
     if (!resting && travel === undefined) {
       for (const task of run.facts.tasks.keys()) {
@@ -268,7 +270,8 @@ export class GraphPage {
         moving = true;
       }
     }
-    this.#timer = setTimeout(() => this.#schedule(), moving ? MOVING_EVERY_MS : IDLE_EVERY_MS);
+    const wait = moving ? MOVING_EVERY_MS : owed ? FIGURES_EVERY_MS : IDLE_EVERY_MS;
+    this.#timer = setTimeout(() => this.#schedule(), wait);
   }
 
   #drawStatus(at: number): void {
