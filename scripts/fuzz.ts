@@ -1,8 +1,9 @@
 /**
- * `npm run fuzz -- [--seeds N] [--from SEED] [--workers N] | --seed SEED [--journal] | --replay FILE [--journal]`
+ * `npm run fuzz -- [--seeds N] [--from SEED] [--workers N] | --seed SEED [--journal] | --replay FILE [--journal] | --mutations [--keep]`
  *
  * Runs random jobs under random faults in virtual time and checks what must hold at every step. A seed that breaks a rule is shrunk, and the
- * shortest case found is kept in `.test-output/` with the command that plays it again.
+ * shortest case found is kept in `.test-output/` with the command that plays it again. `--mutations` breaks the rules of `core` one by one and
+ * prints which seed notices; `--keep` writes the shortest schedules that do to `test/fixtures/schedules`, where the test command plays them.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -14,9 +15,13 @@ import { formatFuzzCase, parseFuzzCase } from "../simulator/virtual/fuzzCaseText
 import type { FuzzCase } from "../simulator/virtual/fuzzSeed";
 import { fuzzCase, runFuzzCase } from "../simulator/virtual/fuzzSeed";
 import { shrinkCase } from "../simulator/virtual/shrinkCase";
+import { CORE_MUTATIONS } from "../test/fuzz/coreMutations";
+import { catchMutation, mutationLine } from "../test/fuzz/mutationTable";
 
 const OUTPUT = join(__dirname, "..", ".test-output");
 const MOST_FAILURES = 5;
+/** Seeds within which a broken rule has to be noticed. */
+const MUTATION_SEEDS = 2_000;
 
 const { values } = parseArgs({
   options: {
@@ -26,6 +31,8 @@ const { values } = parseArgs({
     replay: { type: "string" },
     workers: { type: "string" },
     journal: { type: "boolean", default: false },
+    mutations: { type: "boolean", default: false },
+    keep: { type: "boolean", default: false },
   },
 });
 
@@ -39,7 +46,8 @@ function wholeNumber(text: string, name: string): number {
 }
 
 function main(): void {
-  if (values.replay !== undefined) one(parseFuzzCase(readFileSync(values.replay, "utf8")));
+  if (values.mutations) void mutations();
+  else if (values.replay !== undefined) one(parseFuzzCase(readFileSync(values.replay, "utf8")));
   else if (values.seed !== undefined) one(fuzzCase(wholeNumber(values.seed, "seed")));
   else {
     const [from, count] = [wholeNumber(values.from, "from"), wholeNumber(values.seeds, "seeds")];
@@ -47,6 +55,17 @@ function main(): void {
     if (workers > 1 && count >= 100) share(from, count, workers);
     else many(from, count);
   }
+}
+
+async function mutations(): Promise<void> {
+  let missed = 0;
+  for (const mutation of CORE_MUTATIONS) {
+    const outcome = await catchMutation(mutation, MUTATION_SEEDS, values.keep);
+    if (outcome.seed === undefined) missed++;
+    process.stdout.write(`${mutationLine(outcome)}\n`);
+  }
+  process.stdout.write(`${CORE_MUTATIONS.length - missed} of ${CORE_MUTATIONS.length} broken rules noticed within ${MUTATION_SEEDS} seeds\n`);
+  process.exitCode = missed === 0 ? 0 : 1;
 }
 
 /** One case, told in full. */
