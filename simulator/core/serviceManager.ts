@@ -61,10 +61,13 @@ export function endpointsOf(t: Transition, service: ServiceSpec, clientProcess?:
   // A sidecar serves the TaskManager of its own number alone.
   const own = service.deployment === "sidecar" && clientProcess !== undefined ? Number(clientProcess.split(":")[1]) : undefined;
   for (const task of own === undefined ? all : all.slice(own, own + 1)) {
-    if (task.state !== "RUNNING" || task.draining || task.address === undefined) continue;
-    endpoints.push({ instance: task.name, attempt: task.attempt, address: task.address, token: undefined });
+    if (takesCalls(task)) endpoints.push({ instance: task.name, attempt: task.attempt, address: task.address, token: undefined });
   }
   return endpoints;
+}
+
+function takesCalls(task: TaskRecord): task is TaskRecord & { address: string } {
+  return task.state === "RUNNING" && !task.draining && task.address !== undefined;
 }
 
 /** Tells every TaskManager who can be called, and the journal. */
@@ -84,7 +87,7 @@ export function publishEndpoints(t: Transition, serviceId: string): void {
 export function canCall(t: Transition, services: readonly string[]): boolean {
   return t.state.job.services
     .filter((service) => services.includes(service.id) && service.deployment !== "embedded")
-    .every((service) => endpointsOf(t, service).length > 0);
+    .every((service) => (service.deployment === "external" ? service.addresses.length > 0 : (t.state.tasksByVertex.get(service.id) ?? []).some(takesCalls)));
 }
 
 /** Changes the number of instances: new ones are started; those too many leave the endpoints, drain, and end. */

@@ -32,21 +32,33 @@ export function removeTaskManager(pool: SlotPoolState, process: ProcessName): vo
   for (const [key, holder] of pool.assigned) if (holder === process) pool.assigned.delete(key);
 }
 
+/** Free slots by TaskManager, counted when first asked for; good for one step, in which slots are only given out. */
+export interface FreeSlots {
+  byTaskManager: Map<ProcessName, number> | undefined;
+}
+
 /**
  * Finds a TaskManager for every slot, all or none: those with most free slots first, in name order among equals.
  * @returns the TaskManager of each slot, or undefined when there are not enough.
  */
-export function assignSlots(pool: SlotPoolState, keys: readonly SlotKey[]): ReadonlyMap<SlotKey, ProcessName> | undefined {
-  const free = new Map(pool.offers);
-  for (const holder of pool.assigned.values()) free.set(holder, (free.get(holder) ?? 0) - 1);
+export function assignSlots(
+  pool: SlotPoolState,
+  keys: readonly SlotKey[],
+  counted: FreeSlots = { byTaskManager: undefined },
+): ReadonlyMap<SlotKey, ProcessName> | undefined {
   const chosen = new Map<SlotKey, ProcessName>();
+  const missing = new Set<SlotKey>();
   for (const key of keys) {
-    if (chosen.has(key)) continue;
     const held = pool.assigned.get(key);
-    if (held !== undefined) {
-      chosen.set(key, held);
-      continue;
-    }
+    if (held === undefined) missing.add(key);
+    else chosen.set(key, held);
+  }
+  if (missing.size === 0) return chosen;
+  const free = (counted.byTaskManager ??= freeSlots(pool));
+  let left = -missing.size;
+  for (const count of free.values()) left += count;
+  if (left < 0) return undefined;
+  for (const key of missing) {
     let best: ProcessName | undefined;
     for (const [process, count] of free) {
       if (count > 0 && (best === undefined || count > (free.get(best) ?? 0) || (count === free.get(best) && process < best))) best = process;
@@ -57,4 +69,10 @@ export function assignSlots(pool: SlotPoolState, keys: readonly SlotKey[]): Read
   }
   for (const [key, process] of chosen) pool.assigned.set(key, process);
   return chosen;
+}
+
+function freeSlots(pool: SlotPoolState): Map<ProcessName, number> {
+  const free = new Map(pool.offers);
+  for (const holder of pool.assigned.values()) free.set(holder, (free.get(holder) ?? 0) - 1);
+  return free;
 }

@@ -2,8 +2,8 @@
  * The job as the JobMaster needs it: subtasks by name, who feeds whom, and what a failure restarts. A view over `graph`, built once a job
  * and again when a service is scaled.
  */
-import type { ExecutionGraph, JobTopology } from "../graph/executionGraph";
-import { buildExecutionGraph, producersOf, subtaskId, subtaskIdAt } from "../graph/executionGraph";
+import type { ExecutionEdge, ExecutionGraph, JobTopology } from "../graph/executionGraph";
+import { buildExecutionGraph, groupOfConsumer, producersOf, subtaskId, subtaskIdAt } from "../graph/executionGraph";
 import { failoverScope } from "../graph/failoverScope";
 import type { JobGraph, JobVertex } from "../graph/jobGraph";
 import { buildJobGraph } from "../graph/jobGraph";
@@ -18,6 +18,8 @@ export class Topology {
   private readonly called: ReadonlyMap<string, readonly string[]>;
   private readonly graph: ExecutionGraph;
   private readonly regions: PipelinedRegions;
+  /** By edge, then by exchange group: made when asked for, since most jobs ask for few. */
+  private readonly producerNames = new Map<number, Map<number, readonly SubtaskName[]>>();
 
   private constructor(
     private readonly jobGraph: JobGraph,
@@ -64,15 +66,27 @@ export class Topology {
     return subtask === undefined ? `sidecar-${task}` : regionId(this.regions.regionOf[subtask]);
   }
 
-  /** For each input edge of a subtask: the edge's position in the job graph, and the subtasks it reads from. */
+  /**
+   * For each input edge of a subtask: the edge's position in the job graph, and the subtasks it reads from. Consumers of one exchange group get
+   * the same list.
+   */
   inputsOf(vertex: string, index: number): readonly { readonly edge: number; readonly producers: readonly SubtaskName[] }[] {
     const position = this.graph.vertexIndex.get(vertex);
     if (position === undefined) return [];
-    return this.graph.inputs[position].map((edge) => {
-      const [from, to] = producersOf(edge, index);
+    return this.graph.inputs[position].map((edge) => ({ edge: edge.index, producers: this.producersOf(edge, index) }));
+  }
+
+  private producersOf(edge: ExecutionEdge, consumer: number): readonly SubtaskName[] {
+    const group = groupOfConsumer(edge, consumer);
+    let groups = this.producerNames.get(edge.index);
+    if (groups === undefined) this.producerNames.set(edge.index, (groups = new Map<number, readonly SubtaskName[]>()));
+    let names = groups.get(group);
+    if (names === undefined) {
+      const [from, to] = producersOf(edge, consumer);
       const source = this.graph.topology.vertices[edge.source].id;
-      return { edge: edge.index, producers: Array.from({ length: to - from }, (_, offset) => subtaskId(source, from + offset)) };
-    });
+      groups.set(group, (names = Array.from({ length: to - from }, (_, offset) => subtaskId(source, from + offset))));
+    }
+    return names;
   }
 
   /** Flink's region failover scope: everything that restarts when the task fails, itself included. */

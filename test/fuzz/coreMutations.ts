@@ -128,8 +128,8 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   {
     name: "draining instances stay among the endpoints",
     file: "serviceManager.ts",
-    from: 'if (task.state !== "RUNNING" || task.draining || task.address === undefined) continue;',
-    to: 'if (task.state !== "RUNNING" || task.address === undefined) continue;',
+    from: 'return task.state === "RUNNING" && !task.draining && task.address !== undefined;',
+    to: 'return task.state === "RUNNING" && task.address !== undefined;',
   },
   {
     name: "only one TaskManager is told of new endpoints",
@@ -140,8 +140,8 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   {
     name: "one slot more than there is is given away",
     file: "slotPool.ts",
-    from: "if (count > 0 && ",
-    to: "if (count > -1 && ",
+    from: "const free = new Map(pool.offers);",
+    to: "const free = new Map([...pool.offers].map(([process, count]) => [process, count + 1]));",
   },
   {
     name: "slots of a lost TaskManager stay taken",
