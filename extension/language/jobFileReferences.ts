@@ -1,6 +1,6 @@
 /** Where the ids of operators and services are defined and named: for definition, references, highlights and rename. */
 import type { Node } from "jsonc-parser";
-import { ID } from "../../simulator/graph/jobFileSchema";
+import { ID } from "../../simulator/graph/jsonSchema";
 import { type TextSpan, innerSpan, members, readTree } from "./jobFileTree";
 
 export type SymbolKind = "operator" | "service";

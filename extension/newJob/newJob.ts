@@ -1,6 +1,6 @@
 /** `New Job…`: asks what kind and which name, writes a job that runs as it is, and opens it with its graph. */
 import * as vscode from "vscode";
-import { ID } from "../../simulator/graph/jobFileSchema";
+import { ID } from "../../simulator/graph/jsonSchema";
 import { FaultlineError } from "../../simulator/graph/errors";
 import { functionJobFiles } from "./functionJob";
 

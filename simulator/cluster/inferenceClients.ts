@@ -12,6 +12,8 @@ export interface ManagedInferenceClient extends InferenceClient {
 
 export interface InferenceClientRequest {
   readonly service: ServiceSpec;
+  /** Of the service's models; the first when absent. */
+  readonly model?: string;
   /** Who calls. */
   readonly task: SubtaskName;
   readonly subtask: number;
@@ -30,6 +32,7 @@ export type InferenceClientFactory = (request: InferenceClientRequest) => Promis
 /** The program's own clients. Loaded when the first is needed: a job without services needs neither gRPC nor ONNX Runtime. */
 export const openInferenceClient: InferenceClientFactory = async ({
   service,
+  model,
   task,
   subtask,
   endpoints,
@@ -38,11 +41,12 @@ export const openInferenceClient: InferenceClientFactory = async ({
 }) => {
   if (service.deployment === "embedded") {
     const { EmbeddedClient } = await import("../inference/embeddedClient");
-    return EmbeddedClient.open({ spec: service, subtask, onPhase });
+    return EmbeddedClient.open({ spec: service, subtask, onPhase, ...(model === undefined ? {} : { model }) });
   }
   const { RosClient } = await import("../inference/rosClient");
   return new RosClient({
     spec: service,
+    ...(model === undefined ? {} : { model }),
     task,
     onEvent,
     ...(service.deployment === "external" ? {} : { endpoints }),

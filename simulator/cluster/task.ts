@@ -487,8 +487,8 @@ export class Task {
       functionContext: { operator: operator.id, subtask: deployment.index, parallelism, attempt: this.attempt },
       control: this.loop,
       loadFunction: (ref) => this.loadFunction(ref, operator.id),
-      openClient: async (service) => {
-        const client = await environment.openClient(service, deployment);
+      openClient: async (service, model) => {
+        const client = await environment.openClient(service, deployment, model);
         if (this.ended) {
           await client.close();
           throw new Error("canceled");

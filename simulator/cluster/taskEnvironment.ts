@@ -25,7 +25,7 @@ export interface TaskEnvironment {
   readonly partitions: ResultPartitionManager;
   readonly connections: DataConnections;
   readonly dataAddress: string;
-  openClient(service: string, deployment: TaskDeployment): Promise<ManagedInferenceClient>;
+  openClient(service: string, deployment: TaskDeployment, model?: string): Promise<ManagedInferenceClient>;
   send(message: WorkerMessage): void;
   journal(body: JournalEventBody): void;
 }

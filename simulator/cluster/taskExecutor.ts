@@ -61,7 +61,7 @@ export class TaskExecutor {
       partitions,
       connections,
       dataAddress: options.dataAddress,
-      openClient: (service, deployment) => this.openClient(service, deployment),
+      openClient: (service, deployment, model) => this.openClient(service, deployment, model),
       send: (message) => options.send(message),
       journal: (body) => this.journal(body),
     };
@@ -221,6 +221,7 @@ export class TaskExecutor {
   private async openClient(
     service: string,
     { task, index, attempt, endpoints }: TaskDeployment,
+    model?: string,
   ): Promise<ManagedInferenceClient> {
     const spec = this.options.job.services.find(({ id }) => id === service);
     if (spec === undefined) {
@@ -229,6 +230,7 @@ export class TaskExecutor {
     const open = this.options.inferenceClientFactory ?? openInferenceClient;
     const client = await open({
       service: spec,
+      ...(model === undefined ? {} : { model }),
       task,
       subtask: index,
       // A push may have come between the deployment's making and now.

@@ -5,15 +5,7 @@
  * In: when one instance fewer would still be busy less than `scaleInBelow` of its time and hardly anything waits, for a whole `coolDownMs`.
  * Between two changes at least `coolDownMs` pass, and a change counts only once its instances serve: an instance that loads is not overloaded.
  */
-export interface AutoscalerConfig {
-  readonly min: number;
-  readonly max: number;
-  /** Longest time that requests should wait in the queue. */
-  readonly targetQueueMs: number;
-  readonly coolDownMs: number;
-  /** Share of their time that the remaining instances may be busy after one goes. */
-  readonly scaleInBelow: number;
-}
+import type { AutoscalerConfig } from "../graph/servicePolicies";
 
 /** Sums over the instances that serve, for the time since the observation before. */
 export interface ServiceLoad {

@@ -5,36 +5,7 @@
  * stays in. Unlike gRPC's `outlier_detection` (at least five hosts) an instance is held against the others there are, one being enough:
  * its mean latency against the median of theirs, and the age of what it has not answered against what answers take at all.
  */
-export interface OutlierEjectionConfig {
-  /** Failures in a row that eject. */
-  readonly consecutiveFailures: number;
-  /** A mean latency of so many times the median of the others ejects … */
-  readonly latencyFactor: number;
-  /** … when it is also longer by this. */
-  readonly minLatencyExcessMs: number;
-  /** Answers of an instance before its latency counts. */
-  readonly minAnswers: number;
-  /** Nothing answered for so many times the mean latency of all … */
-  readonly stallFactor: number;
-  /** … and at least for this long is a stall. */
-  readonly minStallMs: number;
-  readonly baseEjectionMs: number;
-  readonly maxEjectionMs: number;
-  /** Instances that may be out at the same time, as a share; always at least one may be, and at least one stays in. */
-  readonly maxEjectedShare: number;
-}
-
-export const DEFAULT_OUTLIER_EJECTION: OutlierEjectionConfig = {
-  consecutiveFailures: 5,
-  latencyFactor: 5,
-  minLatencyExcessMs: 50,
-  minAnswers: 20,
-  stallFactor: 10,
-  minStallMs: 1_000,
-  baseEjectionMs: 1_000,
-  maxEjectionMs: 30_000,
-  maxEjectedShare: 0.5,
-};
+import { DEFAULT_OUTLIER_EJECTION, type OutlierEjectionConfig } from "../graph/servicePolicies";
 
 interface InstanceRecord {
   failuresInRow: number;

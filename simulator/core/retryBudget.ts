@@ -3,14 +3,7 @@
  * (Finagle's `RetryBudget`): every call pays in `ratio`, a retry takes out one, and `minPerSecond` come in anyway. What was paid in is worth
  * something for `ttlMs`.
  */
-export interface RetryBudgetConfig {
-  /** Retries for each call: 0.2 is one for five. */
-  readonly ratio: number;
-  readonly minPerSecond: number;
-  readonly ttlMs: number;
-}
-
-export const DEFAULT_RETRY_BUDGET: RetryBudgetConfig = { ratio: 0.2, minPerSecond: 10, ttlMs: 10_000 };
+import type { RetryBudgetConfig } from "../graph/servicePolicies";
 
 export class RetryBudget {
   private balance: number;

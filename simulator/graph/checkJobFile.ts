@@ -5,6 +5,7 @@
 import type { Node } from "jsonc-parser";
 import { didYouMean } from "./closestName";
 import { fieldPath, membersOf, quote, type ProblemCollector } from "./checkAgainstSchema";
+import { checkServices } from "./checkServices";
 import { findCycle } from "./cycle";
 import { parseDuration } from "./durations";
 import type { JobSpec } from "./jobFile";
@@ -286,48 +287,7 @@ export function checkJob(job: JobSpec, root: Node, found: ProblemCollector): voi
       );
     }
   }
-  const operatorGroups = new Set(job.operators.map((operator) => operator.slotSharingGroup));
-  for (const service of job.services) {
-    const path = `services.${service.id}`;
-    const node = at(["services", service.id]);
-    if (service.deployment === "external" && service.addresses.length === 0) {
-      found.add(
-        "FL1003",
-        node,
-        path,
-        `The external service "${service.id}" has no addresses.`,
-        'Add "addresses": ["HOST:PORT"].',
-      );
-    }
-    if (service.deployment !== "external" && service.model === "") {
-      found.add(
-        "FL1003",
-        node,
-        path,
-        `The service "${service.id}" has no model.`,
-        'Add "model": the path of an ONNX file.',
-      );
-    }
-    if (service.deployment !== "external" && service.addresses.length > 0) {
-      found.add(
-        "FL1003",
-        at(["services", service.id, "addresses"]),
-        `${path}.addresses`,
-        `The addresses of "${service.id}" are not used: its deployment is ${service.deployment}.`,
-        'Write "deployment": "external", or remove the addresses.',
-        "warning",
-      );
-    }
-    if (operatorGroups.has(service.slotSharingGroup)) {
-      found.add(
-        "FL1015",
-        at(["services", service.id, "slotSharingGroup"]) ?? node,
-        `${path}.slotSharingGroup`,
-        `The service "${service.id}" cannot share slots with operators (group "${service.slotSharingGroup}").`,
-        "Give it a group of its own, or leave the field out.",
-      );
-    }
-  }
+  checkServices(job, at, found);
   if (job.runtime.heartbeatTimeoutMs <= job.runtime.heartbeatIntervalMs) {
     found.add(
       "FL1024",

@@ -4,6 +4,13 @@
  * Names and defaults are Flink's wherever Flink has one. In the file, durations are written `250ms`, `10s`, `5m`, `1h`;
  * here every duration is a number of milliseconds and its field name ends in `Ms`.
  */
+import type {
+  AutoscalerConfig,
+  HedgingConfig,
+  OutlierEjectionConfig,
+  RetryBudgetConfig,
+  ServiceTransport,
+} from "./servicePolicies";
 
 /** Flink's `StreamPartitioner`s by the names that its plans print. */
 export type ShipStrategy = "FORWARD" | "RESCALE" | "REBALANCE" | "SHUFFLE" | "HASH" | "BROADCAST" | "GLOBAL" | "CUSTOM";
@@ -97,12 +104,23 @@ export interface ServiceRetryConfig {
   readonly maxAttempts: number;
   readonly initialBackoffMs: number;
   readonly maxBackoffMs: number;
+  /** Retries are not bounded without one. */
+  readonly budget?: RetryBudgetConfig | undefined;
+}
+
+/** A model as callers name it. */
+export interface ServiceModel {
+  readonly name: string;
+  /** Absolute path of the ONNX file. */
+  readonly path: string;
 }
 
 export interface ServiceSpec {
   readonly id: string;
-  /** Absolute path of the ONNX file. */
+  /** Absolute path of the ONNX file that is called when a caller does not say which: that of the first of {@link models}. */
   readonly model: string;
+  /** All that an instance loads, at least one unless the service is `external`. */
+  readonly models: readonly ServiceModel[];
   readonly parallelism: number;
   readonly deployment: Deployment;
   /** `auto`, `cpu`, `webgpu`, `cuda`, `cuda:1`, `directml`, `coreml`, … */
@@ -115,6 +133,16 @@ export interface ServiceSpec {
   readonly warmupRuns: number;
   readonly balancing: BalancingPolicy;
   readonly retry: ServiceRetryConfig;
+  /** Never when `undefined`. */
+  readonly hedging: HedgingConfig | undefined;
+  /** Never when `undefined`. */
+  readonly outlierEjection: OutlierEjectionConfig | undefined;
+  readonly transport: ServiceTransport;
+  /** Bytes of results that each instance keeps; 0 for none. */
+  readonly resultCacheBytes: number;
+  /** Bytes that an instance's process may allocate. */
+  readonly memoryLimitBytes: number | undefined;
+  readonly autoscaler: AutoscalerConfig | undefined;
   readonly restartStrategy: RestartStrategyConfig;
   /** `HOST:PORT` of every instance, for `deployment: external`. */
   readonly addresses: readonly string[];
@@ -185,6 +213,8 @@ export interface SinkSpec {
 
 export interface RpcSpec {
   readonly service: string;
+  /** Of the service's models; the first when `undefined`. */
+  readonly model?: string | undefined;
   /** Record → tensors by input name, without the batch axis. */
   readonly request: FunctionRef | undefined;
   /** (record, tensors by output name) → record. */

@@ -1,8 +1,9 @@
 /** The reference of the job file as Markdown, written from {@link JOB_FILE_SCHEMA}: every field with its type, unit and default. */
-import { MAX_DURATION_MS } from "./durations";
+import { DURATION_PATTERN, MAX_DURATION_MS } from "./durations";
 import { ERROR_CATALOGUE } from "./errors";
 import { JOB_FILE_SCHEMA, MAX_EDGES, MAX_JOB_FILE_BYTES, MAX_OPERATORS } from "./jobFileSchema";
 import type { JsonSchema } from "./jsonSchema";
+import { MEMORY_SIZE_PATTERN } from "./memorySize";
 import { OPERATOR } from "./operatorSchema";
 
 const INTRODUCTION = `# The job file
@@ -11,7 +12,7 @@ A job file is called \`NAME.faultline.json\`. It is JSON with comments (\`// …
 Flink's wherever Flink has one; the column *Flink* says which. Paths are seen from the folder of the job file, with \`/\` or \`\\\`.
 
 **Units.** A duration is text with a unit: \`250ms\`, \`1.5s\`, \`10s\`, \`5m\`, \`1h\`, \`1d\` (at most ${MAX_DURATION_MS / 86_400_000 / 365} years). Rates are records a second.
-Parallelism counts subtasks.
+A size of memory is text with a unit: \`512mb\`, \`1.5gb\`, each unit 1024 of the one before. Parallelism counts subtasks.
 
 **Functions** are named by their module and export: \`functions/messages.ts#toFeatures\`.
 
@@ -76,10 +77,14 @@ export function jobFileDocs(): string {
     choices(service.properties?.deployment),
     "`balancing` says how a client picks an instance.\n",
     choices(service.properties?.balancing),
-    ...["batching", "queue", "retry"].flatMap((name) => [
+    "`transport` says how calls travel.\n",
+    choices(service.properties?.transport),
+    ...["batching", "queue", "retry", "hedging", "outlierEjection", "autoscaler"].flatMap((name) => [
       `### \`services.*.${name}\`\n`,
       fieldTable(service.properties?.[name]),
     ]),
+    "### `services.*.retry.budget`\n",
+    fieldTable(service.properties?.retry?.properties?.budget),
     "## `operators`\n",
     "Each operator has an id, a `type`, these fields, and those of its type.\n",
     fieldTable({ properties: commonFields() }),
@@ -189,7 +194,8 @@ function typeText(schema: JsonSchema): string {
     return schema.oneOf.every((branch) => branch.type === "object")
       ? "object"
       : schema.oneOf.map(typeText).join(" or ");
-  if (schema.errorCode === "FL1024" && schema.type === "string") return "duration";
+  if (schema.pattern === DURATION_PATTERN) return "duration";
+  if (schema.pattern === MEMORY_SIZE_PATTERN) return "size";
   if (schema.pattern?.includes("#[A-Za-z_$]") === true) return "function";
   switch (schema.type) {
     case "array":

@@ -5,6 +5,7 @@
  */
 import { DURATION_PATTERN } from "./durations";
 import type { ErrorCode } from "./errors";
+import { MEMORY_SIZE_PATTERN } from "./memorySize";
 
 export type JsonType = "object" | "array" | "string" | "number" | "integer" | "boolean";
 
@@ -79,6 +80,25 @@ export function duration(description: string, fallback: string | undefined, extr
     ...extra,
   };
 }
+
+export function memorySize(description: string, extra: Extra = {}): JsonSchema {
+  return {
+    type: "string",
+    description,
+    pattern: MEMORY_SIZE_PATTERN,
+    patternErrorMessage: 'Write a number and a unit (b, kb, mb, gb, tb), such as "512mb" or "1.5gb".',
+    errorCode: "FL1024",
+    ...extra,
+  };
+}
+
+/** Ids are used in targets such as `task:ID#0` and as keys; so they are plain words. */
+export const ID: JsonSchema = {
+  type: "string",
+  pattern: "^(?!(__proto__|constructor|prototype)$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$",
+  patternErrorMessage:
+    'An id is at most 100 letters, digits, _, . and -, and does not start with . or -; the name shown to people goes into "name".',
+};
 
 /** A number, or the word `infinite`. */
 export function wholeOrInfinite(description: string, minimum: number, extra: Extra = {}): JsonSchema {

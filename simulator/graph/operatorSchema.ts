@@ -245,6 +245,7 @@ export const OPERATOR: JsonSchema = {
       "Calls an inference service for every record. An async operator that is the client of the service.",
       {
         service: text("Id of the service."),
+        model: text("Which of the service's models.", { defaultDescription: "the first" }),
         request: functionRef("Makes the tensors to send from a record.", { defaultDescription: "`inputs` is used" }),
         response: functionRef("Makes the record to go on with from the record and the tensors that came back.", {
           defaultDescription: "`outputs` is used",

@@ -1,4 +1,5 @@
 /** A job file after {@link checkAgainstSchema}: the fields as they are written, constant defaults filled in. */
+import type { ServiceTransport } from "./servicePolicies";
 import type { BalancingPolicy, Deployment, PartitionType, ShipStrategy } from "./jobFile";
 
 export type RawRestartStrategy =
@@ -45,6 +46,7 @@ export interface RawRuntime {
 
 export interface RawService {
   readonly model?: string;
+  readonly models?: Readonly<Record<string, string>>;
   readonly parallelism: number;
   readonly deployment: Deployment;
   readonly device: string;
@@ -53,7 +55,35 @@ export interface RawService {
   readonly loadDelay: string;
   readonly warmupRuns: number;
   readonly balancing: BalancingPolicy;
-  readonly retry?: { readonly maxAttempts: number; readonly initialBackoff: string; readonly maxBackoff: string };
+  readonly retry?: {
+    readonly maxAttempts: number;
+    readonly initialBackoff: string;
+    readonly maxBackoff: string;
+    readonly budget?: { readonly ratio: number; readonly minPerSecond: number; readonly ttl: string };
+  };
+  readonly hedging?: { readonly after: string; readonly maxShare: number };
+  readonly outlierEjection?: {
+    readonly enabled: boolean;
+    readonly consecutiveFailures: number;
+    readonly latencyFactor: number;
+    readonly minLatencyExcess: string;
+    readonly minAnswers: number;
+    readonly stallFactor: number;
+    readonly minStall: string;
+    readonly baseEjection: string;
+    readonly maxEjection: string;
+    readonly maxEjectedShare: number;
+  };
+  readonly transport: ServiceTransport;
+  readonly resultCache?: string;
+  readonly memoryLimit?: string;
+  readonly autoscaler?: {
+    readonly min: number;
+    readonly max: number;
+    readonly targetQueueTime: string;
+    readonly coolDown: string;
+    readonly scaleInBelow: number;
+  };
   readonly restartStrategy?: RawRestartStrategy;
   readonly addresses: readonly string[];
   readonly token?: string;
@@ -102,6 +132,7 @@ export type RawSink = { readonly type: "sink"; readonly identity?: string } & (
 export interface RawRpc {
   readonly type: "rpc";
   readonly service: string;
+  readonly model?: string;
   readonly request?: string;
   readonly response?: string;
   readonly inputs?: Readonly<Record<string, string>>;

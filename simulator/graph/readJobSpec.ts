@@ -2,6 +2,8 @@
 import { chainingObstacles } from "./chaining";
 import { parseDuration } from "./durations";
 import { fileName, resolveFrom } from "./filePath";
+import { DEFAULT_EXPONENTIAL_DELAY, readRestartStrategy } from "./readRestartStrategy";
+import { readService } from "./readService";
 import type {
   CheckpointingConfig,
   EdgeSpec,
@@ -11,28 +13,15 @@ import type {
   KeySelector,
   OperatorKind,
   OperatorSpec,
-  RestartStrategyConfig,
   RpcSpec,
   RuntimeConfig,
-  ServiceSpec,
   ShipStrategy,
   SinkConnector,
   SourceConnector,
   SourceSpec,
   WindowSpec,
 } from "./jobFile";
-import type {
-  RawEdge,
-  RawJobFile,
-  RawOperator,
-  RawRestartStrategy,
-  RawRpc,
-  RawRuntime,
-  RawService,
-  RawSink,
-  RawSource,
-  RawWindow,
-} from "./rawJobFile";
+import type { RawEdge, RawJobFile, RawOperator, RawRpc, RawRuntime, RawSink, RawSource, RawWindow } from "./rawJobFile";
 
 const FUNCTION_KEY = /\.(?:[cm]?[jt]s)#[A-Za-z_$][A-Za-z0-9_$]*$/;
 
@@ -99,76 +88,6 @@ function readRuntime(raw: RawRuntime): RuntimeConfig {
     heartbeatIntervalMs: ms(raw.heartbeat?.interval ?? "10s"),
     heartbeatTimeoutMs: ms(raw.heartbeat?.timeout ?? "50s"),
     chaining: raw.chaining,
-  };
-}
-
-/** Defaults of Flink's `RestartStrategyOptions`. */
-export const DEFAULT_EXPONENTIAL_DELAY: RestartStrategyConfig = {
-  type: "exponential-delay",
-  initialBackoffMs: 1000,
-  maxBackoffMs: 60_000,
-  backoffMultiplier: 1.5,
-  jitterFactor: 0.1,
-  resetBackoffThresholdMs: 3_600_000,
-  attemptsBeforeResetBackoff: Infinity,
-};
-
-/** An instance of a service is started again at once, as often as it takes: its failure costs nobody else a restart. */
-export const DEFAULT_SERVICE_RESTART: RestartStrategyConfig = { type: "fixed-delay", attempts: Infinity, delayMs: 0 };
-
-function readRestartStrategy(raw: RawRestartStrategy): RestartStrategyConfig {
-  switch (raw.type) {
-    case "none":
-      return { type: "none" };
-    case "fixed-delay":
-      return { type: "fixed-delay", attempts: attempts(raw.attempts), delayMs: ms(raw.delay) };
-    case "exponential-delay":
-      return {
-        type: "exponential-delay",
-        initialBackoffMs: ms(raw.initialBackoff),
-        maxBackoffMs: ms(raw.maxBackoff),
-        backoffMultiplier: raw.backoffMultiplier,
-        jitterFactor: raw.jitterFactor,
-        resetBackoffThresholdMs: ms(raw.resetBackoffThreshold),
-        attemptsBeforeResetBackoff: attempts(raw.attemptsBeforeResetBackoff),
-      };
-    case "failure-rate":
-      return {
-        type: "failure-rate",
-        maxFailuresPerInterval: raw.maxFailuresPerInterval,
-        failureRateIntervalMs: ms(raw.failureRateInterval),
-        delayMs: ms(raw.delay),
-      };
-  }
-}
-
-function attempts(raw: number | "infinite"): number {
-  return raw === "infinite" ? Infinity : raw;
-}
-
-function readService(id: string, raw: RawService, file: string): ServiceSpec {
-  return {
-    id,
-    model: raw.model === undefined ? "" : resolveFrom(file, raw.model),
-    parallelism: raw.deployment === "external" ? Math.max(1, raw.addresses.length) : raw.parallelism,
-    deployment: raw.deployment,
-    device: raw.device,
-    batching: { maxSize: raw.batching?.maxSize ?? 1, maxDelayMs: ms(raw.batching?.maxDelay ?? "0s") },
-    queue: { maxLength: raw.queue?.maxLength ?? 1024, maxWaitMs: ms(raw.queue?.maxWait ?? "5s") },
-    loadDelayMs: ms(raw.loadDelay),
-    warmupRuns: raw.warmupRuns,
-    balancing: raw.balancing,
-    retry: {
-      maxAttempts: raw.retry?.maxAttempts ?? 10,
-      initialBackoffMs: ms(raw.retry?.initialBackoff ?? "10ms"),
-      maxBackoffMs: ms(raw.retry?.maxBackoff ?? "1s"),
-    },
-    restartStrategy:
-      raw.restartStrategy === undefined ? DEFAULT_SERVICE_RESTART : readRestartStrategy(raw.restartStrategy),
-    addresses: raw.addresses,
-    token: raw.token,
-    slotSharingGroup: raw.slotSharingGroup ?? `service-${id}`,
-    calls: raw.calls,
   };
 }
 
@@ -270,6 +189,7 @@ function readSinkConnector(raw: RawSink): SinkConnector {
 function readRpc(raw: RawRpc, file: string): RpcSpec {
   return {
     service: raw.service,
+    model: raw.model,
     request: optionalFunction(raw.request, file),
     response: optionalFunction(raw.response, file),
     inputs: raw.inputs ?? {},

@@ -55,6 +55,8 @@ export class BatchedModel {
   private timerAtMs = Infinity;
   private pollPlanned = false;
   private draining = false;
+  private totalRows = 0;
+  private totalMs = 0;
   private readonly idleWaiters: (() => void)[] = [];
 
   constructor(
@@ -81,6 +83,10 @@ export class BatchedModel {
   /** Rows of one request, at most. */
   get maxRows(): number {
     return this.batcher.config.maxSize;
+  }
+  /** Device time of one row, mean over all that ran. */
+  get meanRowMs(): number {
+    return this.totalRows === 0 ? 0 : this.totalMs / this.totalRows;
   }
   get queueConfig(): ServiceQueueConfig {
     return this.queue;
@@ -212,6 +218,8 @@ export class BatchedModel {
 
   private countTime(batch: readonly ModelCall[], rows: number, runMs: number): void {
     this.counts.busyMs += runMs;
+    this.totalMs += runMs;
+    this.totalRows += rows;
     for (const call of batch) if (this.abandoned.has(call)) this.counts.wastedMs += (runMs * call.rows) / rows;
   }
 

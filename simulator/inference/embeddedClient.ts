@@ -21,6 +21,8 @@ import { warmUp } from "./warmUp";
 
 export interface EmbeddedClientOptions {
   readonly spec: ServiceSpec;
+  /** Of the service's models; the first when absent. */
+  readonly model?: string;
   /** 0-based index of the subtask: spreads copies of the model over GPUs. */
   readonly subtask: number;
   /** Threads of the model on the CPU; by default the cores divided by the service's parallelism. */
@@ -56,7 +58,7 @@ export class EmbeddedClient implements InferenceClient {
     onPhase?.("LOADING", delayed);
     const accelerators = spec.device === "auto" ? await autoAccelerators() : [];
     const session = await ModelSession.open({
-      path: spec.model,
+      path: spec.models.find(({ name }) => name === options.model)?.path ?? spec.model,
       candidates: deviceCandidates(spec.device, options.subtask, accelerators),
       intraOpThreads:
         options.intraOpThreads ?? Math.max(1, Math.floor(availableParallelism() / Math.max(1, spec.parallelism))),

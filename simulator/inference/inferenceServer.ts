@@ -33,8 +33,9 @@ import { CHUNKS_HEADER } from "./chunkedTensors";
 import { HealthService } from "./healthService";
 import { CallRefused, parseInferRequest } from "./inferRequest";
 import { InferStream, type IncomingRequest, type InferStreamCall } from "./inferStream";
+import type { LoadedModel } from "./loadedModels";
 import { reflectionDefinitions, reflectionImplementation } from "./reflectionService";
-import { ResultCache } from "./resultCache";
+import type { ResultCache } from "./resultCache";
 
 export interface InferenceServerOptions {
   /** 0 for any free port. */
@@ -129,10 +130,9 @@ export class InferenceServer {
     });
   }
 
-  /** @param cacheBytes of results that are kept for requests that come again; none when absent. */
-  addModel(name: string, model: BatchedModel, cacheBytes = 0): void {
+  addModel({ name, model, cache }: LoadedModel): void {
     this.models.set(name, model);
-    if (cacheBytes > 0) this.caches.set(model, new ResultCache(model, cacheBytes));
+    if (cache !== undefined) this.caches.set(model, cache);
   }
 
   /** Models are loaded and warm: calls are taken from now on. */

@@ -3,8 +3,7 @@
  * broke, lets those that are withdrawn finish, and leaves out for a while those that answer badly.
  */
 import { performance } from "node:perf_hooks";
-import { basename, extname } from "node:path";
-import { OutlierEjection, type OutlierEjectionConfig } from "../core/outlierEjection";
+import { OutlierEjection } from "../core/outlierEjection";
 import type { ServiceSpec } from "../graph/jobFile";
 import {
   InstanceConnection,
@@ -29,8 +28,10 @@ export interface PoolOwner extends ConnectionOwner {
 
 export interface PoolOptions {
   readonly spec: ServiceSpec;
-  /** Never ejects when `undefined`. */
-  readonly outlierEjection: OutlierEjectionConfig | undefined;
+  /** Of the model that is called; the first that an instance knows counts. */
+  readonly modelNames: readonly string[];
+  /** Services that wait for the calls. */
+  readonly callChain: readonly string[];
   readonly transport: ConnectionTransport;
 }
 
@@ -51,7 +52,8 @@ export class InstancePool {
     private readonly owner: PoolOwner,
   ) {
     this.settled = options.spec.balancing !== "consistent-hash";
-    this.outliers = options.outlierEjection === undefined ? undefined : new OutlierEjection(options.outlierEjection);
+    const { outlierEjection } = options.spec;
+    this.outliers = outlierEjection === undefined ? undefined : new OutlierEjection(outlierEjection);
   }
 
   /** All instances of the service, as of now. Those that are new, or have a new attempt, get a fresh connection at once. */
@@ -152,9 +154,8 @@ export class InstancePool {
   }
 
   private connect(endpoint: ServiceEndpoint): void {
-    const { spec, transport } = this.options;
-    const names = spec.deployment === "external" ? [spec.id, basename(spec.model, extname(spec.model)), ""] : [spec.id];
-    const connection = new InstanceConnection(endpoint, spec, [...new Set(names)], transport, this.owner);
+    const { spec, modelNames, transport, callChain } = this.options;
+    const connection = new InstanceConnection(endpoint, spec, modelNames, transport, this.owner, callChain);
     this.connections.set(endpoint.instance, connection);
   }
 

@@ -7,14 +7,15 @@
  * - A queue that is full, an instance that drains, a model that failed: again after a back-off, preferably elsewhere.
  * - A request that the model cannot take (INVALID_ARGUMENT) is not retried; when it shared a message, the others are sent again by themselves.
  */
+import { basename, extname } from "node:path";
 import { performance } from "node:perf_hooks";
 import { status } from "@grpc/grpc-js";
 import { Balancer } from "../core/balancer";
-import { DEFAULT_OUTLIER_EJECTION, type OutlierEjectionConfig } from "../core/outlierEjection";
-import { RetryBudget, type RetryBudgetConfig } from "../core/retryBudget";
+import { RetryBudget } from "../core/retryBudget";
 import type { Tensors } from "../core/tensor";
 import { ERROR_CATALOGUE, FaultlineError, type ErrorCode } from "../graph/errors";
 import type { ServiceSpec } from "../graph/jobFile";
+import type { HedgingConfig } from "../graph/servicePolicies";
 import type { RpcMetrics } from "../observe/journalEvent";
 import { LatencyHistogram } from "../observe/latencyHistogram";
 import { CACHE_HITS_PARAMETER, type InferParameters } from "../proto/openInference";
@@ -25,32 +26,17 @@ import { backoffMs, InstancePool, type PoolOwner } from "./instancePool";
 import { PendingCall } from "./pendingCall";
 import { longToNumber } from "./tensorContents";
 
-/** A second copy of a call goes to another instance when the first takes long (Dean and Barroso, "The Tail at Scale"). */
-export interface HedgingConfig {
-  readonly afterMs: number;
-  /** Copies for each call, at most: 0.05 is one for twenty. */
-  readonly maxShare: number;
-}
-
-export interface RosClientPolicies {
-  /** `false` for never; default {@link DEFAULT_OUTLIER_EJECTION}. */
-  readonly outlierEjection?: OutlierEjectionConfig | false;
-  /** Default none: what a hedge computes twice is device time. */
-  readonly hedging?: HedgingConfig;
-  /** For retries of what an instance refused or failed on; calls of an instance that died are always issued again. Default none. */
-  readonly retryBudget?: RetryBudgetConfig;
-  /** Default `streams`. */
-  readonly transport?: "streams" | "pekko-rpc";
-}
-
 export interface RosClientOptions {
   readonly spec: ServiceSpec;
+  /** Of the service's models; the first when absent. */
+  readonly model?: string;
+  /** Services that wait for the calls made here, when an instance of a service calls. */
+  readonly callChain?: readonly string[];
   /** Instances as of now; `external` addresses when absent. */
   readonly endpoints?: readonly ServiceEndpoint[];
   /** Who calls, for messages. */
   readonly task: string;
   readonly onEvent?: (event: InferenceClientEvent) => void;
-  readonly policies?: RosClientPolicies;
 }
 
 /** Timeouts are looked after this often. */
@@ -80,17 +66,19 @@ export class RosClient implements InferenceClient, PoolOwner {
 
   constructor(private readonly options: RosClientOptions) {
     this.spec = options.spec;
-    const { outlierEjection = DEFAULT_OUTLIER_EJECTION, hedging, retryBudget, transport } = options.policies ?? {};
+    const { hedging, transport } = this.spec;
+    const { budget } = this.spec.retry;
     const nowMs = performance.now();
     this.hedging = hedging;
     this.hedgeBudget = hedging && new RetryBudget({ ratio: hedging.maxShare, minPerSecond: 1, ttlMs: 10_000 }, nowMs);
-    this.retryBudget = retryBudget && new RetryBudget(retryBudget, nowMs);
+    this.retryBudget = budget && new RetryBudget(budget, nowMs);
     this.pekko = transport === "pekko-rpc";
     this.balancer = new Balancer(this.spec.balancing, Math.random);
     this.pool = new InstancePool(
       {
         spec: this.spec,
-        outlierEjection: outlierEjection === false ? undefined : outlierEjection,
+        modelNames: modelNames(this.spec, options.model),
+        callChain: options.callChain ?? [],
         transport: this.pekko ? { kind: "pekko-rpc", frameBytes: PEKKO_FRAME_BYTES } : { kind: "streams" },
       },
       this,
@@ -347,6 +335,15 @@ export class RosClient implements InferenceClient, PoolOwner {
 
 function noCounts() {
   return { requests: 0, succeeded: 0, retried: 0, failed: 0, hedged: 0, cacheHits: 0 };
+}
+
+/**
+ * By what name instances may know the model; the first that they know counts. A server of others may know it by the service's name, by its
+ * file's, or have only one.
+ */
+function modelNames({ id, deployment, model, models }: ServiceSpec, chosen: string | undefined): readonly string[] {
+  if (deployment !== "external") return [chosen ?? models[0]?.name ?? id];
+  return chosen !== undefined ? [chosen] : [...new Set([id, basename(model, extname(model)), ""])];
 }
 
 function externalEndpoints({ id, addresses, token }: ServiceSpec): readonly ServiceEndpoint[] {

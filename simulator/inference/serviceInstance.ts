@@ -9,12 +9,10 @@ import { performance } from "node:perf_hooks";
 import { FaultlineError } from "../graph/errors";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { Cause, InstanceMetrics, InstancePhase } from "../observe/journalEvent";
-import { BatchedModel } from "./batchedModel";
 import { deviceCandidates } from "./device";
 import { autoAccelerators } from "./doctorDevices";
 import { DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MAX_TENSOR_BYTES, InferenceServer } from "./inferenceServer";
-import { ModelSession } from "./modelSession";
-import { warmUp } from "./warmUp";
+import { LoadedModels, takeMetricsOf } from "./loadedModels";
 
 export interface PhaseReport {
   readonly phase: InstancePhase;
@@ -36,10 +34,6 @@ export interface ServiceInstanceOptions {
   readonly token: string | undefined;
   /** 0 or absent for any free port. */
   readonly port?: number;
-  /** Name of the model for callers; the service's id when absent. */
-  readonly modelName?: string;
-  /** Results kept for requests that come again; none when absent. */
-  readonly cacheBytes?: number;
   readonly onPhase: (report: PhaseReport) => void;
 }
 
@@ -66,11 +60,8 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
   enter("LOADING", delayed);
 
   const accelerators = spec.device === "auto" ? await autoAccelerators() : [];
-  const opening = ModelSession.open({
-    path: spec.model,
-    candidates: deviceCandidates(spec.device, options.instance, accelerators),
-    intraOpThreads: intraOpThreads(spec),
-  });
+  const candidates = deviceCandidates(spec.device, options.instance, accelerators);
+  const opening = LoadedModels.load(spec, candidates, intraOpThreads(spec));
   // Watched from now on: its failure must not count as unhandled while the port is being opened.
   opening.catch(() => undefined);
 
@@ -83,21 +74,21 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
     maxTensorBytes: DEFAULT_MAX_TENSOR_BYTES,
     onFirstAnswer: () => enter("SERVING", { device, address }),
   });
-  let session: ModelSession | undefined;
+  let loaded: LoadedModels;
   try {
     address = `127.0.0.1:${await server.listen()}`;
-    session = await opening;
-    device = session.device;
+    loaded = await opening;
+    device = loaded.device;
     if (spec.loadDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, spec.loadDelayMs));
-    enter("WARMING", { device, failedDevices: session.failedDevices, ...delayed });
-    await warmUp(session, spec.batching.maxSize, spec.warmupRuns);
+    enter("WARMING", { device, failedDevices: loaded.failedDevices, ...delayed });
+    await loaded.warmUp(spec);
   } catch (error) {
     server.close();
     await opening.then((opened) => opened.close()).catch(() => undefined);
     throw error;
   }
-  const model = new BatchedModel(session, spec.batching, spec.queue);
-  server.addModel(options.modelName ?? spec.id, model, options.cacheBytes);
+  const models = loaded.serve(spec);
+  for (const model of models) server.addModel(model);
   server.setReady();
   enter("READY", { device, address });
   return {
@@ -109,9 +100,9 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
     },
     close: async () => {
       server.close();
-      await model.close();
+      await Promise.all(models.map(({ model }) => model.close()));
     },
-    takeMetrics: () => ({ attempt: options.attempt, ...model.takeMetrics() }),
+    takeMetrics: () => ({ attempt: options.attempt, ...takeMetricsOf(models) }),
   };
 }
 

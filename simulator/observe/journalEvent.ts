@@ -80,6 +80,9 @@ export interface InstanceMetrics {
   /** Device time spent on requests nobody waited for any more. */
   readonly wastedMs: number;
   readonly latencyMs: HistogramCounts;
+  /** With a result cache: rows that it knew, and the device time that they would have cost. */
+  readonly cacheHits?: number;
+  readonly savedMs?: number;
 }
 
 export type JournalEventBody =

@@ -26,7 +26,7 @@ export class RpcOperator extends AsyncWaitOperator {
 
   override async open(state: unknown): Promise<void> {
     await super.open(state);
-    this.client = await this.context.openClient(this.rpc.service);
+    this.client = await this.context.openClient(this.rpc.service, this.rpc.model);
   }
 
   protected override async call(value: unknown): Promise<unknown> {

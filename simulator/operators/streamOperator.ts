@@ -73,7 +73,7 @@ export interface OperatorContext {
   readonly functionContext: FunctionContext;
   readonly control: TaskControl;
   loadFunction<F>(ref: FunctionRef): LoadedFunction<F>;
-  openClient(service: string): Promise<InferenceClient>;
+  openClient(service: string, model?: string): Promise<InferenceClient>;
 }
 
 /** State of one operator at one checkpoint. */

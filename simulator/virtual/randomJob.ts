@@ -9,6 +9,7 @@ import type {
   ServiceSpec,
   ShipStrategy,
 } from "../graph/jobFile";
+import { DEFAULT_OUTLIER_EJECTION } from "../graph/servicePolicies";
 import type { Chance } from "./chance";
 
 /** Bounds, so that a shrinker can ask for less. */
@@ -158,6 +159,7 @@ function randomServices(chance: Chance, taskManagers: number): ServiceSpec[] {
     return {
       id,
       model: "/model.onnx",
+      models: [{ name: id, path: "/model.onnx" }],
       parallelism,
       deployment,
       device: "auto",
@@ -167,6 +169,12 @@ function randomServices(chance: Chance, taskManagers: number): ServiceSpec[] {
       warmupRuns: 1,
       balancing: chance.pick(["round-robin", "least-request", "power-of-two-choices"] as const),
       retry: { maxAttempts: chance.pick([3, 8]), initialBackoffMs: 10, maxBackoffMs: 200 },
+      hedging: undefined,
+      outlierEjection: DEFAULT_OUTLIER_EJECTION,
+      transport: "streams",
+      resultCacheBytes: 0,
+      memoryLimitBytes: undefined,
+      autoscaler: undefined,
       restartStrategy: randomRestartStrategy(chance, 0.1),
       addresses: deployment === "external" ? Array.from({ length: parallelism }, (__, i) => `${id}:${i}`) : [],
       token: undefined,

@@ -353,15 +353,14 @@ describe("RosClient", function () {
   });
 
   it("sends a copy elsewhere when an answer takes long, and takes the first that comes", async () => {
-    const spec = serviceSpec(writeModel(affineModel()), { balancing: "round-robin" });
+    const spec = serviceSpec(writeModel(affineModel()), {
+      balancing: "round-robin",
+      outlierEjection: undefined,
+      hedging: { afterMs: 30, maxShare: 1 },
+    });
     const processes = [0, 1].map((index) => InstanceProcess.start(spec, index));
     const endpoints = await Promise.all(processes.map((process) => process.ready()));
-    const client = new RosClient({
-      spec,
-      endpoints,
-      task: "classify#0",
-      policies: { outlierEjection: false, hedging: { afterMs: 30, maxShare: 1 } },
-    });
+    const client = new RosClient({ spec, endpoints, task: "classify#0" });
     try {
       await Promise.all([1, 2, 3, 4].map((value) => client.call(row(value), { timeoutMs: 10_000 })));
       client.takeMetrics();
@@ -383,15 +382,16 @@ describe("RosClient", function () {
     const spec = serviceSpec(writeModel(denseModel(1024, 12)), {
       batching: { maxSize: 1, maxDelayMs: 0 },
       queue: { maxLength: 1, maxWaitMs: 60_000 },
-      retry: { maxAttempts: 1000, initialBackoffMs: 1, maxBackoffMs: 1 },
+      retry: {
+        maxAttempts: 1000,
+        initialBackoffMs: 1,
+        maxBackoffMs: 1,
+        budget: { ratio: 0, minPerSecond: 1, ttlMs: 1_000 },
+      },
     });
     const instance = InstanceProcess.start(spec);
     const endpoints = [await instance.ready()];
-    const retryBudget = { ratio: 0, minPerSecond: 1, ttlMs: 1_000 };
-    const clients = Array.from(
-      { length: 8 },
-      () => new RosClient({ spec, endpoints, task: "classify#0", policies: { retryBudget } }),
-    );
+    const clients = Array.from({ length: 8 }, () => new RosClient({ spec, endpoints, task: "classify#0" }));
     try {
       const record: Tensors = { x: { type: "FP32", shape: [1024], data: new Float32Array(1024) } };
       const outcomes = await Promise.allSettled(
@@ -408,8 +408,8 @@ describe("RosClient", function () {
   });
 
   it("asks the instance that knows: results are kept by content, and replayed requests cost no device time", async () => {
-    const spec = serviceSpec(writeModel(affineModel()), { balancing: "consistent-hash" });
-    const processes = [0, 1].map((index) => InstanceProcess.start(spec, index, 0, { cacheBytes: 1_000_000 }));
+    const spec = serviceSpec(writeModel(affineModel()), { balancing: "consistent-hash", resultCacheBytes: 1_000_000 });
+    const processes = [0, 1].map((index) => InstanceProcess.start(spec, index));
     const endpoints = await Promise.all(processes.map((process) => process.ready()));
     const replay = async () => {
       const client = new RosClient({ spec, endpoints, task: "classify#0" });
@@ -438,14 +438,9 @@ describe("RosClient", function () {
   });
 
   it("behaves as Flink's own transport when told to: a message over the frame size vanishes", async () => {
-    const spec = serviceSpec(writeModel(identityModel("FP32", ["N", "L"])));
+    const spec = serviceSpec(writeModel(identityModel("FP32", ["N", "L"])), { transport: "pekko-rpc" });
     const instance = InstanceProcess.start(spec);
-    const client = new RosClient({
-      spec,
-      endpoints: [await instance.ready()],
-      task: "classify#0",
-      policies: { transport: "pekko-rpc" },
-    });
+    const client = new RosClient({ spec, endpoints: [await instance.ready()], task: "classify#0" });
     try {
       const call = (length: number) =>
         client.call({ x: { type: "FP32", shape: [length], data: new Float32Array(length) } }, { timeoutMs: 2_000 });
@@ -515,5 +510,6 @@ describe("EmbeddedClient", function () {
 
 /** A signal is delivered some time after it was sent: resolves when the system says that the process is stopped. */
 async function stopped(pid: number | undefined): Promise<void> {
-  while (!/^\d+ \(.*\) T/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"))) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (!/^\d+ \(.*\) T/s.test(readFileSync(`/proc/${pid}/stat`, "utf8")))
+    await new Promise((resolve) => setTimeout(resolve, 1));
 }

@@ -120,7 +120,7 @@ describe("job graph", () => {
             calls: ["helper"],
             ...(deployment === "external" ? { addresses: ["h:1"] } : {}),
           },
-          helper: { model: "h.onnx", calls: ["model"] },
+          helper: { model: "h.onnx" },
         },
       },
     );
@@ -137,7 +137,6 @@ describe("job graph", () => {
       [
         ["a", "model", "ask"],
         ["model", "helper", undefined],
-        ["helper", "model", undefined],
       ],
     );
     const execution = buildExecutionGraph(graph);
