@@ -11,6 +11,7 @@ export type Clicked = vscode.Uri | RunTreeNode | undefined;
 export interface CommandArguments {
   "faultline.openJobGraph": [clicked?: Clicked];
   "faultline.runJob": [clicked?: Clicked];
+  "faultline.debugJob": [clicked?: Clicked];
   "faultline.stopRun": [clicked?: RunTreeNode | string];
   "faultline.cancelRun": [clicked?: RunTreeNode | string];
   "faultline.injectFailure": [request?: RunTreeNode | InjectRequest];

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { loadBundle } from "./bundles/loadBundle";
 import { registerCommands } from "./commandRegistry";
+import { registerDebug } from "./debug/registerDebug";
 import { JobGraphPanels } from "./graph/jobGraphPanels";
 import { JobFileDiagnostics } from "./jobFile/jobFileDiagnostics";
 import { registerJobFileLanguage } from "./jobFile/registerJobFileLanguage";
@@ -41,6 +42,7 @@ export function activate(context: vscode.ExtensionContext): void {
     new JobFileDiagnostics(),
     registerJobFileLanguage(store),
     registerLanguageModelTools(store),
+    registerDebug(store, context.extensionPath, (uri) => commands.ready(uri)),
     vscode.tasks.registerTaskProvider(TASK_TYPE, new JobTaskProvider(context.extensionPath)),
     vscode.window.registerTreeDataProvider(RUNS_VIEW, tree),
     store.onDidChange((change) => {
@@ -51,6 +53,7 @@ export function activate(context: vscode.ExtensionContext): void {
       {
         "faultline.openJobGraph": (clicked) => commands.openGraph(clicked),
         "faultline.runJob": (clicked) => commands.run(clicked),
+        "faultline.debugJob": (clicked) => commands.debug(clicked),
         "faultline.stopRun": (clicked) => commands.stop(clicked, "drain"),
         "faultline.cancelRun": (clicked) => commands.stop(clicked, "cancel"),
         "faultline.injectFailure": (request) =>

@@ -80,7 +80,12 @@ export class JobFileLenses implements vscode.CodeLensProvider, vscode.Disposable
     }
     const trusted = vscode.workspace.isTrusted && document.uri.scheme === "file";
     return [
-      ...(trusted ? [lens("$(play) Run", "faultline.runJob", document.uri)] : []),
+      ...(trusted
+        ? [
+            lens("$(play) Run", "faultline.runJob", document.uri),
+            lens("$(debug-alt) Debug", "faultline.debugJob", document.uri),
+          ]
+        : []),
       graph,
       ...(session === undefined ? [] : [lens("$(graph-line) Report", "faultline.openReport", session.id)]),
     ];

@@ -33,6 +33,12 @@ export const COMMANDS = {
     icon: "$(play)",
     enablement: TRUSTED,
   },
+  "faultline.debugJob": {
+    title: "Debug Job",
+    shortTitle: "Debug",
+    icon: "$(debug-alt)",
+    enablement: TRUSTED,
+  },
   "faultline.stopRun": {
     title: "Stop Run",
     shortTitle: "Stop",

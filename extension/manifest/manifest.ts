@@ -3,6 +3,7 @@
  * test holds that what is written is what is here.
  */
 import { COMMANDS, COMMAND_CATEGORY, type CommandContribution, type CommandId } from "./commands";
+import { DEBUGGERS, DEBUG_TYPE } from "./debuggers";
 import { LANGUAGE_MODEL_TOOLS } from "./languageModelTools";
 import { MENUS } from "./menus";
 import { SETTINGS } from "./settings";
@@ -19,7 +20,13 @@ export const MANIFEST = {
   galleryBanner: { color: "#1b1f27", theme: "dark" },
   categories: ["Visualization", "Debuggers", "Testing", "Data Science", "Machine Learning"],
   keywords: ["flink", "stream processing", "inference", "fault injection", "chaos"],
-  activationEvents: [`onLanguage:${JOB_FILE_LANGUAGE}`, `onWebviewPanel:${JOB_GRAPH_VIEW_TYPE}`],
+  activationEvents: [
+    `onLanguage:${JOB_FILE_LANGUAGE}`,
+    `onWebviewPanel:${JOB_GRAPH_VIEW_TYPE}`,
+    `onDebugResolve:${DEBUG_TYPE}`,
+    `onDebugInitialConfigurations:${DEBUG_TYPE}`,
+    `onDebugDynamicConfigurations:${DEBUG_TYPE}`,
+  ],
   capabilities: {
     untrustedWorkspaces: {
       supported: "limited",
@@ -110,6 +117,7 @@ export const MANIFEST = {
         when: "isWorkspaceTrusted",
       },
     ],
+    debuggers: DEBUGGERS,
     problemMatchers: [
       {
         name: "faultline",

@@ -21,10 +21,12 @@ export const MENUS: Readonly<Record<string, readonly MenuItem[]>> = {
   ],
   "editor/title/run": [
     { command: "faultline.runJob", when: `${JOB_FILE_OPEN} && !isInDiffEditor`, group: "navigation@0" },
+    { command: "faultline.debugJob", when: `${JOB_FILE_OPEN} && !isInDiffEditor`, group: "navigation@1" },
   ],
   "explorer/context": [
     { command: "faultline.openJobGraph", when: JOB_FILE_OPEN, group: "navigation@30" },
     { command: "faultline.runJob", when: JOB_FILE_OPEN, group: "navigation@31" },
+    { command: "faultline.debugJob", when: JOB_FILE_OPEN, group: "navigation@32" },
   ],
   "view/title": [
     { command: "faultline.newJob", when: ON_RUNS_VIEW, group: "navigation@1" },

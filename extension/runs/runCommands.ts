@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { FaultlineError } from "../../simulator/graph/errors";
 import { loadBundle } from "../bundles/loadBundle";
 import type { Clicked } from "../commandRegistry";
+import { jobDebugConfiguration } from "../debug/jobDebugConfiguration";
 import type { JobGraphPanels } from "../graph/jobGraphPanels";
 import type { JobGraphSource } from "../graph/jobGraphSource";
 import { isJobFile } from "../jobFile/jobFileSelector";
@@ -36,14 +37,29 @@ export class RunCommands {
 
   async run(clicked: Clicked): Promise<void> {
     const uri = await this.jobFileOf(clicked, "Run Which Job?");
-    if (uri === undefined || !(await this.endRunThatGoesOn(uri))) return;
+    if (uri !== undefined && (await this.ready(uri))) await this.runs.start(uri.fsPath);
+  }
+
+  async debug(clicked: Clicked): Promise<void> {
+    const uri = await this.jobFileOf(clicked, "Debug Which Job?");
+    if (uri === undefined) return;
+    await vscode.debug.startDebugging(vscode.workspace.getWorkspaceFolder(uri), jobDebugConfiguration(uri.fsPath));
+  }
+
+  /**
+   * Before a job runs: no other run of it goes on, its file is saved and in order, and its graph is in sight.
+   * @returns false when the person decided otherwise
+   * @throws FaultlineError the first finding of the file
+   */
+  async ready(uri: vscode.Uri): Promise<boolean> {
+    if (!(await this.endRunThatGoesOn(uri))) return false;
     const document = await vscode.workspace.openTextDocument(uri);
-    if (document.isDirty && !(await document.save())) return;
+    if (document.isDirty && !(await document.save())) return false;
     const { problems } = loadBundle("extensionLanguage").parseJobDocument(document);
     const error = problems.find(({ severity }) => severity !== "warning");
     if (error !== undefined) throw new FaultlineError(error);
     if (readSetting("faultline.graph.openOnRun")) this.panels.open({ kind: "jobFile", uri }, true);
-    await this.runs.start(uri.fsPath);
+    return true;
   }
 
   async stop(clicked: RunTreeNode | string | undefined, mode: "drain" | "cancel"): Promise<void> {

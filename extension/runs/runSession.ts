@@ -12,6 +12,9 @@ const BATCH_MS = 40;
 /** Of the metrics, which come for ever, the newest this many are kept; everything else is kept. */
 const METRICS_KEPT = 6_000;
 
+/** How long after the end of a run's processes the rest of its journal is waited for. */
+const LAST_WORD_MS = 1_000;
+
 export interface EventBatch {
   /** `seq` of the first. */
   readonly from: number;
@@ -34,6 +37,8 @@ export class RunSession implements vscode.Disposable {
   private history: JournalEvent[] = [];
   private metricsKept = 0;
   private pending: JournalEvent[] = [];
+  private disposed = false;
+  private lastWordTimer: NodeJS.Timeout | undefined;
   private flushTimer: NodeJS.Timeout | undefined;
   private currentView: RunView = EMPTY_RUN_VIEW;
   private outcome: { readonly state: string } | undefined;
@@ -89,31 +94,44 @@ export class RunSession implements vscode.Disposable {
     return this.run.stop(mode);
   }
 
+  /** Ends every process of a run of this window at once. */
+  kill(): Promise<void> {
+    return this.run.dispose();
+  }
+
   scale(service: string, parallelism: number): Promise<void> {
     return this.run.scale(service, parallelism);
   }
 
   dispose(): void {
+    this.disposed = true;
     this.reading.abort();
     clearTimeout(this.flushTimer);
+    clearTimeout(this.lastWordTimer);
     this.disposables.dispose();
     this.run.dispose().catch((error: unknown) => this.log.warn(`Letting go of run ${this.id}: ${String(error)}`));
   }
 
   private async follow(): Promise<void> {
+    if (this.owned) void this.run.ended.then(() => this.stopReadingSoon());
     try {
       for await (const event of this.journal()) this.add(event);
-      if (this.reading.signal.aborted) return;
+      if (this.disposed) return;
       if (this.owned) await this.run.ended;
       this.flush();
       this.outcome = { state: this.lastState() };
     } catch (error) {
-      if (this.reading.signal.aborted) return;
+      if (this.disposed) return;
       this.log.error(`Reading the journal of run ${this.id}: ${String(error)}`);
       this.flush();
       this.outcome = { state: "UNREACHABLE" };
     }
     this.over.fire();
+  }
+
+  /** A run that was killed says no last word: its journal ends in the middle, and nobody adds to it any more. */
+  private stopReadingSoon(): void {
+    if (!this.disposed) this.lastWordTimer = setTimeout(() => this.reading.abort(), LAST_WORD_MS);
   }
 
   /** Of a run that is over, what is there; nobody adds to it any more. */

@@ -1,6 +1,6 @@
 /** The runs of this window: those it started, those it opened, and the list of those that are on the disk. */
 import * as vscode from "vscode";
-import type { Run, RunSummary } from "../../simulator/client/run";
+import type { Run, RunSummary, StartRunOptions } from "../../simulator/client/run";
 import { FaultlineError } from "../../simulator/graph/errors";
 import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
@@ -46,7 +46,7 @@ export class RunStore implements vscode.Disposable {
    * Starts the job on this machine.
    * @throws FaultlineError FL4001 in an untrusted workspace, and whatever keeps the job from starting
    */
-  async start(jobFile: string): Promise<RunSession> {
+  async start(jobFile: string, options: Pick<StartRunOptions, "inspect" | "deployment"> = {}): Promise<RunSession> {
     if (!vscode.workspace.isTrusted) {
       throw FaultlineError.of(
         "FL4001",
@@ -59,7 +59,7 @@ export class RunStore implements vscode.Disposable {
     try {
       const { startRun } = loadBundle("extensionRun");
       const node = readSetting("faultline.run.node");
-      const run = await startRun({ jobFile, ...(node === "" ? {} : { node }) });
+      const run = await startRun({ ...options, jobFile, ...(node === "" ? {} : { node }) });
       this.log.info(`Run ${run.id} of ${jobFile} started in ${run.directory}`);
       return this.adopt(new RunSession(run, jobFile, jobName(jobFile), Date.now(), true, this.log));
     } catch (error) {

@@ -22,6 +22,8 @@ export interface StartRunOptions {
   readonly load?: { readonly ratePerSecond?: number; readonly limit?: number };
   readonly failoverStrategy?: "region" | "full";
   readonly scheduler?: "default" | "adaptive";
+  /** Every TaskManager listens for a debugger and waits for it; timeouts are off. The journal's `process.inspectable` tells the ports. */
+  readonly inspect?: boolean;
   /** Node to run the processes with; `process.execPath` when not given (in an editor's Electron with ELECTRON_RUN_AS_NODE). */
   readonly node?: string;
 }

@@ -7,6 +7,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { COORDINATOR_CANNOT_START, COORDINATOR_DONE } from "../cluster/coordinatorExit";
+import { withoutTimeouts } from "../cluster/inspector";
 import type { RunConfig, RunRecord } from "../cluster/runDirectory";
 import { encodeRunConfig, runPaths } from "../cluster/runDirectory";
 import { entryFile, lastLogLines, nodeArguments, workerEnvironment } from "../cluster/workerProcesses";
@@ -28,13 +29,14 @@ const CRASH_WINDOW_MS = 10_000;
  * @throws FaultlineError FL1xxx and FL3xxx for bad input (nothing was started then), FL2001 when the folder cannot be written, FL2002.
  */
 export async function startRun(options: StartRunOptions): Promise<Run> {
-  const job = withOverrides(await loadJobFile(options.jobFile), options);
+  const overridden = withOverrides(await loadJobFile(options.jobFile), options);
+  const job = options.inspect === true ? withoutTimeouts(overridden) : overridden;
   const startedAt = Date.now();
   const id = newRunId(startedAt);
   const directory = options.directory === undefined ? join(runsDirectory(), id) : resolve(options.directory);
   const { config, record } = await makeRunDirectory(id, directory, startedAt, async () => {
     const functionModules = await prepareJob(job, runPaths.functions(directory));
-    return { job, functionModules, node: options.node ?? process.execPath };
+    return { job, functionModules, node: options.node ?? process.execPath, inspect: options.inspect };
   });
   const coordinator = new OwnedCoordinator(config);
   await coordinator.ready;
@@ -139,7 +141,7 @@ async function makeRunDirectory(
   id: string,
   directory: string,
   startedAt: number,
-  prepare: () => Promise<Pick<RunConfig, "job" | "functionModules" | "node">>,
+  prepare: () => Promise<Pick<RunConfig, "job" | "functionModules" | "node" | "inspect">>,
 ): Promise<{ config: RunConfig; record: RunRecord }> {
   let socketDirectory = join(directory, "s");
   try {

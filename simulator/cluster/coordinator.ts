@@ -19,10 +19,12 @@ import type { CoordinatorMessage, RunReply, RunRequest, WorkerMessage } from "./
 import { CONTROL_CHANNEL, CONTROL_SERVICE, hasToken, UNAUTHENTICATED } from "./controlService";
 import { discardCheckpoint, storeCheckpoint } from "./checkpointStore";
 import { FaultInjector } from "./faultInjector";
+import { DEBUG_RUN_NOTE } from "./inspector";
 import type { RecoveredRun } from "./jobRecovery";
 import type { RunConfig } from "./runDirectory";
 import { controlSocket } from "./runDirectory";
 import { SourceProgress } from "./sourceProgress";
+import type { ProcessEnd } from "./workerProcesses";
 import { lastLogLines, WorkerProcesses } from "./workerProcesses";
 
 const METRICS_INTERVAL_MS = 250;
@@ -55,11 +57,14 @@ export class Coordinator {
     private readonly master: JobMasterState,
     recovered: RecoveredRun | undefined,
   ) {
-    this.processes = new WorkerProcesses(config, (name, pid, evidence) => {
+    const onEnd = (name: ProcessName, pid: number, evidence: ProcessEnd): void => {
       this.faults.onProcessGone(name, pid, evidence.signal === null ? `exited with code ${evidence.exitCode}` : `ended by ${evidence.signal}`);
       const cause = this.causeOfFailedStart(name, evidence.exitCode);
       if (cause !== undefined) this.record({ kind: "log", process: name, level: "error", message: cause });
       this.onLost(name, pid, evidence);
+    };
+    this.processes = new WorkerProcesses(config, onEnd, (name, pid, port) => {
+      this.record({ kind: "process.inspectable", process: name, pid, port });
     });
     this.faults = new FaultInjector(
       {
@@ -123,6 +128,7 @@ export class Coordinator {
       graph: describeAnalyzed(analyzeJob(config.job)),
     });
     this.record({ kind: "process.started", process: "coordinator", pid: process.pid });
+    if (config.inspect === true) this.record({ kind: "log", process: "coordinator", level: "info", message: DEBUG_RUN_NOTE });
   }
 
   private recordRecovery(recovered: RecoveredRun): void {

@@ -16,6 +16,8 @@ export interface RunConfig {
   readonly functionModules: Readonly<Record<string, string>>;
   /** Node to run the workers with. */
   readonly node: string;
+  /** A debug run: every TaskManager waits for a debugger (see inspector.ts). */
+  readonly inspect?: boolean;
   /** Folder of the run's sockets: the run's own, or a short one where that path is too long for a socket. */
   readonly socketDirectory: string;
 }

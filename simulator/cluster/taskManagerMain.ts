@@ -1,11 +1,13 @@
 /** Entry of a TaskManager process: `taskManager RUN_DIRECTORY taskmanager:N`. */
 import type { CoordinatorMessage } from "./controlMessages";
+import { waitUntilDebugged } from "./inspector";
 import { controlSocket, dataSocket } from "./runDirectory";
 import { TaskExecutor } from "./taskExecutor";
 import { WorkerConnection } from "./workerConnection";
 import { startWorker } from "./workerMain";
 
 const worker = startWorker();
+if (worker.config.inspect === true) waitUntilDebugged();
 const dataAddress = dataSocket(worker.config.socketDirectory, worker.process, process.pid);
 let ending = false;
 

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { LossEvidence, ProcessName } from "../observe/journalEvent";
+import { INSPECTOR_FD } from "./inspector";
 import { LIFELINE_FD } from "./lifeline";
 import type { RunConfig } from "./runDirectory";
 import { runPaths } from "./runDirectory";
@@ -24,6 +25,7 @@ export class WorkerProcesses {
   constructor(
     private readonly config: RunConfig,
     private readonly onEnd: (name: ProcessName, pid: number, evidence: ProcessEnd) => void,
+    private readonly onInspectable: (name: ProcessName, pid: number, port: number) => void = () => undefined,
   ) {}
 
   /** @throws an Error of the operating system when the process cannot be started. */
@@ -33,9 +35,10 @@ export class WorkerProcesses {
     const logFile = runPaths.log(directory, name);
     mkdirSync(dirname(logFile), { recursive: true });
     const log = openSync(logFile, "a");
+    const inspected = this.config.inspect === true && entry === "taskManager";
     try {
       const child = spawn(this.config.node, [...nodeArguments(), entryFile(entry), directory, name, ...args], {
-        stdio: ["ignore", log, log, LIFELINE_FD],
+        stdio: ["ignore", log, log, LIFELINE_FD, ...(inspected ? (["pipe"] as const) : [])],
         cwd: directory,
         env: workerEnvironment(),
       });
@@ -47,6 +50,10 @@ export class WorkerProcesses {
         this.onEnd(name, pid, { by: "exit", exitCode, signal });
       });
       child.once("error", () => undefined);
+      const told = child.stdio[INSPECTOR_FD];
+      told?.on("error", () => undefined);
+      // One short line, written at once: it comes in one piece.
+      told?.once("data", (line: Buffer) => this.onInspectable(name, pid, Number(line.toString())));
       return pid;
     } finally {
       closeSync(log);

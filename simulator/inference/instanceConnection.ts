@@ -4,6 +4,7 @@
  * Calls gather in an outbox and go out together: at the end of the tick, or, while answers are outstanding, when a message is full or
  * {@link GATHER_MS} have passed. So a message costs nothing to wait for when there is little to do, and messages are large when there is much.
  */
+import { url as inspectorUrl } from "node:inspector";
 import { performance } from "node:perf_hooks";
 import {
   Client,
@@ -161,7 +162,8 @@ export class InstanceConnection {
     if (this.takesChunks) this.metadata.set(CHUNKS_HEADER, "1");
     this.client = new Client(endpoint.address, credentials.createInsecure(), {
       ...CHANNEL_OPTIONS,
-      ...(external ? {} : KEEPALIVE),
+      // Whoever stands at a breakpoint reads no answer to its ping either.
+      ...(external || inspectorUrl() !== undefined ? {} : KEEPALIVE),
     });
     this.readMetadata();
   }

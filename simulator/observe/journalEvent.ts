@@ -108,6 +108,8 @@ export type JournalEventBody =
   | { readonly kind: "job.state"; readonly from: JobState; readonly to: JobState; readonly cause?: Cause }
   | { readonly kind: "process.started"; readonly process: ProcessName; readonly pid: number }
   | { readonly kind: "process.connected"; readonly process: ProcessName; readonly pid: number }
+  /** A debug run: the process waits for a debugger on this port of 127.0.0.1. */
+  | { readonly kind: "process.inspectable"; readonly process: ProcessName; readonly pid: number; readonly port: number }
   | { readonly kind: "process.lost"; readonly process: ProcessName; readonly pid: number; readonly evidence: LossEvidence; readonly expected: boolean }
   | {
       readonly kind: "task.state";
