@@ -1,5 +1,6 @@
 /** What is known of the selected element, and what can be done with it. */
-import { button } from "./controls";
+import type { FailoverStrategy } from "../simulator/graph/failoverScope";
+import { button, choice } from "./controls";
 import { displayName } from "./graph/vertexCard";
 import { duration, plural } from "./model/numberWords";
 import type { Picture } from "./model/picture";
@@ -13,6 +14,8 @@ export interface DetailSource {
   readonly picture: Picture;
   readonly run: RunModel | undefined;
   readonly at: number;
+  /** Failover strategy that the scopes are of. */
+  readonly strategy: FailoverStrategy;
   readonly scope: (vertex: string, index: number) => FailureScope | undefined;
 }
 
@@ -20,6 +23,8 @@ export interface DetailActions {
   readonly inject: ((element: PictureElement) => void) | undefined;
   readonly open: ((element: PictureElement) => void) | undefined;
   readonly pick: (element: PictureElement) => void;
+  /** Shows the scopes of the other failover strategy. */
+  readonly strategy: (strategy: FailoverStrategy) => void;
   readonly close: () => void;
 }
 
@@ -58,11 +63,17 @@ export function drawDetails(
   if (open !== undefined) acts.append(button({ label: "Go to Definition", press: () => open(element) }).element);
   if (acts.childElementCount > 0) host.append(acts);
 
-  if (element.kind === "subtask") subtaskDetails(host, source, element.vertex, element.index);
+  if (element.kind === "subtask") subtaskDetails(host, source, element.vertex, element.index, actions);
   else vertexDetails(host, source, element.vertex, actions);
 }
 
-function subtaskDetails(host: HTMLElement, source: DetailSource, vertex: string, index: number): void {
+function subtaskDetails(
+  host: HTMLElement,
+  source: DetailSource,
+  vertex: string,
+  index: number,
+  actions: DetailActions,
+): void {
   const { picture, run, at } = source;
   const name = `${vertex}#${index}`;
   const region = picture.regions.regionOfSubtask.get(name);
@@ -86,7 +97,7 @@ function subtaskDetails(host: HTMLElement, source: DetailSource, vertex: string,
   if (region !== undefined)
     rows.push(["Region", `${regionName(region.id)}, ${plural(region.subtasks.length, "task")}`]);
   host.append(table(rows));
-  scopeDetails(host, source.scope(vertex, index));
+  scopeDetails(host, source, source.scope(vertex, index), actions);
   if (run !== undefined) attemptDetails(host, run, name, at);
 }
 
@@ -137,7 +148,9 @@ function vertexDetails(host: HTMLElement, source: DetailSource, id: string, acti
   if (vertex.parallelism > 0)
     scopeDetails(
       host,
+      source,
       source.scope(id, 0),
+      actions,
       vertex.kind === "service" || (group?.regions.length ?? 1) > 1 ? "of one subtask" : undefined,
     );
   if (vertex.operators.length > 0) {
@@ -173,9 +186,26 @@ function vertexDetails(host: HTMLElement, source: DetailSource, id: string, acti
   host.append(list);
 }
 
-function scopeDetails(host: HTMLElement, scope: FailureScope | undefined, whose?: string): void {
+function scopeDetails(
+  host: HTMLElement,
+  source: DetailSource,
+  scope: FailureScope | undefined,
+  actions: DetailActions,
+  whose?: string,
+): void {
   if (scope === undefined) return;
   host.append(heading("If it fails"));
+  const strategies = choice<FailoverStrategy>({
+    label: "Failover strategy",
+    values: [
+      { value: "region", label: "region", hint: "Its pipelined region and what depends on it restart" },
+      { value: "full", label: "full", hint: "Everything restarts" },
+    ],
+    chosen: actions.strategy,
+  });
+  strategies.set(source.strategy);
+  strategies.element.classList.add("detail-strategy");
+  host.append(strategies.element);
   const words = document.createElement("p");
   words.className = "detail-scope";
   words.textContent = scopeWords(scope).replace("here", whose ?? "here");

@@ -3,6 +3,7 @@
  * most ten times a second, so that numbers can be read.
  */
 import { ActiveFaultList } from "./activeFaultList";
+import { RunComparison } from "./compare/runComparison";
 import { showMenu } from "./contextMenu";
 import { drawDetails } from "./detailPanel";
 import { exportPng, exportSvg } from "./exportPicture";
@@ -50,6 +51,7 @@ export class GraphPage {
   readonly #minimap: Minimap;
   readonly #timeline: TimelineView;
   readonly #session: RunSession;
+  readonly #comparison: RunComparison;
   #graph: HostMessageOf<"graph"> | undefined;
   #picture: Picture | undefined;
   #scopes: FailureScopes | undefined;
@@ -83,7 +85,7 @@ export class GraphPage {
     this.#parts = makeParts(host, [this.#toolbar.element, this.#status.element], this.#sheet.element);
     const { stage, legend, timeline } = this.#parts;
     legend.hidden = state.legend !== true;
-    this.#view = new GraphView(stage, {
+    this.#view = new GraphView(stage, this.#measure, {
       selected: (element) => this.#select(element),
       hovered: (element) => this.#hovered(element),
       menu: (element, at) => this.#menu(element, at),
@@ -101,10 +103,26 @@ export class GraphPage {
       picked: (element) => this.#reveal(element),
       travelled: (at) => this.#session.travelTo(at),
     });
+    this.#comparison = this.#makeComparison();
     this.#listen();
     this.#drawToolbar();
     this.#drawStatus(Date.now());
     this.#channel.send({ kind: "ready", state: Object.keys(state).length === 0 ? undefined : state });
+  }
+
+  #makeComparison(): RunComparison {
+    const { compare, stage, timeline } = this.#parts;
+    return new RunComparison(compare, {
+      send: (message) => this.#channel.send(message),
+      shown: () => this.#session.run,
+      keep: (compared) => this.#channel.keep({ compared }),
+      note: (words) => this.#note("quiet", words, "", 6000),
+      opened: (open) => {
+        stage.inert = open;
+        timeline.inert = open;
+        if (!open && this.#view.focus !== undefined) this.#view.setFocus(this.#view.focus);
+      },
+    });
   }
 
   #listen(): void {
@@ -140,6 +158,7 @@ export class GraphPage {
       case "runEnded":
         this.#notice = message.kind === "runStarting" ? undefined : this.#notice;
         this.#session.receive(message);
+        if (message.kind === "runStarted") this.#comparison.restore(this.#channel.state.compared ?? []);
         if (message.kind === "runFailed")
           this.#note("bad", message.problem.message, message.problem.hint ?? "", 60_000);
         if (message.kind !== "events" && message.kind !== "journal") this.#drawToolbar();
@@ -147,6 +166,12 @@ export class GraphPage {
         break;
       case "reveal":
         this.#reveal(message.element);
+        break;
+      case "runs":
+        this.#comparison.listed(message);
+        break;
+      case "compared":
+        this.#comparison.compared(message);
         break;
       case "notice":
         this.#note(message.severity === "info" ? "quiet" : "bad", message.text, "", 6000);
@@ -250,6 +275,7 @@ export class GraphPage {
     if (run === undefined) return;
     if (this.#graph !== undefined && !timeline.hidden)
       this.#timeline.show(run, this.#graph.graph, run.now(Date.now()), travel);
+    this.#comparison.refresh();
     this.#faults.show(activeFaults(run.facts, at), at, isLive);
     if (this.#selection?.kind === "subtask" && !details.matches(":focus-within")) this.#drawDetails();
   }
@@ -331,11 +357,18 @@ export class GraphPage {
     this.#setInsets();
     if (picture === undefined || selection === undefined) return;
     const { run, at, isLive } = this.#session;
-    const source = { picture, run, at, scope: (vertex: string, index: number) => this.#scope(vertex, index) };
+    const strategy = this.#strategy();
+    const source = { picture, run, at, strategy, scope: (vertex: string, index: number) => this.#scope(vertex, index) };
     drawDetails(details, selection, source, {
       inject: isLive ? (element) => this.#inject(element) : undefined,
       open: this.#graph?.openable === true ? (element) => this.#open(element) : undefined,
       pick: (element) => this.#reveal(element),
+      strategy: (failoverStrategy) => {
+        this.#channel.keep({ failoverStrategy });
+        this.#drawDetails();
+        this.#drawScope();
+        details.querySelector<HTMLElement>('.detail-strategy [aria-checked="true"]')?.focus();
+      },
       close: () => this.#select(undefined),
     });
   }
@@ -348,8 +381,13 @@ export class GraphPage {
   }
 
   #scope(vertex: string, index: number): ReturnType<FailureScopes["of"]> {
-    const strategy = this.#session.run?.facts.started?.run.failoverStrategy;
-    return this.#scopes?.of(vertex, index, this.#channel.state.failoverStrategy ?? strategy ?? "region");
+    return this.#scopes?.of(vertex, index, this.#strategy());
+  }
+
+  /** The one that was chosen; else that of the run. */
+  #strategy(): "region" | "full" {
+    const { state } = this.#channel;
+    return state.failoverStrategy ?? this.#session.run?.facts.started?.run.failoverStrategy ?? "region";
   }
 
   #drawScope(): void {
@@ -514,6 +552,11 @@ export class GraphPage {
         this.#tracing = !this.#tracing;
         this.#drawTrace();
       },
+      toggleCompare: () => {
+        const box = this.#toolbar.more.element.getBoundingClientRect();
+        this.#comparison.toggle({ x: box.left, y: box.bottom + 2 });
+      },
+      closeCompare: () => this.#comparison.close(),
       toggleShortcuts: () => this.#sheet.toggle(),
       closeShortcuts: () => this.#sheet.close(),
       present: () => {

@@ -24,6 +24,7 @@ export type Command =
   | "legend"
   | "timeline"
   | "trace"
+  | "compare"
   | "present"
   | "earlier"
   | "later"
@@ -88,6 +89,7 @@ export const KEYMAP: readonly KeyBinding[] = [
   { command: "legend", keys: ["l"], words: "Legend", group: "Look" },
   { command: "trace", keys: ["u"], words: "Only what is upstream and downstream of the selection", group: "Look" },
   { command: "timeline", keys: ["t"], words: "Recovery timeline", group: "Look" },
+  { command: "compare", keys: ["c"], words: "Compare this run with others", group: "Look" },
   { command: "earlier", keys: [","], words: "Back in time", group: "Look" },
   { command: "later", keys: ["."], words: "Forward in time", group: "Look" },
   { command: "present", keys: ["n"], words: "Back to now", group: "Look" },

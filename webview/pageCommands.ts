@@ -21,6 +21,8 @@ export interface CommandTarget {
   readonly toggleLegend: () => void;
   readonly toggleTimeline: () => void;
   readonly toggleTrace: () => void;
+  readonly toggleCompare: () => void;
+  readonly closeCompare: () => boolean;
   readonly toggleShortcuts: () => void;
   readonly closeShortcuts: () => boolean;
   readonly present: () => void;
@@ -90,6 +92,8 @@ export function perform(command: Command, target: CommandTarget): void {
       return target.toggleTimeline();
     case "trace":
       return target.toggleTrace();
+    case "compare":
+      return target.toggleCompare();
     case "present":
       return target.present();
     case "earlier":
@@ -119,7 +123,7 @@ function enter({ view, picture, select }: CommandTarget, focus: PictureElement |
 
 /** Out of what is innermost: a menu, the sheet, the subtasks of a vertex, the selection. */
 function leave(target: CommandTarget, focus: PictureElement | undefined): void {
-  if (closeMenu() || target.closeShortcuts()) return;
+  if (closeMenu() || target.closeShortcuts() || target.closeCompare()) return;
   const inGraph = document.activeElement !== null && target.view.svg.contains(document.activeElement);
   if (focus?.kind === "subtask" && inGraph) target.view.setFocus({ kind: "vertex", vertex: focus.vertex });
   else target.select(undefined);

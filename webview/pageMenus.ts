@@ -91,6 +91,7 @@ export function moreMenu(state: PageMenuState, { send, does, save, putBack }: Pa
     },
     { kind: "line" },
     { kind: "action", label: "Recovery Timeline", key: keyOf("timeline"), disabled: run, act: () => does("timeline") },
+    { kind: "action", label: "Compare Runs…", key: keyOf("compare"), disabled: run, act: () => does("compare") },
     {
       kind: "action",
       label: "Only Upstream and Downstream",
@@ -102,6 +103,18 @@ export function moreMenu(state: PageMenuState, { send, does, save, putBack }: Pa
     { kind: "line" },
     { kind: "action", label: "Save Picture as SVG…", disabled: picture, act: () => save("svg") },
     { kind: "action", label: "Save Picture as PNG…", disabled: picture, act: () => save("png") },
+    {
+      kind: "action",
+      label: "Save Run as HTML…",
+      disabled: run,
+      act: () => send({ kind: "exportRun", format: "html" }),
+    },
+    {
+      kind: "action",
+      label: "Save Run as Trace…",
+      disabled: run,
+      act: () => send({ kind: "exportRun", format: "trace" }),
+    },
     { kind: "line" },
     { kind: "action", label: "Keyboard Shortcuts", key: keyOf("shortcuts"), act: () => does("shortcuts") },
   ];

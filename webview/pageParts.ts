@@ -8,6 +8,8 @@ export interface PageParts {
   readonly legend: HTMLElement;
   readonly details: HTMLElement;
   readonly timeline: HTMLElement;
+  /** Lies over the picture and the timeline while runs are compared. */
+  readonly compare: HTMLElement;
 }
 
 export function makeParts(host: HTMLElement, head: readonly HTMLElement[], sheet: HTMLElement): PageParts {
@@ -18,12 +20,14 @@ export function makeParts(host: HTMLElement, head: readonly HTMLElement[], sheet
   const legend = part("section", "legend", "Legend");
   const details = part("aside", "details", "Details");
   const timeline = part("section", "timeline", "Recovery timeline");
+  const compare = part("section", "compare", "Compare runs");
+  compare.hidden = true;
   details.hidden = true;
   timeline.hidden = true;
   stage.append(empty, legend, details);
-  host.replaceChildren(header, stage, timeline);
+  host.replaceChildren(header, stage, timeline, compare);
   document.body.append(sheet);
-  return { stage, empty, legend, details, timeline };
+  return { stage, empty, legend, details, timeline, compare };
 }
 
 function part(tag: string, className: string, label?: string): HTMLElement {

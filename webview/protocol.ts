@@ -43,6 +43,8 @@ export interface ViewState {
   readonly minimap?: boolean;
   readonly timeline?: { readonly open: boolean; readonly height?: number };
   readonly failoverStrategy?: "region" | "full";
+  /** Runs that are compared with the one that is shown, by id. */
+  readonly compared?: readonly string[];
 }
 
 /** A run as the view needs to know it before its first event. */

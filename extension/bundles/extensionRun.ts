@@ -2,4 +2,4 @@
 export { listRuns, openRun } from "../../simulator/client/openRun";
 export { startRun } from "../../simulator/client/startRun";
 export { readJournal } from "../../simulator/observe/journalReader";
-export { recoveryReport, renderFinishedRun, renderLiveRun } from "../report/renderRunReport";
+export { recoveryReport, renderFinishedRun, renderLiveRun, renderTrace } from "../report/renderRunReport";

@@ -273,6 +273,8 @@ export class JobGraphPanel implements vscode.Disposable {
         return saveExport(message.name, "svg", Buffer.from(message.data, "utf8"), this.jobFileUri());
       case "exportPng":
         return saveExport(message.name, "png", Buffer.from(message.data, "base64"), this.jobFileUri());
+      case "exportRun":
+        return this.exportRun(message.format);
       case "copy":
         return vscode.env.clipboard.writeText(message.text);
       case "resync":
@@ -297,6 +299,20 @@ export class JobGraphPanel implements vscode.Disposable {
       fault,
       parameters,
     });
+  }
+
+  private async exportRun(format: "trace" | "html"): Promise<void> {
+    const { session } = this;
+    if (session === undefined) return;
+    const { renderFinishedRun, renderLiveRun, renderTrace } = loadBundle("extensionRun");
+    const name = `${session.job} ${session.id}`;
+    if (format === "trace") {
+      const trace = await renderTrace(session.directory);
+      return saveExport(`${name} trace`, "json", Buffer.from(trace, "utf8"), this.jobFileUri());
+    }
+    if (!session.live) await session.ended;
+    const html = session.active ? renderLiveRun(session.snapshot().events) : await renderFinishedRun(session.directory);
+    return saveExport(name, "html", Buffer.from(html, "utf8"), this.jobFileUri());
   }
 
   private jobFileUri(): vscode.Uri | undefined {

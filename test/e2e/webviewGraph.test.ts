@@ -404,6 +404,113 @@ describe("graph view", function () {
     assert.equal(await page.locator("g.vertex.traced").count(), 0);
   });
 
+  it("compares runs, aligned at the fault, and closes", async () => {
+    const { page, show, play, post } = await open();
+    await show(languageDetection());
+    await play(killedInstance(languageDetection()), false);
+    await page.keyboard.press("c");
+    await page.waitForFunction(() => window.__sent.some((message) => message.kind === "listRuns"));
+    const other = { id: "other", job: "test", startedAt: START, live: false } as const;
+    await post({ kind: "runs", runs: [other] });
+    await page.getByRole("menuitem", { name: /^other, / }).click();
+    assert.deepEqual(await sentOf("compareWith"), [{ kind: "compareWith", run: "other" }]);
+    await post({ kind: "compared", run: other, events: lostTaskManager(languageDetection()) });
+    const row = page.getByRole("row", { name: /^Stream tasks restarted/ });
+    await row.waitFor();
+    assert.deepEqual(await row.getByRole("cell").allTextContents(), ["0 (best)", "8"]);
+    assert.equal(await page.locator(".compare-band").count(), 2);
+    // The fault of both runs lies at the same place, and there the bars of what failed begin.
+    const zero = Number(await page.locator(".compare-zero").getAttribute("x1"));
+    const begins = await page
+      .locator('.compare-band path.bar[data-look="failing"]')
+      .evaluateAll((all) => all.map((one) => Number(/^M([\d.]+)/.exec(one.getAttribute("d") ?? "")?.[1])));
+    assert.equal(begins.length, 5);
+    for (const x of begins) assert.ok(x >= zero && x < zero + 12, `${x} is near ${zero}`);
+    await page.getByRole("radio", { name: "At the Start" }).click();
+    assert.equal(await page.locator(".compare-zero").getAttribute("visibility"), "hidden");
+    await page.keyboard.press("Escape");
+    assert.ok(await page.locator(".compare").isHidden());
+    assert.equal(await page.locator("main").evaluate((main) => (main as HTMLElement).inert), false);
+  });
+
+  it("opens the runs again that were compared before a reload", async () => {
+    const { page, show, play } = await open({ state: { compared: ["other"] } });
+    await show(languageDetection());
+    await play(killedInstance(languageDetection()), false);
+    await page.waitForFunction(() => window.__sent.some((message) => message.kind === "compareWith"));
+    assert.deepEqual(await sentOf("compareWith"), [{ kind: "compareWith", run: "other" }]);
+  });
+
+  it("shows what a failure restarts under the other failover strategy", async () => {
+    const { page, show } = await open();
+    await show(languageDetection());
+    await page.locator(lookOf("langid#1")).click();
+    assert.equal(
+      await page.locator(".detail-scope").textContent(),
+      "A failure here restarts 1 service instance of 10.",
+    );
+    await page.getByRole("radio", { name: "full" }).click();
+    assert.equal(
+      await page.locator(".detail-scope").textContent(),
+      "A failure here restarts 8 stream tasks and 2 service instances of 10.",
+    );
+    assert.match((await page.locator(".details").textContent()) ?? "", /strategy full restarts everything/);
+  });
+
+  it("keeps the words on a region's frame within it", async () => {
+    const { page, show, play } = await open();
+    const graph = batchJob();
+    await show(graph);
+    const events = killedInstance(languageDetection()).filter(({ at }) => at <= START + 6100);
+    await play(events);
+    await page.waitForFunction(() => document.querySelector(".frame-title.told") !== null);
+    const cut = await page.evaluate(() => {
+      const frames = [...document.querySelectorAll("g.frames rect.frame:not(.sheet)")].map((one) =>
+        one.getBoundingClientRect(),
+      );
+      return [...document.querySelectorAll(".frame-title[data-region]")].flatMap((title) => {
+        const box = title.getBoundingClientRect();
+        const held = frames.some(
+          (one) => one.left <= box.left && one.right >= box.right && one.top <= box.top && one.bottom >= box.bottom,
+        );
+        return held ? [] : [title.textContent];
+      });
+    });
+    assert.deepEqual(cut, []);
+  });
+
+  it("has the host save the run as a page and as a trace", async () => {
+    const { page, show, play } = await open();
+    await show(languageDetection());
+    await play(killedInstance(languageDetection()), false);
+    for (const name of ["Save Run as HTML…", "Save Run as Trace…"]) {
+      await page.getByRole("button", { name: "More" }).click();
+      await page.getByRole("menuitem", { name }).click();
+    }
+    assert.deepEqual(
+      (await sentOf("exportRun")).map(({ format }) => format),
+      ["html", "trace"],
+    );
+  });
+
+  it("has every control in reach in a panel 400 pixels wide, and at 200 %", async () => {
+    for (const [width, height, zoom] of [
+      [400, 700, 1],
+      [640, 400, 2],
+    ] as const) {
+      const opened = await open({ width, height, zoom });
+      await opened.show(languageDetection());
+      const outside = await opened.page
+        .locator(".toolbar > *:not(.space):not(h1)")
+        .evaluateAll(
+          (all, most) => all.filter((one) => one.getBoundingClientRect().right > most).map((one) => one.outerHTML),
+          width,
+        );
+      assert.deepEqual(outside, []);
+      if (zoom === 1) await opened.close();
+    }
+  });
+
   it("shows a fault that still acts on its target, and heals it", async () => {
     const { page, show, play } = await open();
     await show(languageDetection());

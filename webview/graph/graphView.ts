@@ -14,7 +14,7 @@ import { FarScene, readColors, touches, worstOf, type FarColors } from "./farCan
 import { drawFrames, drawTitles, showFrames } from "./regionFrame";
 import { drawCell, showCell, showGrid } from "./subtaskCells";
 import { add, translate, type SvgGroup } from "./svgElements";
-import { cellAt, type Card } from "./vertexCard";
+import { cellAt, type Card, type Measure } from "./vertexCard";
 import { listenForDrags } from "./vertexDrag";
 import { drawVertex, showFigures } from "./vertexNode";
 
@@ -62,6 +62,7 @@ export class GraphView {
 
   constructor(
     host: HTMLElement,
+    private readonly measure: Measure,
     private readonly events: GraphViewEvents,
   ) {
     const svg = select(host).append("svg").attr("class", "graph").attr("role", "tree").attr("aria-label", "Job graph");
@@ -107,7 +108,7 @@ export class GraphView {
     for (const node of this.#shown.values()) node.remove();
     this.#shown.clear();
     drawFrames(this.#layers.frames, picture, layout);
-    drawTitles(this.#layers.titles, picture, layout);
+    drawTitles(this.#layers.titles, picture, layout, this.measure);
     this.#edges.setPicture(picture, layout);
     this.#far = new FarScene(picture, layout);
     if (this.#focus === undefined || !this.#exists(this.#focus)) {
@@ -184,7 +185,7 @@ export class GraphView {
     if (layout === this.#layout) return;
     this.#layout = layout;
     drawFrames(this.#layers.frames, picture, layout);
-    drawTitles(this.#layers.titles, picture, layout);
+    drawTitles(this.#layers.titles, picture, layout, this.measure);
     this.#edges.setPicture(picture, layout);
     this.#far = new FarScene(picture, layout);
     for (const [vertex, group] of this.#shown) {

@@ -1,8 +1,9 @@
 /** Frames around what restarts together, and around the services; their titles lie over the lines so that none crosses the words. */
 import type { LayoutResult } from "../layout/layoutRequest";
 import { plural } from "../model/numberWords";
-import type { Picture } from "../model/picture";
+import { stateWidth, type Picture } from "../model/picture";
 import { groupTitle } from "../model/regionGroups";
+import type { Measure } from "./vertexCard";
 import { add, translate, type SvgGroup, type SvgSelection } from "./svgElements";
 
 export function drawFrames(layer: SvgGroup, picture: Picture, layout: LayoutResult): void {
@@ -23,7 +24,7 @@ export function drawFrames(layer: SvgGroup, picture: Picture, layout: LayoutResu
   }
 }
 
-export function drawTitles(layer: SvgGroup, picture: Picture, layout: LayoutResult): void {
+export function drawTitles(layer: SvgGroup, picture: Picture, layout: LayoutResult, measure: Measure): void {
   layer.selectAll("*").remove();
   const band = layout.band;
   if (band !== undefined) {
@@ -46,6 +47,9 @@ export function drawTitles(layer: SvgGroup, picture: Picture, layout: LayoutResu
     });
     const text = title(layer, place.x + 34, place.y + 22, name, detail).attr("data-region", group.id);
     add(text, "tspan", { class: "frame-state", dx: 10 });
+    // Where there is not room for both, what happens now stands in the place of what never changes.
+    const all = measure(name, "title") + measure(detail, "text") + stateWidth(group.subtasks, measure) + 66;
+    text.classed("tight", all > place.width);
   }
 }
 
@@ -64,6 +68,7 @@ export function showFrames(layer: SvgGroup, wordsOf: FrameWords): void {
     const words = wordsOf(this.dataset.region ?? "");
     if (state === null) return;
     if (state.textContent !== (words?.words ?? "")) state.textContent = words?.words ?? "";
+    this.classList.toggle("told", words !== undefined);
     state.classList.toggle("hit", words?.hit === true);
     state.classList.toggle("untouched", words?.hit === false);
   });

@@ -5,7 +5,7 @@ import { activeFaults } from "./activeFaults";
 import { callFigures, vertexFigures, type CallFigures, type VertexFigures } from "./figures";
 import { count, duration, plural } from "./numberWords";
 import type { Picture } from "./picture";
-import { groupTitle, regionName } from "./regionGroups";
+import { groupTitle, hitWords, regionName, UNTOUCHED_WORDS } from "./regionGroups";
 import type { RunModel } from "./runModel";
 import { IDLE, latestBefore, lookAt, type SubtaskLook } from "./subtaskLook";
 
@@ -91,14 +91,9 @@ function frameWords(picture: Picture, run: RunModel, id: string, at: number): Re
   const group = picture.regions.groups.find((one) => one.id === id);
   const own = new Set(group?.vertices);
   const hit = failover.tasks.filter((task) => own.has(task.slice(0, task.lastIndexOf("#")))).length;
-  if (hit === 0) return { words: "✓ did not notice", hit: false };
+  if (hit === 0) return { words: UNTOUCHED_WORDS, hit: false };
   const done = failover.finishedAt !== undefined && failover.finishedAt <= at;
-  return {
-    words: done
-      ? `↻ ${plural(hit, "task")} restarted`
-      : `↻ ${plural(hit, "task")} ${hit === 1 ? "restarts" : "restart"}`,
-    hit: true,
-  };
+  return { words: hitWords(hit, done), hit: true };
 }
 
 function cellFigures(

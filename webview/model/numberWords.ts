@@ -26,9 +26,9 @@ export function percent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
-/** `1 task`, `3 tasks`. */
+/** `1 task`, `3 tasks`, `8,000 tasks`. */
 export function plural(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`;
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
 function trim(text: string): string {

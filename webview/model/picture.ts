@@ -8,7 +8,7 @@ import type {
 import { cardOf, cut, displayName, type Card, type Measure } from "../graph/vertexCard";
 import type { LayoutRequest } from "../layout/layoutRequest";
 import type { PictureLevel } from "../protocol";
-import { groupTitle, regionMap, type RegionMap } from "./regionGroups";
+import { groupTitle, hitWords, regionMap, UNTOUCHED_WORDS, type RegionMap } from "./regionGroups";
 
 export interface PictureEdge {
   readonly id: string;
@@ -110,7 +110,8 @@ export function makePicture(
     ],
     groups: regions.groups.map((group) => {
       const { name, detail } = groupTitle(group);
-      return { id: group.id, header: 31, padding: 14, minWidth: measure(name, "title") + measure(detail, "text") + 60 };
+      const rest = Math.max(measure(detail, "text"), stateWidth(group.subtasks, measure));
+      return { id: group.id, header: 31, padding: 14, minWidth: measure(name, "title") + rest + 60 };
     }),
     band: {
       side: services,
@@ -135,6 +136,15 @@ export function makePicture(
     in: into,
     request,
   };
+}
+
+/** Room for what is said of a region while something restarts. */
+export function stateWidth(subtasks: number, measure: Measure): number {
+  return (
+    Math.max(
+      ...[UNTOUCHED_WORDS, hitWords(subtasks, true), hitWords(subtasks, false)].map((words) => measure(words, "text")),
+    ) * 1.12
+  );
 }
 
 function typeLabel(edge: EdgeDescription): string {

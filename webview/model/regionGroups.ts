@@ -2,6 +2,7 @@
  * Pipelined regions as they are drawn. A region is a set of subtasks; several regions that lie in the same vertices (one for each line of
  * subtasks of a FORWARD chain) are drawn as one frame that says how many there are. Each service instance is a region on its own.
  */
+import { plural } from "./numberWords";
 import type { GraphDescription, RegionDescription } from "../../simulator/graph/graphDescription";
 
 /** A set of vertices that share regions with each other and with no other vertex: one frame in the picture. */
@@ -87,7 +88,7 @@ export function groupTitle(group: RegionGroup): { readonly name: string; readonl
   const first = regionName(regions[0].id);
   if (regions.length === 1) {
     const count = group.subtasks;
-    return { name: first, detail: count === 1 ? "1 task" : `${count} tasks restart together` };
+    return { name: first, detail: count === 1 ? "1 task" : `${plural(count, "task")} restart together` };
   }
   const last = regionName(regions[regions.length - 1].id);
   const numbers = first.startsWith("Region ") && last.startsWith("Region ");
@@ -96,6 +97,15 @@ export function groupTitle(group: RegionGroup): { readonly name: string; readonl
   const size = regions[0].subtasks.length;
   const each = sizes.size > 1 ? "" : size === 1 ? ", 1 task each" : `, ${size} tasks each`;
   return { name, detail: `${regions.length} regions${each}` };
+}
+
+/** On the frame of a region that a failure did not reach. */
+export const UNTOUCHED_WORDS = "✓ did not notice";
+
+/** On the frame of a region some of whose tasks restart, or have. */
+export function hitWords(tasks: number, done: boolean): string {
+  if (done) return `↻ ${plural(tasks, "task")} restarted`;
+  return `↻ ${plural(tasks, "task")} ${tasks === 1 ? "restarts" : "restart"}`;
 }
 
 function append<V>(map: Map<string, V[]>, key: string, value: V): void {

@@ -12,6 +12,8 @@ export interface ChartArea {
   readonly scale: ScaleLinear<number, number>;
   readonly top: number;
   readonly height: number;
+  /** Records a second at the top; absent, the highest in sight. */
+  readonly most?: number;
 }
 
 interface ChartPoint {
@@ -28,7 +30,7 @@ const BIN_MS = 100;
 export function drawChart(layer: SvgGroup, chart: ChartArea): void {
   const { scale, height } = chart;
   const points = pointsOf(chart);
-  const most = points.reduce((high, point) => Math.max(high, point.rate), 1) * 1.08;
+  const most = (chart.most ?? points.reduce((high, point) => Math.max(high, point.rate), 1)) * 1.08;
   const slowest = points.reduce((high, point) => Math.max(high, point.p99 ?? 0), 1) * 1.15;
   const floor = height - 4;
   const y = scaleLinear([0, most], [floor, 4]);
