@@ -4,6 +4,7 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { transpileDeclaration } from "typescript";
+import { EXPERIMENT_SCHEMA } from "../simulator/faults/experimentSchema";
 import { JOB_FILE_SCHEMA } from "../simulator/graph/jobFileSchema";
 import { buildWebview } from "./buildWebview";
 
@@ -51,6 +52,7 @@ export async function buildAll({ minify }: { minify: boolean }): Promise<void> {
     cp(join(ROOT, "simulator/proto"), join(DIST, "proto"), { recursive: true, filter: (path) => !path.endsWith(".ts") }),
     writeFunctionTypes(),
     writeFile(join(DIST, "schemas", "job-file.schema.json"), `${JSON.stringify(JOB_FILE_SCHEMA, undefined, 2)}\n`),
+    writeFile(join(DIST, "schemas", "experiment.schema.json"), `${JSON.stringify(EXPERIMENT_SCHEMA, undefined, 2)}\n`),
   ]);
 }
 

@@ -48,6 +48,7 @@ export const MANIFEST = {
         configuration: "./extension/language-configuration.json",
         icon: { light: "./extension/icons/job-file-light.svg", dark: "./extension/icons/job-file-dark.svg" },
       },
+      { id: "jsonc", filenamePatterns: ["*.experiment.json"] },
     ],
     grammars: [
       {
@@ -56,7 +57,10 @@ export const MANIFEST = {
         path: "./extension/faultline-job.tmLanguage.json",
       },
     ],
-    jsonValidation: [{ fileMatch: "*.faultline.json", url: "./dist/schemas/job-file.schema.json" }],
+    jsonValidation: [
+      { fileMatch: "*.faultline.json", url: "./dist/schemas/job-file.schema.json" },
+      { fileMatch: "*.experiment.json", url: "./dist/schemas/experiment.schema.json" },
+    ],
     commands: (Object.entries(COMMANDS) as [CommandId, CommandContribution][]).map(
       ([command, { title, shortTitle, icon, enablement }]) => ({
         command,

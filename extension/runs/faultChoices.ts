@@ -1,13 +1,23 @@
 /** The catalogue of faults as people choose from it. */
 import { FAULT_CATALOGUE } from "../../simulator/faults/catalogue";
-import type { FaultDefinition, FaultParameter as CatalogueParameter } from "../../simulator/faults/faultDefinition";
+import type { FaultParameter as CatalogueParameter } from "../../simulator/faults/faultParameter";
+import { formatParameter } from "../../simulator/faults/faultParameter";
 import type { FaultChoice, FaultParameter, FaultTargetKind } from "../../webview/protocol";
+
+const TYPES: Readonly<Record<CatalogueParameter["unit"], FaultParameter["type"]>> = {
+  ms: "duration",
+  bytes: "size",
+  "bytes/s": "rate",
+  ratio: "probability",
+  count: "integer",
+  text: "text",
+};
 
 export const FAULT_CHOICES: readonly FaultChoice[] = FAULT_CATALOGUE.map((fault) => ({
   fault: fault.name,
   label: fault.title,
   description: fault.description,
-  group: groupOf(fault),
+  group: fault.group,
   actsOn: fault.targets,
   parameters: fault.parameters.map(parameterChoice),
 }));
@@ -32,21 +42,6 @@ const KINDS: ReadonlySet<string> = new Set<FaultTargetKind>([
   "checkpoint",
 ]);
 
-function groupOf({ targets }: FaultDefinition): string {
-  if (targets.every((kind) => kind === "link")) return "Link";
-  if (targets.every((kind) => kind === "task")) return "Record";
-  if (targets.every((kind) => kind === "coordinator")) return "Coordinator";
-  return targets.every((kind) => kind === "service") ? "Service" : "Process";
-}
-
-const TYPES: Readonly<Record<CatalogueParameter["unit"], FaultParameter["type"]>> = {
-  ms: "duration",
-  bytes: "size",
-  "bytes/s": "rate",
-  ratio: "probability",
-  count: "integer",
-  text: "text",
-};
 
 function parameterChoice(parameter: CatalogueParameter): FaultParameter {
   return {
@@ -54,7 +49,7 @@ function parameterChoice(parameter: CatalogueParameter): FaultParameter {
     label: parameter.name,
     description: parameter.description,
     type: parameter.values === undefined ? TYPES[parameter.unit] : "choice",
-    default: parameter.unit === "ms" ? `${parameter.default}ms` : String(parameter.default),
+    default: formatParameter(parameter.unit, parameter.default),
     choices: parameter.values,
     required: false,
   };

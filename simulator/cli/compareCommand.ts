@@ -1,10 +1,10 @@
 /** `faultline compare JOB`: the same job, load and fault under each deployment, with what it costs and without a fault at all. */
 import type { Command } from "commander";
 import { Option } from "commander";
+import { checkFaultRequest } from "../client/faultAvailability";
 import type { MeasuredRun } from "../client/runExperiment";
 import { measureRun } from "../client/runExperiment";
 import { findFault } from "../faults/catalogue";
-import { parseFaultTarget } from "../faults/faultTarget";
 import { parseDuration } from "../graph/durations";
 import { FaultlineError } from "../graph/errors";
 import type { Deployment } from "../graph/jobFile";
@@ -43,11 +43,11 @@ export function registerCompareCommand(program: Command, io: CommandIo): void {
     .addOption(new Option("--format <format>", "what to print").choices(["text", "json"]).default("text"))
     .action(async (job: string, options: CompareOptions) => {
       const deployments = readDeployments(options.deployments);
-      findFault(options.fault);
-      if (parseFaultTarget(options.target) === undefined) throw FaultlineError.of("FL1031", `"${options.target}" is no target.`, "Write service:langid#1, taskmanager:0 or coordinator.");
+      const parameters = parseSettings(findFault(options.fault), options.set);
+      checkFaultRequest(options.fault, options.target, parameters);
       const delayMs = parseDuration(options.after);
       if (delayMs === undefined) throw FaultlineError.of("FL1024", `"${options.after}" is no duration.`, "Write 250ms, 10s, 5m or 1h.");
-      const fault = { fault: options.fault, target: options.target, parameters: parseSettings(options.set), trigger: { kind: "after" as const, delayMs }, location: undefined };
+      const fault = { fault: options.fault, target: options.target, parameters, trigger: { kind: "after" as const, delayMs }, location: undefined };
       const compared: Compared[] = [];
       for (const deployment of deployments) {
         if (options.format === "text") io.err(`${deployment}\n`);

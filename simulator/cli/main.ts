@@ -5,6 +5,7 @@ import { processIo } from "./commandIo";
 import { registerCompareCommand } from "./compareCommand";
 import { registerDoctorCommand } from "./doctorCommand";
 import { registerExperimentCommand } from "./experimentCommand";
+import { registerFaultsCommand } from "./faultsCommand";
 import { registerGraphCommands } from "./graphCommands";
 import { registerRunCommand } from "./runCommand";
 import { registerRunningCommands } from "./runningCommands";
@@ -23,6 +24,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerGraphCommands(program, processIo);
   registerRunCommand(program, processIo);
   registerRunningCommands(program, processIo);
+  registerFaultsCommand(program, processIo);
   registerExperimentCommand(program, processIo);
   registerCompareCommand(program, processIo);
   registerServeCommand(program, processIo);

@@ -1,12 +1,12 @@
 /** `faultline run JOB`: runs a job on this machine, shows how it goes, and ends with the recovery report. */
 import type { Command } from "commander";
 import { Option } from "commander";
+import { checkFaultRequest } from "../client/faultAvailability";
 import { finishRun } from "../client/finishRun";
 import { startRun } from "../client/startRun";
 import { readOutcome } from "../client/runOutcome";
-import type { Run } from "../client/run";
+import type { FaultRequest, Run } from "../client/run";
 import { findFault } from "../faults/catalogue";
-import { parseFaultTarget } from "../faults/faultTarget";
 import { parseDuration } from "../graph/durations";
 import { FaultlineError, formatProblem } from "../graph/errors";
 import type { Deployment } from "../graph/jobFile";
@@ -70,18 +70,16 @@ export function registerRunCommand(program: Command, io: CommandIo): void {
     });
 }
 
-function plannedFault(options: RunOptions): { readonly request: { fault: string; target: string; parameters: Record<string, unknown> }; readonly afterMs: number } | undefined {
+function plannedFault(options: RunOptions): { readonly request: FaultRequest; readonly afterMs: number } | undefined {
   if (options.fault === undefined && options.target === undefined) return undefined;
   if (options.fault === undefined || options.target === undefined) {
     throw FaultlineError.of("FL1000", "--fault and --target belong together.", "For example: --fault crash --target 'service:langid#1'.");
   }
-  findFault(options.fault);
-  if (!options.target.includes("*") && parseFaultTarget(options.target) === undefined) {
-    throw FaultlineError.of("FL1031", `"${options.target}" is no target.`, "Write service:langid#1, taskmanager:0 or coordinator.");
-  }
+  const parameters = parseSettings(findFault(options.fault), options.set);
+  checkFaultRequest(options.fault, options.target, parameters);
   const afterMs = parseDuration(options.after ?? "5s");
   if (afterMs === undefined) throw FaultlineError.of("FL1024", `"${options.after}" is no duration.`, "Write 250ms, 10s, 5m or 1h.");
-  return { request: { fault: options.fault, target: options.target, parameters: parseSettings(options.set) }, afterMs };
+  return { request: { fault: options.fault, target: options.target, parameters }, afterMs };
 }
 
 /** A job that never ran because of what it was given is bad input; one that failed while it ran is a failed job. */

@@ -3,10 +3,12 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { finishRun } from "../client/finishRun";
 import { findRun, listRuns, openRun } from "../client/openRun";
-import { FAULT_CATALOGUE, findFault } from "../faults/catalogue";
+import { checkFaultRequest } from "../client/faultAvailability";
+import { findFault } from "../faults/catalogue";
 import { FaultlineError } from "../graph/errors";
 import { reportText } from "../observe/reportText";
 import type { CommandIo, OutputFormat } from "./commandIo";
+import { faultHelp } from "./faultsCommand";
 import { paintFor } from "./paint";
 import { parseSettings } from "./settings";
 
@@ -30,15 +32,16 @@ export function registerRunningCommands(program: Command, io: CommandIo): void {
     .command("inject")
     .description("inject a fault into a run")
     .argument("<run>", RUN_ARGUMENT)
-    .argument("<fault>", FAULT_CATALOGUE.map((fault) => fault.name).join(", "))
-    .argument("<target>", "service:NAME#N, taskmanager:N, coordinator, task:VERTEX#N; * for any")
+    .argument("<fault>", "one of the faults below")
+    .argument("<target>", "service:NAME#N, taskmanager:N, coordinator, task:VERTEX#N, link:A->B; * for any")
     .option("--set <name=value...>", "parameters of the fault", [])
     .addOption(formatOption())
-    .addHelpText("after", `\nFaults:\n${FAULT_CATALOGUE.map((fault) => `  ${fault.name.padEnd(12)} ${fault.description}`).join("\n")}`)
+    .addHelpText("after", faultHelp())
     .action(async (name: string, fault: string, target: string, options: { set: string[]; format: OutputFormat }) => {
-      findFault(fault);
+      const parameters = parseSettings(findFault(fault), options.set);
+      checkFaultRequest(fault, target, parameters);
       const run = await openRun(name);
-      await run.inject({ fault, target, parameters: parseSettings(options.set) });
+      await run.inject({ fault, target, parameters });
       answer(options.format, { injected: { fault, target }, run: run.id }, `Injected ${fault} into ${target} of ${run.id}.`);
     });
 

@@ -11,7 +11,7 @@ export function attachRun(record: RunRecord): Run {
     directory: record.directory,
     owned: false,
     events: (signal) => followJournal(runPaths.journal(record.directory), { signal }),
-    inject: async ({ fault, target, parameters }) => void (await callRun(record, { kind: "inject", fault, target, parameters: parameters ?? {} })),
+    inject: async ({ parameters = {}, ...request }) => void (await callRun(record, { kind: "inject", parameters, ...request })),
     heal: async () => void (await callRun(record, { kind: "heal" })),
     stop: async (mode) => void (await callRun(record, { kind: "stop", mode })),
     scale: async (service, parallelism) => void (await callRun(record, { kind: "scale", service, parallelism })),

@@ -10,6 +10,9 @@ export interface FaultRequest {
   /** `service:langid#1`, `taskmanager:0`, `coordinator`, `task:VERTEX#INDEX`, …; `*` for any. */
   readonly target: string;
   readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly by?: "command" | "schedule";
+  /** Of several targets only one, by this number from 0 to 1. */
+  readonly pick?: number;
 }
 
 export interface StartRunOptions {

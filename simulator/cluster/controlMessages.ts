@@ -6,6 +6,7 @@ import type { JobSpec } from "../graph/jobFile";
 import type { Cause, InstancePhase, JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
 import type { ServiceEndpoint, TaskDeployment } from "../core/deployment";
 import type { JobMasterInput } from "../core/jobMasterState";
+import type { FaultOrder } from "../faults/faultDefinition";
 
 export type { ProducerLocation, ServiceEndpoint, StateHandle, TaskDeployment } from "../core/deployment";
 
@@ -28,6 +29,10 @@ export type WorkerMessage =
       JobMasterInput,
       { kind: "taskState" | "endOfData" | "instancePhase" | "instanceFailed" | "checkpointAck" | "checkpointDeclined" }
     >
+  /** A fault that this worker carries out took effect, could not be carried out, or is over. */
+  | { readonly kind: "faultEffective"; readonly injection: number; readonly evidence: string }
+  | { readonly kind: "faultFailed"; readonly injection: number; readonly cause: Cause }
+  | { readonly kind: "faultOver"; readonly injection: number }
   /** Something for the journal that only the worker sees: metrics, retries, commits, logs. */
   | { readonly kind: "journal"; readonly at: number; readonly body: JournalEventBody };
 
@@ -43,6 +48,8 @@ export type CoordinatorMessage =
   /** What finished attempts have left to be read again is not needed any more. */
   | { readonly kind: "releasePartitions"; readonly producers: readonly { readonly task: SubtaskName; readonly attempt: number }[] }
   | { readonly kind: "endpoints"; readonly service: string; readonly instances: readonly ServiceEndpoint[] }
+  | { readonly kind: "performFault"; readonly order: FaultOrder }
+  | { readonly kind: "endFault"; readonly injection: number }
   /** Service instances: stop taking new calls, finish those under way, then exit. */
   | { readonly kind: "drain" }
   | { readonly kind: "shutdown" };
@@ -50,7 +57,7 @@ export type CoordinatorMessage =
 /** Calls of people and tools on a run (`inject`, `stop`, …), unary on the same socket. */
 export type RunRequest =
   | { readonly kind: "status" }
-  | { readonly kind: "inject"; readonly fault: string; readonly target: string; readonly parameters: Readonly<Record<string, unknown>> }
+  | { readonly kind: "inject"; readonly fault: string; readonly target: string; readonly parameters: Readonly<Record<string, unknown>>; readonly by?: "command" | "schedule"; /** One of the targets, by a number from 0 to 1. */ readonly pick?: number }
   | { readonly kind: "heal" }
   | { readonly kind: "stop"; readonly mode: "drain" | "cancel" }
   | { readonly kind: "checkpoint"; readonly savepoint?: string }

@@ -12,14 +12,17 @@ import { FaultlineError } from "../graph/errors";
 import type { JobState } from "../graph/executionState";
 import { createJobMaster, stepJobMaster } from "../core/jobMaster";
 import type { JobMasterCommand, JobMasterInput, JobMasterState } from "../core/jobMasterState";
-import type { Cause, JournalEventBody, LossEvidence, ProcessName } from "../observe/journalEvent";
+import type { Cause, JournalEventBody, LossEvidence, ProcessName, SubtaskName } from "../observe/journalEvent";
 import { JOURNAL_SCHEMA } from "../observe/journalEvent";
 import { journalClock, JournalWriter } from "../observe/journalWriter";
 import type { CoordinatorMessage, RunReply, RunRequest, WorkerMessage } from "./controlMessages";
 import { CONTROL_CHANNEL, CONTROL_SERVICE, hasToken, UNAUTHENTICATED } from "./controlService";
 import { discardCheckpoint, storeCheckpoint } from "./checkpointStore";
+import { damageCheckpoint } from "./checkpointDamage";
 import { FaultInjector } from "./faultInjector";
 import { DEBUG_RUN_NOTE } from "./inspector";
+import type { FaultMessage } from "./faultPerformer";
+import { FaultPerformer } from "./faultPerformer";
 import type { RecoveredRun } from "./jobRecovery";
 import type { RunConfig } from "./runDirectory";
 import { controlSocket } from "./runDirectory";
@@ -38,6 +41,8 @@ type WorkerStream = ServerDuplexStream<WorkerMessage, CoordinatorMessage>;
 export class Coordinator {
   private readonly processes: WorkerProcesses;
   private readonly faults: FaultInjector;
+  /** Those that this process does to itself. */
+  private readonly ownFaults = new FaultPerformer({}, (message) => this.onFaultMessage(message));
   private readonly workers = new Map<ProcessName, { readonly stream: WorkerStream; readonly pid: number }>();
   private readonly timers = new Map<string, NodeJS.Timeout>();
   private readonly sources = new SourceProgress();
@@ -73,6 +78,16 @@ export class Coordinator {
         pidOf: (name) => (name === "coordinator" ? process.pid : this.processes.pidOf(name)),
         journal: (body) => this.record(body),
         flushJournal: () => this.journal.flushSync(),
+        carrierOf: (target) => this.carrierOf(target),
+        perform: (worker, order) => {
+          if (worker === "coordinator") this.ownFaults.perform(order);
+          else this.send(worker, { kind: "performFault", order });
+        },
+        endPerforming: (worker, injection) => {
+          if (worker === "coordinator") this.ownFaults.end(injection);
+          else this.send(worker, { kind: "endFault", injection });
+        },
+        damageCheckpoint: (target) => damageCheckpoint(this.config.run.directory, target),
       },
       recovered?.nextInjection ?? 1,
     );
@@ -198,7 +213,15 @@ export class Coordinator {
       metricsIntervalMs: METRICS_INTERVAL_MS,
       serviceToken: this.token,
     });
+    if (hello.role === "taskmanager") this.orderLoadFaults(hello.process);
     this.step({ kind: "workerConnected", process: hello.process, role: hello.role, pid: hello.pid, dataAddress: hello.dataAddress, instance: hello.instance });
+  }
+
+  /** Under `embedded`, a TaskManager loads the models: it is told before it is given tasks. */
+  private orderLoadFaults(taskManager: ProcessName): void {
+    for (const target of this.embeddedCopies()) {
+      for (const order of this.faults.takeForLoad(target)) this.send(taskManager, { kind: "performFault", order: { ...order, carrier: this.carrierOf(target) } });
+    }
   }
 
   private onDisconnected(name: ProcessName, pid: number, stream: WorkerStream): void {
@@ -236,9 +259,20 @@ export class Coordinator {
       case "heartbeat":
         this.step({ kind: "heartbeat", process: from });
         return;
+      case "faultEffective":
+      case "faultFailed":
+      case "faultOver":
+        this.onFaultMessage(message);
+        return;
       default:
         this.step(message);
     }
+  }
+
+  private onFaultMessage(message: FaultMessage): void {
+    if (message.kind === "faultEffective") this.faults.onEffect(message.injection, message.evidence);
+    else if (message.kind === "faultFailed") this.faults.onFailed(message.injection, message.cause);
+    else this.faults.onOver(message.injection);
   }
 
   private onCall(call: ServerUnaryCall<RunRequest, RunReply>, reply: sendUnaryData<RunReply>): void {
@@ -259,7 +293,7 @@ export class Coordinator {
       case "status":
         return { kind: "ok", detail: { state: this.master.jobState, targets: this.targets() } };
       case "inject":
-        return { kind: "ok", detail: { injections: this.faults.inject(request.fault, request.target, request.parameters, "command") } };
+        return { kind: "ok", detail: { injections: this.faults.inject(request.fault, request.target, request.parameters, { by: request.by ?? "command", pick: request.pick }) } };
       case "heal":
         this.faults.heal("command");
         return { kind: "ok" };
@@ -362,7 +396,12 @@ export class Coordinator {
       const pid =
         instance === undefined
           ? this.processes.start(command.process, "taskManager", [])
-          : this.processes.start(command.process, "serviceInstance", [instance.service, instance.instance, String(instance.attempt)]);
+          : this.processes.start(command.process, "serviceInstance", [
+              instance.service,
+              instance.instance,
+              String(instance.attempt),
+              JSON.stringify(this.faults.takeForLoad(command.process)),
+            ]);
       this.lost.delete(pid);
       this.record({ kind: "process.started", process: command.process, pid });
     } catch (error) {
@@ -441,7 +480,12 @@ export class Coordinator {
       .flatMap((service) => this.carriersOf(service.id).map((_, index) => `service:${service.id}#${index}`));
   }
 
-  private carriersOf(service: string): readonly { readonly process: ProcessName | undefined }[] {
+  private carrierOf(target: string): SubtaskName | undefined {
+    const [, service, index] = /^service:(.+)#(\d+)$/.exec(target) ?? [];
+    return service === undefined || this.master.tasks.has(`${service}#${index}`) ? undefined : this.carriersOf(service)[Number(index)]?.name;
+  }
+
+  private carriersOf(service: string): readonly { readonly name: SubtaskName; readonly process: ProcessName | undefined }[] {
     return [...this.master.tasks.values()].filter(
       (task) => task.vertexKind === "stream" && this.master.topology.servicesCalledBy(task.vertex).includes(service),
     );

@@ -1,33 +1,63 @@
 /** Injects faults into the processes of a run, says in the journal that it did, and whether each one took effect. */
 import { readFileSync } from "node:fs";
-import { findFault } from "../faults/catalogue";
-import type { FaultContext, FaultDefinition } from "../faults/faultDefinition";
-import { matchTargets, parseFaultTarget } from "../faults/faultTarget";
+import { checkAvailable, findFault } from "../faults/catalogue";
+import type { FaultContext, FaultDefinition, FaultOrder, FaultTarget } from "../faults/faultDefinition";
+import type { ParameterValues } from "../faults/faultParameter";
+import { parameterValues } from "../faults/faultParameter";
+import { isLinkPattern, linkProcesses, matchLinks, matchTargets, parseFaultTarget } from "../faults/faultTarget";
 import { FaultlineError } from "../graph/errors";
-import type { JournalEventBody, ProcessName } from "../observe/journalEvent";
+import type { Cause, JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
+import { machineFacilities } from "./machineFacilities";
 
 export interface FaultInjectorHost {
-  /** Everything that can be named as a target, as people write it. */
+  /** Everything that can be named as a target but links, as people write it. */
   targets(): readonly string[];
   /** The process behind a target. */
   processOf(target: string): ProcessName | undefined;
+  /** Under `embedded`, the task behind a `service:` target. */
+  carrierOf(target: string): SubtaskName | undefined;
   pidOf(process: ProcessName): number | undefined;
   journal(body: JournalEventBody): void;
   /** Makes sure that the journal is with the operating system, before this very process may be hit. */
   flushJournal(): void;
+  /** To the process that carries the fault out; `coordinator` for this one. */
+  perform(process: ProcessName, order: FaultOrder): void;
+  endPerforming(process: ProcessName, injection: number): void;
+  /** What the latest checkpoint keeps of a task, or its metadata, is damaged; gives what shows that, and what repairs it. @throws an Error */
+  damageCheckpoint(target: FaultTarget): { readonly evidence: string; repair(): void };
 }
 
 interface ActiveFault {
   readonly injection: number;
   readonly fault: FaultDefinition;
+  readonly name: string;
   readonly context: FaultContext;
   readonly process: ProcessName;
   readonly pid: number;
   effective: boolean;
+  timer: NodeJS.Timeout | undefined;
+}
+
+interface PlannedFault {
+  readonly name: string;
+  readonly target: FaultTarget;
+  readonly process: ProcessName;
+  readonly pid: number;
+  /** Who carries it out. */
+  readonly performers: readonly ProcessName[];
+}
+
+export interface InjectOptions {
+  readonly by: "command" | "schedule";
+  /** Of several targets only one, by this number from 0 to 1. */
+  readonly pick?: number;
 }
 
 export class FaultInjector {
   private readonly active: ActiveFault[] = [];
+  private readonly starving = new Map<number, NodeJS.Timeout>();
+  private readonly nextLoads: { readonly order: FaultOrder; left: number }[] = [];
+  private readonly damages = new Map<number, () => void>();
 
   constructor(
     private readonly host: FaultInjectorHost,
@@ -36,91 +66,182 @@ export class FaultInjector {
 
   /**
    * Injects a fault into every target that the pattern names.
-   * @throws FaultlineError FL1030 unknown fault, FL1031 unknown target, FL1032 parameter, FL1033 cannot act there.
+   * @throws FaultlineError FL1030 unknown fault, FL1031 unknown target, FL1024 and FL1032 parameter, FL1033 cannot act there.
    */
-  inject(faultName: string, pattern: string, parameters: Readonly<Record<string, unknown>>, by: "command" | "schedule"): readonly number[] {
+  inject(faultName: string, pattern: string, parameters: Readonly<Record<string, unknown>>, { by, pick }: InjectOptions): readonly number[] {
     const fault = findFault(faultName);
-    const values = checkParameters(fault, parameters);
-    const targets = matchTargets(pattern, this.host.targets());
-    const planned = targets.map((name) => {
-      const target = parseFaultTarget(name);
-      if (target === undefined || !fault.targets.includes(target.kind)) {
-        throw FaultlineError.of("FL1033", `"${fault.name}" cannot act on ${name}.`, `It acts on: ${fault.targets.join(", ")}.`);
-      }
-      const process = this.host.processOf(name);
-      const pid = process === undefined ? undefined : this.host.pidOf(process);
-      if (process === undefined || pid === undefined) {
-        throw FaultlineError.of("FL1033", `${name} has no process at the moment.`, "Wait until it runs again.");
-      }
-      return { name, target, process, pid };
-    });
-    return planned.map(({ name, target, process, pid }) => {
-      const injection = this.nextInjection++;
-      const context: FaultContext = {
-        target,
-        parameters: values,
-        process,
-        pid,
-        signal: (signal) => void globalThis.process.kill(pid, signal),
-      };
-      this.host.journal({ kind: "fault.injected", injection, fault: fault.name, target: name, parameters: values, by });
-      this.host.flushJournal();
-      this.active.push({ injection, fault, context, process, pid, effective: false });
-      try {
-        fault.inject(context);
-      } catch (error) {
-        this.host.journal({
-          kind: "fault.failed",
-          injection,
-          cause: { code: "FL1033", message: `${fault.title} could not act on ${name}: ${(error as Error).message}.` },
-        });
-        this.active.pop();
-        return injection;
-      }
-      if (fault.evidence === "process-stopped") this.confirmStopped(injection);
+    const values = parameterValues(fault, parameters);
+    checkAvailable(fault, machineFacilities());
+    const all = isLinkPattern(pattern) ? matchLinks(pattern, this.host.targets(), fault.links) : matchTargets(pattern, this.host.targets());
+    const names = pick === undefined ? all : all.slice(Math.min(all.length - 1, Math.floor(pick * all.length))).slice(0, 1);
+    return names.map((name) => this.plan(fault, name)).map((planned) => this.injectOne(fault, planned, values, by));
+  }
+
+  private plan(fault: FaultDefinition, name: string): PlannedFault {
+    const target = parseFaultTarget(name);
+    if (target === undefined || !fault.targets.includes(target.kind)) {
+      throw FaultlineError.of("FL1033", `"${fault.name}" cannot act on ${name}.`, `It acts on: ${fault.targets.join(", ")}.`);
+    }
+    const process = target.kind === "link" ? undefined : this.host.processOf(name);
+    const performers = target.kind === "link" ? linkProcesses(target) : process === undefined ? [] : [process];
+    const [first] = performers;
+    const pid = first === undefined ? undefined : this.host.pidOf(first);
+    if (first === undefined || pid === undefined || performers.some((one) => this.host.pidOf(one) === undefined)) {
+      throw FaultlineError.of("FL1033", `${name} has no process at the moment.`, "Wait until it runs again.");
+    }
+    return { name, target, process: first, pid, performers };
+  }
+
+  private injectOne(fault: FaultDefinition, planned: PlannedFault, parameters: ParameterValues, by: InjectOptions["by"]): number {
+    const injection = this.nextInjection++;
+    const { name } = planned;
+    const context = this.contextOf(injection, fault, planned, parameters);
+    const momentary = fault.heal === undefined;
+    this.host.journal({ kind: "fault.injected", injection, fault: fault.name, target: name, parameters, by, ...(momentary ? { momentary } : {}) });
+    this.host.flushJournal();
+    const active: ActiveFault = { injection, fault, name, context, process: planned.process, pid: planned.pid, effective: false, timer: undefined };
+    this.active.push(active);
+    try {
+      fault.inject(context);
+    } catch (error) {
+      this.onFailed(injection, { code: "FL1033", message: `${fault.title} could not act on ${name}: ${(error as Error).message}.` });
       return injection;
-    });
+    }
+    if (fault.evidence === "process-stopped") this.confirmStopped(injection);
+    const { duration } = parameters;
+    if (typeof duration === "number" && duration > 0) active.timer = setTimeout(() => this.healOne(active, "duration"), duration);
+    return injection;
   }
 
   /** Heals what can be healed. */
   heal(by: "command" | "end"): void {
-    for (const fault of this.active.splice(0)) {
-      if (fault.fault.heal === undefined) {
-        if (!fault.effective) this.active.push(fault);
-        continue;
-      }
-      try {
-        fault.fault.heal(fault.context);
-      } catch {
-        // The process is gone: there is nothing left to heal.
-      }
-      this.host.journal({ kind: "fault.healed", injection: fault.injection, by });
+    for (const fault of [...this.active]) if (fault.fault.heal !== undefined) this.healOne(fault, by);
+  }
+
+  private healOne(fault: ActiveFault, by: "command" | "duration" | "end"): void {
+    this.remove(fault);
+    try {
+      fault.fault.heal?.(fault.context);
+    } catch {
+      // The process is gone: there is nothing left to heal.
     }
+    this.host.journal({ kind: "fault.healed", injection: fault.injection, by });
+  }
+
+  /** Whoever carries a fault out saw its effect. */
+  onEffect(injection: number, evidence: string): void {
+    const fault = this.active.find((candidate) => candidate.injection === injection);
+    if (fault === undefined || fault.effective) return;
+    fault.effective = true;
+    this.host.journal({ kind: "fault.effective", injection, evidence });
+    if (fault.fault.heal === undefined) this.remove(fault);
+  }
+
+  /** A fault could not be carried out. */
+  onFailed(injection: number, cause: Cause): void {
+    const fault = this.active.find((candidate) => candidate.injection === injection);
+    if (fault === undefined) return;
+    this.remove(fault);
+    this.host.journal({ kind: "fault.failed", injection, cause });
+  }
+
+  /** A fault has done all that it was to do. */
+  onOver(injection: number): void {
+    const fault = this.active.find((candidate) => candidate.injection === injection);
+    if (fault === undefined) return;
+    this.remove(fault);
+    this.host.journal({ kind: "fault.healed", injection, by: "end" });
   }
 
   /** A process was seen to be gone: that is what some fault wanted. */
   onProcessGone(process: ProcessName, pid: number, how: string): void {
     for (const fault of [...this.active]) {
       if (fault.process !== process || fault.pid !== pid) continue;
+      if (this.nextLoads.some(({ order }) => order.injection === fault.injection)) continue;
+      this.remove(fault);
       if (fault.fault.evidence === "process-gone") {
         this.host.journal({ kind: "fault.effective", injection: fault.injection, evidence: `${process} (process ${pid}) ${how}` });
       } else if (fault.effective) {
         this.host.journal({ kind: "fault.healed", injection: fault.injection, by: "end" });
       }
-      this.active.splice(this.active.indexOf(fault), 1);
     }
   }
 
+  /** What the process that loads this copy of a model has to carry out. Counts as one load. */
+  takeForLoad(target: string): readonly FaultOrder[] {
+    return this.nextLoads
+      .filter(({ order, left }) => order.target === target && left > 0)
+      .map((load) => {
+        load.left--;
+        if (load.left === 0) this.nextLoads.splice(this.nextLoads.indexOf(load), 1);
+        return load.order;
+      });
+  }
+
+  private contextOf(injection: number, fault: FaultDefinition, planned: PlannedFault, parameters: ParameterValues): FaultContext {
+    const { name, target, pid, performers } = planned;
+    const order: FaultOrder = { injection, fault: fault.name, target: name, carrier: this.host.carrierOf(name), parameters };
+    const signal = (which: NodeJS.Signals): void => void globalThis.process.kill(pid, which);
+    return {
+      target,
+      parameters,
+      signal,
+      starve: (share, periodMs) => this.starve(injection, share, periodMs, signal),
+      endStarving: () => {
+        clearTimeout(this.starving.get(injection));
+        this.starving.delete(injection);
+        signal("SIGCONT");
+      },
+      perform: () => performers.forEach((performer) => this.host.perform(performer, order)),
+      endPerforming: () => performers.forEach((performer) => this.host.endPerforming(performer, injection)),
+      atNextLoads: (loads) => void this.nextLoads.push({ order, left: loads }),
+      forgetLoads: () => {
+        const at = this.nextLoads.findIndex((load) => load.order.injection === injection);
+        if (at >= 0) this.nextLoads.splice(at, 1);
+      },
+      damageCheckpoint: () => {
+        const damage = this.host.damageCheckpoint(target);
+        this.damages.set(injection, () => damage.repair());
+        this.onEffect(injection, damage.evidence);
+      },
+      repairCheckpoint: () => {
+        this.damages.get(injection)?.();
+        this.damages.delete(injection);
+      },
+    };
+  }
+
+  /** Runs the process for a share of each period and stops it for the rest. */
+  private starve(injection: number, share: number, periodMs: number, signal: (which: NodeJS.Signals) => void): void {
+    const turn = (stop: boolean): void => {
+      try {
+        signal(stop ? "SIGSTOP" : "SIGCONT");
+      } catch {
+        this.starving.delete(injection);
+        return;
+      }
+      if (stop) this.confirmStopped(injection, `is let run for ${Math.round(share * 100)} % of the time`);
+      this.starving.set(injection, setTimeout(() => turn(!stop), Math.max(1, stop ? periodMs * (1 - share) : periodMs * share)));
+    };
+    turn(true);
+  }
+
+  private remove(fault: ActiveFault): void {
+    clearTimeout(fault.timer);
+    const at = this.active.indexOf(fault);
+    if (at >= 0) this.active.splice(at, 1);
+    clearTimeout(this.starving.get(fault.injection));
+  }
+
   /** Asks the operating system, where it tells, whether the process is stopped. */
-  private confirmStopped(injection: number, attempt = 0): void {
+  private confirmStopped(injection: number, more = "", attempt = 0): void {
     const fault = this.active.find((candidate) => candidate.injection === injection);
-    if (fault === undefined) return;
+    if (fault === undefined || fault.effective) return;
     const state = processState(fault.pid);
     if (state === "T" || state === undefined) {
-      fault.effective = true;
       const seen = state === "T" ? "is stopped (state T)" : "was sent SIGSTOP";
-      this.host.journal({ kind: "fault.effective", injection, evidence: `${fault.process} (process ${fault.pid}) ${seen}` });
-    } else if (attempt < 100) setTimeout(() => this.confirmStopped(injection, attempt + 1), 2);
+      this.onEffect(injection, `${fault.process} (process ${fault.pid}) ${seen}${more === "" ? "" : ` and ${more}`}`);
+    } else if (attempt < 100) setTimeout(() => this.confirmStopped(injection, more, attempt + 1), 2);
   }
 }
 
@@ -131,21 +252,4 @@ export function processState(pid: number): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function checkParameters(fault: FaultDefinition, given: Readonly<Record<string, unknown>>): Readonly<Record<string, number | string>> {
-  const values: Record<string, number | string> = Object.fromEntries(fault.parameters.map((parameter) => [parameter.name, parameter.default]));
-  for (const [name, value] of Object.entries(given)) {
-    const parameter = fault.parameters.find((candidate) => candidate.name === name);
-    if (parameter === undefined) {
-      const known = fault.parameters.map((candidate) => candidate.name).join(", ");
-      throw FaultlineError.of("FL1032", `"${fault.name}" has no parameter "${name}".`, known === "" ? "It takes none." : `Parameters: ${known}.`);
-    }
-    if (typeof value !== "number" && typeof value !== "string") throw FaultlineError.of("FL1032", `"${name}" has to be a number or a text.`);
-    if (typeof value === "number" && (value < (parameter.minimum ?? -Infinity) || value > (parameter.maximum ?? Infinity))) {
-      throw FaultlineError.of("FL1032", `"${name}" is out of range: ${value}.`, `From ${parameter.minimum ?? "-∞"} to ${parameter.maximum ?? "∞"} ${parameter.unit}.`);
-    }
-    values[name] = value;
-  }
-  return values;
 }

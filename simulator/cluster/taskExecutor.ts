@@ -136,6 +136,8 @@ export class TaskExecutor {
       case "shutdown":
         void this.close();
         break;
+      case "performFault":
+      case "endFault":
       case "welcome":
       case "drain":
         break;

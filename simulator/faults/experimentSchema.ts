@@ -3,15 +3,31 @@ import type { JsonSchema } from "../graph/jsonSchema";
 import { choice, dictionary, duration, flag, numeric, object, text, whole } from "../graph/jsonSchema";
 import { FAULT_CATALOGUE } from "./catalogue";
 import { PROBES } from "./experiment";
+import { formatParameter, rangeText } from "./faultParameter";
 
 export const MAX_EXPERIMENT_BYTES = 1024 * 1024;
+
+const SETTING = { description: "A value.", oneOf: [{ type: "number" as const }, { type: "string" as const, maxLength: 1000 }] };
+
+/** Parameters of all faults by name, each saying of which faults it is: which fault it goes with is checked by the parser. */
+function settings(): Readonly<Record<string, JsonSchema>> {
+  const names = new Set(FAULT_CATALOGUE.flatMap(({ parameters }) => parameters.map(({ name }) => name)));
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const uses = FAULT_CATALOGUE.flatMap((fault) => fault.parameters.filter((parameter) => parameter.name === name).map((parameter) => ({ fault, parameter })));
+      const texts = [...new Set(uses.map(({ parameter }) => `${parameter.description} ${rangeText(parameter)}`.trim()))];
+      const examples = [...new Set(uses.map(({ parameter }) => formatParameter(parameter.unit, parameter.default)))];
+      return [name, { ...SETTING, description: `${texts.join(" / ")} (${uses.map(({ fault }) => fault.name).join(", ")})`, examples }];
+    }),
+  );
+}
 
 const FAULT = object(
   "A fault, where, and when.",
   {
-    fault: text(`Name of the fault: ${FAULT_CATALOGUE.map((fault) => fault.name).join(", ")}.`),
-    target: text('Where: "service:langid#1", "taskmanager:0", "coordinator"; "*" for any.'),
-    set: dictionary("Parameters of the fault.", { description: "A value.", oneOf: [{ type: "number" }, { type: "string", maxLength: 1000 }] }),
+    fault: choice("What is broken.", Object.fromEntries(FAULT_CATALOGUE.map((fault) => [fault.name, fault.description])), { errorCode: "FL1030" }),
+    target: text('Where: "service:langid#1", "taskmanager:0", "coordinator", "task:VERTEX#0", "link:taskmanager:0->service:langid#1"; "*" for any.'),
+    set: dictionary("Parameters of the fault.", SETTING, { properties: settings() }),
     after: duration("This long after the job is running.", undefined),
     atRecord: whole("Once the sources have emitted this many records.", 1),
     atCheckpoint: whole("Once this checkpoint is complete.", 1),

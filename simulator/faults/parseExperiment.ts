@@ -12,7 +12,8 @@ import { FAULT_CATALOGUE } from "./catalogue";
 import type { Experiment, FaultTrigger, Hypothesis, Probe, ScheduledFault } from "./experiment";
 import { PROBES } from "./experiment";
 import { EXPERIMENT_SCHEMA, MAX_EXPERIMENT_BYTES } from "./experimentSchema";
-import { parseFaultTarget } from "./faultTarget";
+import { checkParameters } from "./faultParameter";
+import { isTargetPattern, parseFaultTarget } from "./faultTarget";
 
 interface RawFault {
   readonly fault: string;
@@ -85,14 +86,13 @@ export function parseExperiment(text: string, file: string): ParsedExperiment {
     }
     const target = fault.target.includes("*") ? undefined : parseFaultTarget(fault.target);
     const targetNode = placeOf(["faults", index, "target"]);
-    if (target === undefined && !/^(\*|(service|taskmanager|task|link):.*\*.*)$/.test(fault.target)) {
-      found.add("FL1031", targetNode, fieldPath(element, "target"), `${quote(fault.target)} is no target.`, 'Write "service:langid#1", "taskmanager:0" or "coordinator".');
+    if (!isTargetPattern(fault.target)) {
+      found.add("FL1031", targetNode, fieldPath(element, "target"), `${quote(fault.target)} is no target.`, 'Write "service:langid#1", "taskmanager:0", "coordinator", "task:VERTEX#0" or "link:taskmanager:0->service:langid#1".');
     } else if (target !== undefined && definition !== undefined && !definition.targets.includes(target.kind)) {
       found.add("FL1033", targetNode, fieldPath(element, "target"), `"${definition.name}" cannot act on ${fault.target}.`, `It acts on: ${definition.targets.join(", ")}.`);
     }
-    for (const name of Object.keys(fault.set ?? {})) {
-      if (definition === undefined || definition.parameters.some((parameter) => parameter.name === name)) continue;
-      found.add("FL1032", placeOf(["faults", index, "set", name]), fieldPath(element, `set.${name}`), `"${definition.name}" has no parameter ${quote(name)}.`);
+    for (const { name, problem } of definition === undefined ? [] : checkParameters(definition, fault.set ?? {})) {
+      found.add(problem.code, placeOf(["faults", index, "set", name]), fieldPath(element, `set.${name}`), problem.message, problem.hint);
     }
     const triggers = triggersOf(fault);
     if (triggers.length !== 1) {

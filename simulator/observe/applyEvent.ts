@@ -6,7 +6,7 @@ import type { InstanceLive, RunState, TaskLive } from "./runState";
 
 /** Failures, failovers and log lines that are kept. */
 const KEPT = 200;
-/** These end with what they did. */
+/** These end with what they did; journals of earlier versions do not say it. */
 const MOMENTARY = new Set(["crash", "terminate"]);
 
 /** Changes `state` by the event and gives it back. Events of unknown kinds change its place and nothing else. */
@@ -83,9 +83,9 @@ export function applyEvent(state: RunState, event: JournalEvent): RunState {
       state.committedRecords += event.records;
       break;
     case "fault.injected": {
-      const { injection, fault, target, parameters, at } = event;
+      const { injection, fault, target, parameters, at, momentary = MOMENTARY.has(fault) } = event;
       state.injectionCount += 1;
-      state.faults.set(injection, { injection, fault, target, parameters, at, state: "INJECTED", evidence: null });
+      state.faults.set(injection, { injection, fault, target, parameters, at, momentary, state: "INJECTED", evidence: null });
       break;
     }
     case "fault.effective": {
@@ -180,7 +180,7 @@ function processLost(state: RunState, event: JournalEventOf<"process.lost">): vo
 /** What a momentary fault hit is connected anew: the fault is over. */
 function momentaryOver(state: RunState, process: ProcessName): void {
   for (const fault of state.faults.values()) {
-    if (!MOMENTARY.has(fault.fault)) continue;
+    if (!fault.momentary) continue;
     const task = fault.target.startsWith("task:")
       ? state.tasks.get(fault.target.slice("task:".length))?.process
       : undefined;

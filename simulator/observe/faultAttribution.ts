@@ -34,8 +34,6 @@ type Symptom =
 const TOLERANCE_MS = 20;
 /** A loss and the failures of what ran there are one disturbance within this time. */
 const SAME_CAUSE_MS = 5_000;
-/** These end with what they did; the others go on until they are healed. */
-const MOMENTARY = new Set(["crash", "terminate"]);
 
 /** The disturbances of a run in the order of time. Faults that failed to act are left out. */
 export function incidentsOf(facts: RunFacts): readonly Incident[] {
@@ -103,8 +101,8 @@ function faultBehind(
 
 /** Whether the fault had done its work before the symptom came. */
 function isOver(candidate: OpenIncident, symptom: Symptom, facts: RunFacts): boolean {
-  const { fault, healed } = candidate.injection as Injection;
-  if (healed !== undefined && healed.by !== "end" && !MOMENTARY.has(fault)) {
+  const { momentary, healed } = candidate.injection as Injection;
+  if (healed !== undefined && healed.by !== "end" && !momentary) {
     if (symptom.at <= healed.at + TOLERANCE_MS) return false;
     // What a fault did may come to light a while after it was healed (a heartbeat that times out), if nothing did before.
     if (!seen(candidate)) return symptom.at > healed.at + SAME_CAUSE_MS;

@@ -176,7 +176,7 @@ export type JournalEventBody =
   | { readonly kind: "source.rewound"; readonly task: SubtaskName; readonly attempt: number; readonly records: number }
   | { readonly kind: "sink.first-record"; readonly task: SubtaskName }
   | { readonly kind: "sink.committed"; readonly task: SubtaskName; readonly checkpoint: number | undefined; readonly files: readonly string[]; readonly records: number }
-  | { readonly kind: "fault.injected"; readonly injection: number; readonly fault: string; readonly target: string; readonly parameters: Readonly<Record<string, unknown>>; readonly by: "command" | "schedule" }
+  | { readonly kind: "fault.injected"; readonly injection: number; readonly fault: string; readonly target: string; readonly parameters: Readonly<Record<string, unknown>>; readonly by: "command" | "schedule"; /** Over as soon as it happened. */ readonly momentary?: boolean }
   /** Seen from outside: the process is gone, stopped, …; without this event a fault did not happen. */
   | { readonly kind: "fault.effective"; readonly injection: number; readonly evidence: string }
   | { readonly kind: "fault.failed"; readonly injection: number; readonly cause: Cause }

@@ -60,6 +60,8 @@ export interface Injection {
   readonly target: string;
   readonly at: number;
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** Over as soon as it happened; the others go on until they are healed. */
+  readonly momentary: boolean;
   effective: { readonly at: number; readonly evidence: string } | undefined;
   failed: Cause | undefined;
   healed: { readonly at: number; readonly by: "command" | "duration" | "end" } | undefined;
@@ -82,6 +84,8 @@ export interface RetryFact {
   requests: number;
 }
 
+/** Journals of earlier versions do not say it. */
+const MOMENTARY = new Set(["crash", "terminate"]);
 /** Retries of one instance within this time are one fact. */
 const RETRY_BIN_MS = 50;
 
@@ -232,6 +236,7 @@ export class RunFacts {
           target: event.target,
           at: event.at,
           parameters: event.parameters,
+          momentary: event.momentary ?? MOMENTARY.has(event.fault),
           effective: undefined,
           failed: undefined,
           healed: undefined,

@@ -102,6 +102,8 @@ export interface FaultLive {
   readonly target: string;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly at: number;
+  /** Over as soon as it happened. */
+  readonly momentary: boolean;
   /** ACTIVE: seen from outside and not healed. A crash is over when what it hit is connected again. */
   state: "INJECTED" | "ACTIVE";
   evidence: string | null;
