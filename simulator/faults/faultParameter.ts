@@ -3,7 +3,6 @@ import { closestName } from "../graph/closestName";
 import { formatDuration, parseDuration } from "../graph/durations";
 import type { Problem } from "../graph/errors";
 import { FaultlineError } from "../graph/errors";
-import type { FaultDefinition } from "./faultDefinition";
 
 export type ParameterUnit = "ms" | "bytes" | "bytes/s" | "ratio" | "count" | "text";
 export type ParameterValue = number | string;
@@ -18,6 +17,12 @@ export interface FaultParameter {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly values?: readonly string[];
+}
+
+/** A fault, as far as its parameters go. */
+interface WithParameters {
+  readonly name: string;
+  readonly parameters: readonly FaultParameter[];
 }
 
 /** Of every fault that lasts. */
@@ -98,7 +103,7 @@ export function rangeText({ unit, minimum, maximum, values }: FaultParameter): s
 }
 
 /** Findings about parameters, each with the name that it is about. */
-export function checkParameters(fault: FaultDefinition, given: Readonly<Record<string, unknown>>): readonly { readonly name: string; readonly problem: Problem }[] {
+export function checkParameters(fault: WithParameters, given: Readonly<Record<string, unknown>>): readonly { readonly name: string; readonly problem: Problem }[] {
   return Object.entries(given).flatMap(([name, value]) => {
     const parameter = fault.parameters.find((candidate) => candidate.name === name);
     const read = parameter === undefined ? unknownParameter(fault, name) : readParameter(parameter, value);
@@ -107,7 +112,7 @@ export function checkParameters(fault: FaultDefinition, given: Readonly<Record<s
 }
 
 /** Every parameter with its value; those not given have their default. @throws FaultlineError FL1024, FL1032 */
-export function parameterValues(fault: FaultDefinition, given: Readonly<Record<string, unknown>>): ParameterValues {
+export function parameterValues(fault: WithParameters, given: Readonly<Record<string, unknown>>): ParameterValues {
   const [first, ...more] = checkParameters(fault, given).map(({ problem }) => problem);
   if (first !== undefined) throw new FaultlineError(first, more);
   const values = fault.parameters.map((parameter) => {
@@ -117,7 +122,7 @@ export function parameterValues(fault: FaultDefinition, given: Readonly<Record<s
   return Object.fromEntries(values);
 }
 
-function unknownParameter(fault: FaultDefinition, name: string): Problem {
+function unknownParameter(fault: WithParameters, name: string): Problem {
   const names = fault.parameters.map((parameter) => parameter.name);
   const close = closestName(name, names);
   const known = names.length === 0 ? "It takes none." : `Parameters: ${names.join(", ")}.`;
