@@ -25,7 +25,8 @@ import type { FaultMessage } from "./faultPerformer";
 import { FaultPerformer } from "./faultPerformer";
 import type { RecoveredRun } from "./jobRecovery";
 import type { RunConfig } from "./runDirectory";
-import { controlSocket } from "./runDirectory";
+import { commitBatchOutput } from "../operators/batchCommit";
+import { controlSocket, runPaths } from "./runDirectory";
 import { SourceProgress } from "./sourceProgress";
 import type { ProcessEnd } from "./workerProcesses";
 import { lastLogLines, WorkerProcesses } from "./workerProcesses";
@@ -325,7 +326,7 @@ export class Coordinator {
       }
       if (event.kind === "checkpoint.completed") this.sources.onCheckpoint(event.sourceOffsets);
     }
-    if (commands.some((command) => command.kind === "deploy" || command.kind === "startProcess")) this.journal.flushSync();
+    if (commands.some((command) => command.kind === "deploy" || command.kind === "startProcess" || command.kind === "commitOutput")) this.journal.flushSync();
     for (const command of commands) this.carryOut(command);
   }
 
@@ -359,6 +360,12 @@ export class Coordinator {
       case "pushEndpoints":
         this.send(command.process, { kind: "endpoints", service: command.service, instances: this.withToken(command.instances) });
         return;
+      case "releasePartitions":
+        this.send(command.process, { kind: "releasePartitions", producers: command.producers });
+        return;
+      case "commitOutput":
+        this.enqueue(() => this.commitOutput(command));
+        return;
       case "storeCheckpoint":
         this.enqueue(async () => {
           const { checkpoint } = command.checkpoint;
@@ -387,6 +394,21 @@ export class Coordinator {
       case "endJob":
         this.ending = { state: command.state, cause: command.cause };
         void this.end();
+    }
+  }
+
+  private async commitOutput({ tasks }: Extract<JobMasterCommand, { kind: "commitOutput" }>): Promise<void> {
+    try {
+      for (const { task, vertex, index, attempt } of tasks) {
+        for (const path of this.master.topology.fileSinksOf(vertex)) {
+          const { files, records } = await commitBatchOutput(path, { runDirectory: this.config.run.directory, subtask: index, attempt });
+          if (files.length > 0) this.record({ kind: "sink.committed", task, checkpoint: undefined, files, records });
+        }
+      }
+      this.step({ kind: "outputCommitted" });
+    } catch (error) {
+      if (!(error instanceof FaultlineError)) throw error;
+      this.step({ kind: "outputCommitFailed", cause: { code: error.code, message: error.message, hint: error.hint } });
     }
   }
 
@@ -449,6 +471,7 @@ export class Coordinator {
       if (Date.now() > deadline) this.processes.killAll();
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
+    rmSync(runPaths.partitions(this.config.run.directory), { recursive: true, force: true });
     this.record({ kind: "run.ended", state, cause });
     await this.journal.close().catch(() => undefined);
     this.server.forceShutdown();

@@ -2,7 +2,7 @@
  * The folder of one run and what lies where in it.
  *
  * `run.json`, `token` and `config.json` (0600), `journal.ndjson`, `control.sock`, `data/*.sock`, `functions/`, `checkpoints/chk-N/`,
- * `output/`, `logs/PROCESS.log`, `report.json`, `report.html`.
+ * `partitions/`, `output/`, `logs/PROCESS.log`, `report.json`, `report.html`.
  */
 import { join } from "node:path";
 import type { JobSpec } from "../graph/jobFile";
@@ -41,6 +41,8 @@ export const runPaths = {
   journal: (directory: string) => join(directory, "journal.ndjson"),
   functions: (directory: string) => join(directory, "functions"),
   checkpoints: (directory: string) => join(directory, "checkpoints"),
+  /** Results that other regions read (batch). */
+  partitions: (directory: string) => join(directory, "partitions"),
   output: (directory: string) => join(directory, "output"),
   log: (directory: string, process: ProcessName) => join(directory, "logs", `${fileNameOf(process)}.log`),
   reportJson: (directory: string) => join(directory, "report.json"),

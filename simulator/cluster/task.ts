@@ -4,7 +4,7 @@
  *
  * The end of the data: sources send the watermark ∞ and EndOfData; every task behind gives what it holds back and passes EndOfData on. With
  * checkpoints the task then waits for the final one, so that its sinks can commit, and finishes when that is complete (FLIP-147). Without,
- * it commits and finishes at once.
+ * it commits and finishes at once; in batch it leaves the commit to the end of the job.
  */
 import { join } from "node:path";
 import { FaultlineError } from "../graph/errors";
@@ -26,6 +26,7 @@ import { InputGate } from "./exchange/inputGate";
 import { connectLocally } from "./exchange/localChannel";
 import type { ManagedInferenceClient } from "./inferenceClients";
 import { OperatorChain } from "./operatorChain";
+import { runPaths } from "./runDirectory";
 import { SubtaskCheckpoints } from "./subtaskCheckpoints";
 import { causeOf } from "./taskEnvironment";
 import type { TaskEnvironment } from "./taskEnvironment";
@@ -119,8 +120,7 @@ export class Task {
         attempt: this.attempt,
         partitionFile: (edge) =>
           join(
-            environment.runDirectory,
-            "partitions",
+            runPaths.partitions(environment.runDirectory),
             `${encodeURIComponent(deployment.vertex)}-${deployment.index}.${this.attempt}.${edge}.data`,
           ),
         onOutputBlocked: (blocked) => this.loop.blockOutput(blocked),
@@ -321,7 +321,8 @@ export class Task {
       this.environment.send({ kind: "endOfData", task: this.name, attempt: this.attempt });
     }
     if (this.environment.checkpointing === undefined && this.finalCheckpoint === undefined) {
-      this.commit(undefined).then(
+      const committed = this.environment.job.runtime.mode === "batch" ? this.prepareCommit() : this.commit(undefined);
+      committed.then(
         () => {
           if (!this.ended) {
             this.finish();
@@ -349,6 +350,12 @@ export class Task {
   private async commit(checkpoint: number | undefined): Promise<void> {
     for (const { operator } of this.chain?.operators ?? []) {
       await operator.checkpointComplete(checkpoint);
+    }
+  }
+
+  private async prepareCommit(): Promise<void> {
+    for (const { operator } of this.chain?.operators ?? []) {
+      await operator.prepareCommit();
     }
   }
 

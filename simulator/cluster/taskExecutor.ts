@@ -55,7 +55,7 @@ export class TaskExecutor {
       job,
       graph,
       execution: buildExecutionGraph(graph),
-      checkpointing: job.runtime.mode === "batch" ? undefined : job.runtime.checkpointing,
+      checkpointing: job.runtime.checkpointing,
       modules: options.functionModules,
       scheduler: new TaskScheduler(),
       partitions,
@@ -144,11 +144,12 @@ export class TaskExecutor {
     }
   }
 
-  /** The coordinator is gone: no task outlives it. */
+  /** The coordinator is gone: no task outlives it, and nothing that one has left to be read. */
   cancelAll(): void {
     for (const task of [...this.tasks.values()]) {
       task.cancel();
     }
+    this.partitions.releaseAll();
   }
 
   /** Cancels what runs and lets go of everything. */

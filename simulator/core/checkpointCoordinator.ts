@@ -49,7 +49,7 @@ export function onPeriodicTimer(t: Transition): void {
 export function triggerCheckpoint(t: Transition, reason: CheckpointReason): boolean {
   const { state } = t;
   const { checkpoints } = state;
-  if (checkpoints.finalCompleted || checkpoints.pending.some((pending) => pending.final)) return false;
+  if (state.job.runtime.mode === "batch" || checkpoints.finalCompleted || checkpoints.pending.some((pending) => pending.final)) return false;
   if (notRunningCount(state) > 0 || state.streamCounts.RUNNING === 0) return false;
   const all = streamTasks(t);
   const tasks = all.filter((task) => task.state !== "FINISHED");
@@ -91,7 +91,7 @@ export function triggerFinalWhenDue(t: Transition): void {
 
 function isFinalDue(t: Transition): boolean {
   const { state } = t;
-  if (state.checkpoints.finalCompleted) return false;
+  if (state.checkpoints.finalCompleted || state.job.runtime.mode === "batch") return false;
   const sources = state.topology.streamVertices
     .filter(({ id }) => state.topology.isSource(id))
     .flatMap(({ id }) => (state.tasksByVertex.get(id) ?? []).filter((task) => task.state !== "FINISHED"));

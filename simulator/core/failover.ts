@@ -14,6 +14,7 @@ import { setJobState } from "./jobState";
 import { endProcess } from "./processes";
 import type { RestartStrategyState } from "./restartStrategy";
 import { decideRestart, newRestartStrategyState } from "./restartStrategy";
+import { giveUpResults, goneResults, leavesResults } from "./resultPartitions";
 import { scheduleStreamTasks } from "./scheduler";
 import { deployInstance, publishEndpoints } from "./serviceManager";
 import { hasArrived, liveCount, releaseTask, resetForNewAttempt, setTaskState } from "./taskState";
@@ -44,13 +45,15 @@ export function onTaskFailed(t: Transition, task: TaskRecord, cause: Cause, proc
  * (`PartitionProducerStateProvider`).
  */
 export function onConsumerFailed(t: Transition, task: TaskRecord, cause: Cause, producer: SubtaskName): void {
-  const producerState = t.state.tasks.get(producer)?.state;
-  if (isTerminal(task.state) || task.state === "CANCELING" || producerState === undefined || isTerminal(producerState)) {
+  const source = t.state.tasks.get(producer);
+  // What a finished producer left is lost, with its process or alone; the loss of the process would say it all.
+  const mayBeTold = source !== undefined && (!isTerminal(source.state) || (leavesResults(t, source) && !source.outputGone));
+  if (isTerminal(task.state) || task.state === "CANCELING" || !mayBeTold) {
     onTaskFailed(t, task, cause);
     return;
   }
   setTaskState(t, task, "FAILED", cause);
-  t.state.heldFailures.set(task.name, { attempt: task.attempt, cause });
+  t.state.heldFailures.set(task.name, { attempt: task.attempt, cause, producer });
   t.commands.push({ kind: "setTimer", timer: heldFailureTimer(task.name), atMs: t.nowMs + HELD_FAILURE_MS });
 }
 
@@ -63,7 +66,19 @@ export function onHeldFailure(t: Transition, name: SubtaskName): void {
   const held = t.state.heldFailures.get(name);
   const task = t.state.tasks.get(name);
   t.state.heldFailures.delete(name);
+  const producer = held === undefined ? undefined : t.state.tasks.get(held.producer);
+  if (producer !== undefined) giveUpResults(t, [producer]);
   if (held !== undefined && task !== undefined && task.attempt === held.attempt && task.state === "FAILED") failOver(t, task, held.cause);
+}
+
+/** The process is lost that finished producers had left their results on: consumers that told of it need not wait for more. */
+export function onResultsLost(t: Transition, process: ProcessName): void {
+  for (const [name, { producer }] of [...t.state.heldFailures]) {
+    const source = t.state.tasks.get(producer);
+    if (source?.process !== process || !source.outputGone) continue;
+    t.commands.push({ kind: "cancelTimer", timer: heldFailureTimer(name) });
+    onHeldFailure(t, name);
+  }
 }
 
 /** Decides about a task that has just FAILED. */
@@ -146,6 +161,11 @@ function hasStreamTasks({ members }: Failover): boolean {
   return false;
 }
 
+/** Stream tasks are being canceled, or wait for the delay of their restart. */
+export function isCancelling(t: Transition): boolean {
+  return [...t.state.failovers].some((failover) => failover.phase === "CANCELLING" && hasStreamTasks(failover));
+}
+
 export function isFailoverTimer(timer: string): boolean {
   return timer.startsWith("failover:");
 }
@@ -155,10 +175,11 @@ function startFailover(t: Transition, failure: number, scope: readonly TaskRecor
   const stream = scope.filter((task) => task.vertexKind === "stream");
   const instances = scope.filter((task) => task.vertexKind === "service");
   const failover: Failover = { id: ++state.failoverCount, members: new Set(), waitingFor: new Set(), dueAtMs: t.nowMs + delayMs, phase: "CANCELLING" };
-  const live = liveCount(state);
+  const touchable = (task: TaskRecord): boolean => !isTerminal(task.state) || leavesResults(t, task);
+  const live = liveCount(state) + keptCount(t);
   let liveInScope = 0;
   for (const task of scope) {
-    if (!isTerminal(task.state)) liveInScope++;
+    if (touchable(task)) liveInScope++;
     releaseTask(task);
     task.failover = failover;
     failover.members.add(task);
@@ -187,7 +208,15 @@ function startFailover(t: Transition, failure: number, scope: readonly TaskRecor
   continueFailovers(t);
 }
 
+/** Finished tasks whose results are kept: a failover that leaves them alone does not have them run again. */
+function keptCount(t: Transition): number {
+  let kept = 0;
+  if (t.state.topology.hasOutlivingResults) for (const task of t.state.tasks.values()) if (leavesResults(t, task)) kept++;
+  return kept;
+}
+
 function restart(t: Transition, members: readonly TaskRecord[]): void {
+  giveUpResults(t, members);
   for (const task of members) resetForNewAttempt(t, task);
   if (members.some((task) => task.vertexKind === "stream")) reopenCheckpoints(t);
   scheduleStreamTasks(t, members.filter((task) => task.vertexKind === "stream"));
@@ -223,7 +252,7 @@ function scopeOf(t: Transition, task: TaskRecord): TaskRecord[] {
     return allTasks(t).filter((candidate) => !candidate.draining);
   }
   const isCreated = (name: SubtaskName): boolean => state.tasks.get(name)?.state === "CREATED";
-  return state.topology.failoverScope(task.name, isCreated).flatMap((name) => {
+  return state.topology.failoverScope(task.name, isCreated, goneResults(t)).flatMap((name) => {
     const candidate = state.tasks.get(name);
     return candidate === undefined || candidate.draining ? [] : [candidate];
   });

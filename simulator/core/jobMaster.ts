@@ -27,10 +27,12 @@ import {
   cancelAll,
   continueFailovers,
   failJob,
+  isCancelling,
   isFailoverTimer,
   onConsumerFailed,
   onGlobalFailure,
   onHeldFailure,
+  onResultsLost,
   onTaskFailed,
   taskOfHeldFailure,
 } from "./failover";
@@ -38,7 +40,8 @@ import type { JobMasterCommand, JobMasterInput, JobMasterState, ProcessRecord, R
 import { setJobState } from "./jobState";
 import { endProcess, isGone, isHeartbeatTimer, onConnected, onLost, silentProcesses, startHeartbeatChecks, startProcess } from "./processes";
 import { newRestartStrategyState } from "./restartStrategy";
-import { deployScheduled, scheduleStreamTasks } from "./scheduler";
+import { findUnreadable, loseResultsOn, releaseConsumed } from "./resultPartitions";
+import { deployScheduled, scheduleAfter, scheduleStreamTasks } from "./scheduler";
 import { deployInstance, hasInstances, instanceCount, instanceProcess, newInstance, onInstancePhase, publishEndpoints, scaleService } from "./serviceManager";
 import { addTaskManager, newSlotPool, removeTaskManager } from "./slotPool";
 import { addTask, liveCount, newTaskCounts, noteProgress, notRunningCount, placeTask, setTaskState, tasksOn } from "./taskState";
@@ -78,6 +81,7 @@ export function createJobMaster(job: JobSpec, seed: number, recovered?: Recovere
     checkpoints: newCheckpointCoordinator(recovered?.completed ?? [], recovered?.nextCheckpoint ?? 1),
     random: { seed },
     stopping: recovered?.stopping,
+    committing: false,
     ended: false,
     recovering: recovered,
   };
@@ -86,10 +90,27 @@ export function createJobMaster(job: JobSpec, seed: number, recovered?: Recovere
       addTask(state, { ...newInstance(vertex.id, index), vertexKind: "stream", attempt: attemptAfter(recovered, `${vertex.id}#${index}`) });
     }
   }
+  if (job.runtime.mode === "batch" && recovered !== undefined) keepIfAllFinished(state, recovered);
   for (const service of job.services.filter(hasInstances)) {
     addInstances(state, service, recovered);
   }
   return state;
+}
+
+/**
+ * A batch job begins anew with a new coordinator (as in Flink without `execution.batch.job-recovery.enabled`), but for one whose tasks had
+ * all finished: only its commit is to be done, or to be done to the end.
+ */
+function keepIfAllFinished(state: JobMasterState, { attempts, finished }: RecoveredJob): void {
+  const stream = [...state.tasks.values()];
+  if (!stream.every((task) => finished?.has(task.name) === true)) return;
+  for (const task of stream) {
+    state.streamCounts[task.state]--;
+    state.streamCounts.FINISHED++;
+    task.state = "FINISHED";
+    task.attempt = attempts.get(task.name) ?? task.attempt;
+    task.outputGone = true;
+  }
 }
 
 /** The instances that there are to be; of a run that goes on, those that live first. Numbers that were scaled in are free to be used again. */
@@ -114,9 +135,22 @@ export function stepJobMaster(state: JobMasterState, input: JobMasterInput, nowM
   const t: Transition = { state, nowMs, commands: [], events: [] };
   if (!state.ended) {
     apply(t, input);
+    failUnreadable(t);
     if (input.kind === "stop" || t.events.some((event) => event.kind === "task.state")) finishIfOver(t);
   }
   return { commands: t.commands, events: t.events };
+}
+
+/** Tasks that wait to be deployed, and whose inputs were lost meanwhile, fail; their failover has the inputs made again. */
+function failUnreadable(t: Transition): void {
+  if (!t.events.some((event) => event.kind === "process.lost" || (event.kind === "task.state" && event.to === "SCHEDULED"))) return;
+  for (;;) {
+    const found = findUnreadable(t);
+    if (found === undefined) return;
+    const { task, producer } = found;
+    const message = `What ${producer.name} left for ${task.name} was lost with ${producer.process ?? "its process"}.`;
+    onTaskFailed(t, task, { code: "FL2005", message });
+  }
 }
 
 function apply(t: Transition, input: JobMasterInput): void {
@@ -175,6 +209,13 @@ function apply(t: Transition, input: JobMasterInput): void {
     case "checkpointStoreFailed":
       failedCheckpoint(t, input.checkpoint, input.cause);
       continueFailovers(t);
+      return;
+    case "outputCommitted":
+      if (state.failure === undefined) end(t, "FINISHED");
+      return;
+    case "outputCommitFailed":
+      failJob(t, input.cause);
+      finishIfOver(t);
       return;
     case "timer":
       onTimer(t, input.timer);
@@ -275,6 +316,11 @@ function endRecovery(t: Transition): void {
     else if (state.failure === undefined && state.jobState !== "CANCELLING") cancelJob(t);
     return;
   }
+  if (isAllFinished(t)) {
+    state.recovering = undefined;
+    finishIfOver(t);
+    return;
+  }
   startMissingWorkers(t);
   state.recovering = undefined;
   for (const service of state.job.services.filter(hasInstances)) publishEndpoints(t, service.id);
@@ -283,7 +329,10 @@ function endRecovery(t: Transition): void {
 
 function onWorkerLost(t: Transition, input: Extract<JobMasterInput, { kind: "workerLost" }>): void {
   const before = noteLost(t, input);
-  if (before !== undefined) failTasksOf(t, input, before);
+  if (before !== undefined) {
+    failTasksOf(t, input, before);
+    onResultsLost(t, input.process);
+  }
   continueFailovers(t);
 }
 
@@ -296,6 +345,7 @@ function noteLost(t: Transition, input: Extract<JobMasterInput, { kind: "workerL
     if (before.state !== "LOST") removeTaskManager(t.state.slots, input.process);
   }
   for (const task of tasksOn(t.state, input.process)) noteProgress(t, task);
+  if (before.role === "taskmanager") loseResultsOn(t, input.process);
   return before.state === "LOST" ? undefined : before;
 }
 
@@ -352,16 +402,21 @@ function onTaskState(t: Transition, input: Extract<JobMasterInput, { kind: "task
   if (input.state === "RUNNING") checkAllRunning(t);
   if (input.state === "FINISHED") {
     onTaskFinished(t, task);
+    releaseConsumed(t, task);
+    scheduleAfter(t, task);
     deployScheduled(t);
+    checkAllRunning(t);
   }
   continueFailovers(t);
 }
 
-/** The job is RUNNING once every stream task is. */
+/** The job is RUNNING once every stream task is; a batch job, whose regions take their turns, once one of them is and none is being canceled. */
 function checkAllRunning(t: Transition): void {
   const { state } = t;
   if (state.jobState !== "CREATED" && state.jobState !== "RESTARTING") return;
-  if (notRunningCount(state) > 0) return;
+  if (state.job.runtime.mode === "batch") {
+    if (state.streamCounts.RUNNING + state.streamCounts.FINISHED === 0 || isCancelling(t)) return;
+  } else if (notRunningCount(state) > 0) return;
   setJobState(t, "RUNNING");
   startPeriodicCheckpoints(t);
   triggerFinalWhenDue(t);
@@ -391,7 +446,11 @@ function onSilence(t: Transition): void {
     const input = { kind: "workerLost", process: process.name, evidence: { by: "heartbeat", silentMs: t.nowMs - process.lastHeartbeatMs } } as const;
     return { input, before: noteLost(t, input) };
   });
-  for (const { input, before } of losses) if (before !== undefined) failTasksOf(t, input, before);
+  for (const { input, before } of losses) {
+    if (before === undefined) continue;
+    failTasksOf(t, input, before);
+    onResultsLost(t, input.process);
+  }
   continueFailovers(t);
 }
 
@@ -402,7 +461,7 @@ function failedCheckpoint(t: Transition, checkpoint: number, cause: Cause): void
 
 function onStop(t: Transition, mode: "drain" | "cancel"): void {
   const { state } = t;
-  if (isJobTerminal(state.jobState) || state.stopping === "cancel" || state.stopping === mode) return;
+  if (isJobTerminal(state.jobState) || state.committing || state.stopping === "cancel" || state.stopping === mode) return;
   state.stopping = mode;
   t.events.push({ kind: "run.stopping", mode });
   if (mode === "drain") {
@@ -432,9 +491,24 @@ function finishIfOver(t: Transition): void {
     if (liveCount(state) === 0) end(t, "FAILED", state.failure);
   } else if (state.stopping === "cancel") {
     if (liveCount(state) === 0) end(t, "CANCELED");
-  } else if (notRunningCount(state) === 0 && state.streamCounts.RUNNING === 0 && state.streamCounts.FINISHED > 0) {
-    end(t, "FINISHED");
+  } else if (isAllFinished(t) && !state.committing) {
+    if (state.job.runtime.mode !== "batch") end(t, "FINISHED");
+    else if (state.recovering === undefined) commitOutput(t);
   }
+}
+
+function isAllFinished({ state }: Transition): boolean {
+  return notRunningCount(state) === 0 && state.streamCounts.RUNNING === 0 && state.streamCounts.FINISHED > 0;
+}
+
+/**
+ * What the sinks of a batch job prepared is committed when no task can run again any more: a region that reads a result which is lost has its
+ * producer run again, and with it everything that reads from that, finished sinks included.
+ */
+function commitOutput(t: Transition): void {
+  const stream = [...t.state.tasks.values()].filter((task) => task.vertexKind === "stream");
+  t.state.committing = true;
+  t.commands.push({ kind: "commitOutput", tasks: stream.map(({ name, vertex, index, attempt }) => ({ task: name, vertex, index, attempt })) });
 }
 
 function end(t: Transition, to: "FAILED" | "CANCELED" | "FINISHED", cause?: Cause): void {

@@ -6,7 +6,7 @@ import type { CheckpointCoordinatorState, CompletedCheckpoint } from "./checkpoi
 import type { ServiceEndpoint, StateHandle, TaskDeployment } from "./deployment";
 import type { RestartStrategyState } from "./restartStrategy";
 import type { SeededRandom } from "./seededRandom";
-import type { SlotPoolState } from "./slotPool";
+import type { SlotKey, SlotPoolState } from "./slotPool";
 import type { Topology } from "./topology";
 
 /** One subtask: a stream task, or a service instance. A restart is a new attempt of the same record. */
@@ -24,6 +24,10 @@ export interface TaskRecord {
   failover: Failover | undefined;
   /** A source subtask that has no more records. */
   atEnd: boolean;
+  /** What its present attempt left to be read by other regions is not there (any more): lost, or let go. */
+  outputGone: boolean;
+  /** The slot that it has, where slots are given back (batch). */
+  slot: SlotKey | undefined;
   /** Service instances. */
   phase: InstancePhase | undefined;
   address: string | undefined;
@@ -87,11 +91,13 @@ export interface JobMasterState {
   failoverCount: number;
   failureCount: number;
   /** Failures of consumers that wait for their producer's. */
-  readonly heldFailures: Map<SubtaskName, { readonly attempt: number; readonly cause: Cause }>;
+  readonly heldFailures: Map<SubtaskName, { readonly attempt: number; readonly cause: Cause; readonly producer: SubtaskName }>;
   readonly checkpoints: CheckpointCoordinatorState;
   readonly random: SeededRandom;
   /** Set once a stop was asked for. */
   stopping: "drain" | "cancel" | undefined;
+  /** Batch: all tasks have finished, and what the sinks prepared is being committed. */
+  committing: boolean;
   /** While a new coordinator waits for its predecessor's processes. */
   recovering: RecoveredJob | undefined;
   /** All that was told to end has ended, or the job is over: no more commands but `endJob`. */
@@ -102,6 +108,8 @@ export interface JobMasterState {
 export interface RecoveredJob {
   /** Task → its last attempt. */
   readonly attempts: ReadonlyMap<SubtaskName, number>;
+  /** Tasks whose last attempt finished. */
+  readonly finished?: ReadonlySet<SubtaskName>;
   /** Instances that were there; those that connect again keep their loaded model. */
   readonly instances: readonly SubtaskName[];
   readonly completed: readonly CompletedCheckpoint[];
@@ -159,6 +167,9 @@ export type JobMasterInput =
   /** The checkpoint's metadata is on disk: it is complete. */
   | { readonly kind: "checkpointStored"; readonly checkpoint: number; readonly bytes: number; readonly path: string }
   | { readonly kind: "checkpointStoreFailed"; readonly checkpoint: number; readonly cause: Cause }
+  /** Batch: what the sinks had prepared is committed, or cannot be. */
+  | { readonly kind: "outputCommitted" }
+  | { readonly kind: "outputCommitFailed"; readonly cause: Cause }
   | { readonly kind: "timer"; readonly timer: TimerName }
   | { readonly kind: "stop"; readonly mode: "drain" | "cancel" }
   | { readonly kind: "scale"; readonly service: string; readonly parallelism: number; readonly by: "command" | "autoscaler" }
@@ -177,6 +188,10 @@ export type JobMasterCommand =
       readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[];
       readonly final: boolean;
     }
+  /** What these finished attempts left to be read is not needed any more. */
+  | { readonly kind: "releasePartitions"; readonly process: ProcessName; readonly producers: readonly { readonly task: SubtaskName; readonly attempt: number }[] }
+  /** Batch: commit what the sinks of these attempts prepared, and nothing else. Answered by `outputCommitted` or `outputCommitFailed`. */
+  | { readonly kind: "commitOutput"; readonly tasks: readonly { readonly task: SubtaskName; readonly vertex: string; readonly index: number; readonly attempt: number }[] }
   | { readonly kind: "storeCheckpoint"; readonly checkpoint: CompletedCheckpoint }
   | { readonly kind: "notifyCheckpointComplete"; readonly process: ProcessName; readonly checkpoint: number; readonly final: boolean }
   | { readonly kind: "notifyCheckpointAborted"; readonly process: ProcessName; readonly checkpoint: number }

@@ -8,6 +8,7 @@ import type { RecoveredJob } from "./jobMasterState";
 
 export class RecoveredJobFold {
   private readonly attempts = new Map<SubtaskName, number>();
+  private readonly finished = new Set<SubtaskName>();
   private readonly instances = new Map<SubtaskName, boolean>();
   private readonly parallelism = new Map<string, number>();
   private highestCheckpoint = 0;
@@ -20,6 +21,8 @@ export class RecoveredJobFold {
     switch (event.kind) {
       case "task.state":
         this.attempts.set(event.task, Math.max(event.attempt, this.attempts.get(event.task) ?? 0));
+        if (event.to === "FINISHED") this.finished.add(event.task);
+        else this.finished.delete(event.task);
         if (event.vertexKind === "service") this.instances.set(event.task, event.to !== "FAILED" && event.to !== "CANCELED");
         return;
       case "failure":
@@ -48,6 +51,7 @@ export class RecoveredJobFold {
   result(checkpoints: { readonly completed: readonly CompletedCheckpoint[]; readonly nextCheckpoint: number }): RecoveredJob {
     return {
       attempts: this.attempts,
+      finished: this.finished,
       instances: [...this.instances].flatMap(([name, live]) => (live ? [name] : [])),
       parallelism: this.parallelism,
       completed: checkpoints.completed,

@@ -10,14 +10,41 @@ import { latestCompleted } from "./checkpointCoordinator";
 import type { ProducerLocation, ServiceEndpoint, TaskDeployment } from "./deployment";
 import type { TaskRecord, Transition } from "./jobMasterState";
 import { canCall, endpointsOf } from "./serviceManager";
-import type { FreeSlots } from "./slotPool";
-import { assignSlots, slotKey } from "./slotPool";
+import type { FreeSlots, SlotKey } from "./slotPool";
+import { assignSlots, slotKey, useSlot } from "./slotPool";
 import { placeTask, setTaskState } from "./taskState";
 
-/** Moves tasks in CREATED to SCHEDULED, and deploys every region that can be deployed now. */
+/** Moves those of the tasks in CREATED whose region can run now, and what can follow them, to SCHEDULED; deploys every region that can be deployed. */
 export function scheduleStreamTasks(t: Transition, tasks: readonly TaskRecord[]): void {
-  for (const task of tasks) if (task.state === "CREATED") setTaskState(t, task, "SCHEDULED");
+  const { state } = t;
+  if (state.topology.hasOutlivingResults) scheduleReady(t, tasks);
+  else for (const task of tasks) if (task.state === "CREATED") setTaskState(t, task, "SCHEDULED");
   deployScheduled(t);
+}
+
+/** Flink's `SchedulingStrategy.onExecutionStateChange`: a task has finished, and regions that read what it left may be ready. */
+export function scheduleAfter(t: Transition, finished: TaskRecord): void {
+  const { state } = t;
+  if (!state.topology.outlives(finished.vertex)) return;
+  const consumers: TaskRecord[] = [];
+  for (const name of state.topology.outerConsumersOf(finished.vertex, finished.index)) {
+    const consumer = state.tasks.get(name);
+    if (consumer?.state === "CREATED") consumers.push(consumer);
+  }
+  scheduleReady(t, consumers);
+}
+
+function scheduleReady(t: Transition, tasks: readonly TaskRecord[]): void {
+  const { state } = t;
+  const stateOf = (name: SubtaskName): TaskRecord["state"] | undefined => state.tasks.get(name)?.state;
+  const ready = state.topology.schedulable(
+    tasks.map((task) => task.name),
+    { isCreated: (name) => stateOf(name) === "CREATED", isFinished: (name) => stateOf(name) === "FINISHED" },
+  );
+  for (const name of ready) {
+    const task = state.tasks.get(name);
+    if (task?.vertexKind === "stream" && task.state === "CREATED") setTaskState(t, task, "SCHEDULED");
+  }
 }
 
 /** Deploys what waits in SCHEDULED and has become possible: slots, endpoints or inputs came. */
@@ -36,13 +63,46 @@ interface DeploymentPass {
   readonly free: FreeSlots;
 }
 
+/** In batch the regions run one after the other, in slots that each has for itself; otherwise all run at once and share. */
+function slotOf(t: Transition, task: TaskRecord): SlotKey {
+  const { topology, job } = t.state;
+  const group = topology.slotSharingGroupOf(task.vertex);
+  return slotKey(job.runtime.mode === "batch" ? `${group}/${topology.regionOf(task.name)}` : group, task.index);
+}
+
+/** Whether everything that the region reads from others is where it can be asked for. */
+function inputsAreThere(t: Transition, tasks: readonly TaskRecord[]): boolean {
+  const { state } = t;
+  if (!state.topology.hasOutlivingResults) return true;
+  const own = new Set(tasks.map((task) => task.name));
+  for (const task of tasks) {
+    for (const { producer: name, whenComplete } of state.topology.outerInputsOf(task.vertex, task.index)) {
+      const producer = state.tasks.get(name);
+      if (own.has(name) || producer === undefined) continue;
+      if (producer.state === "FINISHED" ? producer.outputGone : whenComplete || !isDeployed(producer)) return false;
+    }
+  }
+  return true;
+}
+
+function isDeployed({ state }: TaskRecord): boolean {
+  return state === "DEPLOYING" || state === "INITIALIZING" || state === "RUNNING";
+}
+
 function deployRegion(t: Transition, tasks: readonly TaskRecord[], pass: DeploymentPass): void {
   const { state } = t;
-  if (!tasks.every((task) => isCallable(t, task.vertex, pass))) return;
-  const keyOf = (task: TaskRecord): string => slotKey(state.topology.slotSharingGroupOf(task.vertex), task.index);
-  const slots = assignSlots(state.slots, tasks.map(keyOf), pass.free);
+  if (!tasks.every((task) => isCallable(t, task.vertex, pass)) || !inputsAreThere(t, tasks)) return;
+  const keys = tasks.map((task) => slotOf(t, task));
+  const slots = assignSlots(state.slots, keys, pass.free);
   if (slots === undefined) return;
-  for (const task of tasks) placeTask(state, task, slots.get(keyOf(task)) ?? "");
+  const batch = state.job.runtime.mode === "batch";
+  tasks.forEach((task, position) => {
+    const slot = keys[position];
+    placeTask(state, task, slots.get(slot) ?? "");
+    if (!batch) return;
+    task.slot = slot;
+    useSlot(state.slots, slot);
+  });
   const restore = latestCompleted(state.checkpoints);
   const deployments = new Map<string, TaskDeployment[]>();
   // Consumers of one exchange group read from the same producers, and share the list: an all-to-all exchange costs nothing like S times T.

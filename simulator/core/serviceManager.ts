@@ -139,6 +139,8 @@ export function newInstance(service: string, index: number): TaskRecord {
     process: undefined,
     failover: undefined,
     atEnd: false,
+    outputGone: false,
+    slot: undefined,
     phase: undefined,
     address: undefined,
     device: undefined,

@@ -1,7 +1,8 @@
 /**
  * Slots of the TaskManagers and who shares them. Subtask i of every vertex of one slot sharing group sits in slot i of that group
  * (Flink's slot sharing, with parallelism levelled out); slots are spread over the TaskManagers evenly.
- * A slot stays where it is until its TaskManager is lost.
+ * A slot stays where it is until its TaskManager is lost; in batch, where each region has slots of its own, until the region's tasks have ended
+ * (Flink: `setAllVerticesInSameSlotSharingGroupByDefault(false)`).
  */
 import type { ProcessName } from "../observe/journalEvent";
 
@@ -12,10 +13,12 @@ export interface SlotPoolState {
   /** TaskManagers that are there, with their number of slots. */
   readonly offers: Map<ProcessName, number>;
   readonly assigned: Map<SlotKey, ProcessName>;
+  /** Live tasks in slots that are given back when the last of them has ended. */
+  readonly users: Map<SlotKey, number>;
 }
 
 export function newSlotPool(): SlotPoolState {
-  return { offers: new Map(), assigned: new Map() };
+  return { offers: new Map(), assigned: new Map(), users: new Map() };
 }
 
 export function slotKey(group: string, index: number): SlotKey {
@@ -24,6 +27,21 @@ export function slotKey(group: string, index: number): SlotKey {
 
 export function addTaskManager(pool: SlotPoolState, process: ProcessName, slots: number): void {
   pool.offers.set(process, slots);
+}
+
+/** One more task sits in the slot. */
+export function useSlot(pool: SlotPoolState, key: SlotKey): void {
+  pool.users.set(key, (pool.users.get(key) ?? 0) + 1);
+}
+
+/** A task in the slot has ended; with the last one the slot is free. */
+export function leaveSlot(pool: SlotPoolState, key: SlotKey): void {
+  const left = (pool.users.get(key) ?? 1) - 1;
+  if (left > 0) pool.users.set(key, left);
+  else {
+    pool.users.delete(key);
+    pool.assigned.delete(key);
+  }
 }
 
 /** Forgets the TaskManager and every slot on it. */

@@ -4,6 +4,7 @@ import type { ExecutionState } from "../graph/executionState";
 import type { Cause, ProcessName } from "../observe/journalEvent";
 import type { JobMasterState, TaskCounts, TaskRecord, Transition } from "./jobMasterState";
 import { isGone } from "./processes";
+import { leaveSlot } from "./slotPool";
 
 const ORDER: readonly ExecutionState[] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING", "FINISHED"];
 const NOT_RUNNING: readonly ExecutionState[] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "CANCELING", "CANCELED", "FAILED"];
@@ -37,6 +38,10 @@ export function setTaskState(t: Transition, task: TaskRecord, to: ExecutionState
     cause,
   });
   move(t.state, task, to);
+  if (task.slot !== undefined && isTerminal(to)) {
+    leaveSlot(t.state.slots, task.slot);
+    task.slot = undefined;
+  }
   noteProgress(t, task);
   return true;
 }
@@ -47,6 +52,7 @@ export function resetForNewAttempt(t: Transition, task: TaskRecord): void {
   task.attempt++;
   move(t.state, task, "CREATED");
   task.atEnd = false;
+  task.outputGone = false;
   t.events.push({ kind: "task.state", task: task.name, vertexKind: task.vertexKind, attempt: task.attempt, from, to: "CREATED" });
 }
 

@@ -3,17 +3,29 @@
  * and again when a service is scaled.
  */
 import type { ExecutionEdge, ExecutionGraph, JobTopology } from "../graph/executionGraph";
-import { buildExecutionGraph, groupOfConsumer, producersOf, subtaskId, subtaskIdAt } from "../graph/executionGraph";
+import { buildExecutionGraph, consumersOf, groupOfConsumer, producersOf, subtaskId, subtaskIdAt } from "../graph/executionGraph";
 import { failoverScope } from "../graph/failoverScope";
 import type { JobGraph, JobVertex } from "../graph/jobGraph";
 import { buildJobGraph } from "../graph/jobGraph";
 import type { JobSpec } from "../graph/jobFile";
+import type { ResultPartition } from "../graph/failoverScope";
+import { canBePipelined, mustBePipelined } from "../graph/partitionType";
 import type { PipelinedRegions } from "../graph/pipelinedRegion";
-import { computeRegions, regionId } from "../graph/pipelinedRegion";
+import { computeRegions, regionId, regionMembers } from "../graph/pipelinedRegion";
+import { readyRegions } from "../graph/regionScheduling";
 import type { SubtaskName } from "../observe/journalEvent";
+
+/** What a region reads from another region. */
+export interface OuterInput {
+  readonly producer: SubtaskName;
+  /** Only when it is complete (BLOCKING), or also while it is produced. */
+  readonly whenComplete: boolean;
+}
 
 export class Topology {
   readonly streamVertices: readonly JobVertex[];
+  /** Whether results of any vertex can be read after it has finished; if not, all that belongs together runs at once. */
+  readonly hasOutlivingResults: boolean;
   private readonly vertices: ReadonlyMap<string, JobVertex>;
   private readonly called: ReadonlyMap<string, readonly string[]>;
   private readonly graph: ExecutionGraph;
@@ -34,6 +46,7 @@ export class Topology {
     };
     this.graph = buildExecutionGraph(topology);
     this.regions = computeRegions(this.graph);
+    this.hasOutlivingResults = this.graph.edges.some((edge) => !mustBePipelined(edge.partitionType));
   }
 
   static of(job: JobSpec): Topology {
@@ -58,6 +71,13 @@ export class Topology {
   /** Services that operators of the vertex call. */
   servicesCalledBy(vertex: string): readonly string[] {
     return this.called.get(vertex) ?? [];
+  }
+
+  /** Paths of the file sinks in the vertex. */
+  fileSinksOf(vertex: string): readonly string[] {
+    return (this.vertices.get(vertex)?.operators ?? []).flatMap(({ spec }) =>
+      spec.kind === "sink" && spec.sink.connector.kind === "file" ? [spec.sink.connector.path] : [],
+    );
   }
 
   /** Name of the task's pipelined region; a sidecar, which is no part of the job graph, has one of its own. */
@@ -89,14 +109,90 @@ export class Topology {
     return names;
   }
 
-  /** Flink's region failover scope: everything that restarts when the task fails, itself included. */
-  failoverScope(task: SubtaskName, isCreated: (task: SubtaskName) => boolean): readonly SubtaskName[] {
+  /**
+   * Flink's region failover scope: everything that restarts when the task fails, itself included.
+   * @param lost producers whose kept results are not there any more
+   */
+  failoverScope(task: SubtaskName, isCreated: (task: SubtaskName) => boolean, lost: Iterable<SubtaskName>): readonly SubtaskName[] {
     const subtask = this.subtaskOf(task);
     if (subtask === undefined) return [task];
     const scope = failoverScope(this.graph, this.regions, subtask, {
       isCreated: (candidate) => isCreated(subtaskIdAt(this.graph, candidate)),
+      lost: this.resultsOf(lost),
     });
     return Array.from(scope.subtasks, (candidate) => subtaskIdAt(this.graph, candidate));
+  }
+
+  /** Whether results of the vertex can be read after it has finished: some exchange behind it does not join it with its consumer in one region. */
+  outlives(vertex: string): boolean {
+    const position = this.graph.vertexIndex.get(vertex);
+    return position !== undefined && this.graph.outputs[position].some((edge) => !mustBePipelined(edge.partitionType));
+  }
+
+  /**
+   * Regions that can run now, of those that the tasks are in and of what follows them, as Flink's `PipelinedRegionSchedulingStrategy` orders
+   * them. A region whose tasks are not in CREATED counts as scheduled.
+   * @returns the tasks of these regions
+   */
+  schedulable(
+    candidates: Iterable<SubtaskName>,
+    progress: { readonly isCreated: (task: SubtaskName) => boolean; readonly isFinished: (task: SubtaskName) => boolean },
+  ): readonly SubtaskName[] {
+    const { graph, regions } = this;
+    const of = new Set<number>();
+    for (const task of candidates) {
+      const subtask = this.subtaskOf(task);
+      if (subtask !== undefined) of.add(regions.regionOf[subtask]);
+    }
+    const order = readyRegions(graph, regions, of, {
+      isScheduled: (region) => !progress.isCreated(subtaskIdAt(graph, regions.members[regions.starts[region]])),
+      isFinished: (subtask) => progress.isFinished(subtaskIdAt(graph, subtask)),
+    });
+    return order.flatMap((region) => this.membersOf(region));
+  }
+
+  /** All tasks of the task's pipelined region. */
+  regionTasks(task: SubtaskName): readonly SubtaskName[] {
+    const subtask = this.subtaskOf(task);
+    return subtask === undefined ? [task] : this.membersOf(this.regions.regionOf[subtask]);
+  }
+
+  /** What the subtask reads from other regions. */
+  *outerInputsOf(vertex: string, index: number): Generator<OuterInput> {
+    const position = this.graph.vertexIndex.get(vertex);
+    for (const edge of position === undefined ? [] : this.graph.inputs[position]) {
+      if (mustBePipelined(edge.partitionType)) continue;
+      const [from, to] = producersOf(edge, index);
+      const source = this.graph.topology.vertices[edge.source].id;
+      for (let producer = from; producer < to; producer++) {
+        yield { producer: subtaskId(source, producer), whenComplete: !canBePipelined(edge.partitionType) };
+      }
+    }
+  }
+
+  /** Who reads what the subtask leaves to other regions. */
+  *outerConsumersOf(vertex: string, index: number): Generator<SubtaskName> {
+    const position = this.graph.vertexIndex.get(vertex);
+    for (const edge of position === undefined ? [] : this.graph.outputs[position]) {
+      if (mustBePipelined(edge.partitionType)) continue;
+      const [from, to] = consumersOf(edge, index);
+      const target = this.graph.topology.vertices[edge.target].id;
+      for (let consumer = from; consumer < to; consumer++) yield subtaskId(target, consumer);
+    }
+  }
+
+  private *resultsOf(producers: Iterable<SubtaskName>): Generator<ResultPartition> {
+    for (const name of producers) {
+      const hash = name.lastIndexOf("#");
+      const position = this.graph.vertexIndex.get(name.slice(0, hash));
+      for (const edge of position === undefined ? [] : this.graph.outputs[position]) {
+        yield { edge: edge.index, producer: Number(name.slice(hash + 1)) };
+      }
+    }
+  }
+
+  private membersOf(region: number): SubtaskName[] {
+    return Array.from(regionMembers(this.regions, region), (subtask) => subtaskIdAt(this.graph, subtask));
   }
 
   private subtaskOf(task: SubtaskName): number | undefined {

@@ -8,8 +8,11 @@ import { fieldPath, membersOf, quote, type ProblemCollector } from "./checkAgain
 import { checkServices } from "./checkServices";
 import { findCycle } from "./cycle";
 import { parseDuration } from "./durations";
+import { buildExecutionGraph, vertexOfSubtask } from "./executionGraph";
+import { buildJobGraph } from "./jobGraph";
 import type { JobSpec } from "./jobFile";
 import { OPERATOR } from "./operatorSchema";
+import { computeRegions, regionMembers } from "./pipelinedRegion";
 
 const OPERATOR_TYPES = new Set((OPERATOR.oneOf ?? []).map((branch) => branch.properties?.type?.const));
 
@@ -302,16 +305,27 @@ export function checkJob(job: JobSpec, root: Node, found: ProblemCollector): voi
 
 /**
  * Slots that tasks need at once. Streaming: the highest parallelism of every slot sharing group, added up
- * (`SlotSharingGroup` and `SlotProfile` of Flink). Batch runs region by region, so one slot for each group of a region is the least.
+ * (`SlotSharingGroup` and `SlotProfile` of Flink). Batch runs region by region: the largest region has to fit.
  * Service instances are processes of their own and take no slot of a TaskManager.
  */
 function checkSlots(job: JobSpec, node: Node | undefined, found: ProblemCollector): void {
   const have = job.runtime.taskManagers * job.runtime.slots;
+  if (job.runtime.mode === "batch") {
+    const largest = slotsOfLargestRegion(job);
+    if (largest <= have) return;
+    found.add(
+      "FL1023",
+      node,
+      "runtime",
+      `One pipelined region of this batch job needs ${largest} slots and there are ${have}: ${job.runtime.taskManagers} TaskManagers with ${job.runtime.slots} each.`,
+      `Set runtime.slots to ${Math.ceil(largest / job.runtime.taskManagers)}, add TaskManagers, lower the parallelism, or make an edge BLOCKING.`,
+    );
+    return;
+  }
   const groups = new Map<string, number>();
   for (const operator of job.operators) {
     groups.set(operator.slotSharingGroup, Math.max(groups.get(operator.slotSharingGroup) ?? 0, operator.parallelism));
   }
-  if (job.runtime.mode === "batch") return;
   const needed = [...groups.values()].reduce((sum, slots) => sum + slots, 0);
   if (needed <= have) return;
   const parts = [...groups].slice(0, 8).map(([group, slots]) => `${slots} for group "${group}"`);
@@ -322,6 +336,24 @@ function checkSlots(job: JobSpec, node: Node | undefined, found: ProblemCollecto
     `The job needs ${needed} slots (${parts.join(", ")}${groups.size > 8 ? ", …" : ""}) and has ${have}: ${job.runtime.taskManagers} TaskManagers with ${job.runtime.slots} each.`,
     `Set runtime.slots to ${Math.ceil(needed / job.runtime.taskManagers)}, add TaskManagers, or lower the parallelism.`,
   );
+}
+
+/** Slots of the region that takes most: one for each slot sharing group and subtask index. */
+function slotsOfLargestRegion(job: JobSpec): number {
+  const { vertices, edges } = buildJobGraph(job);
+  const stream = vertices.filter(({ kind }) => kind === "stream");
+  const graph = buildExecutionGraph({ vertices: stream, edges });
+  const regions = computeRegions(graph);
+  let largest = 0;
+  for (let region = 0; region < regions.count; region++) {
+    const slots = new Set<string>();
+    for (const subtask of regionMembers(regions, region)) {
+      const vertex = vertexOfSubtask(graph, subtask);
+      slots.add(`${stream[vertex].slotSharingGroup}/${subtask - graph.offsets[vertex]}`);
+    }
+    largest = Math.max(largest, slots.size);
+  }
+  return largest;
 }
 
 /** Node of a value by its path, or the nearest one that is there. */

@@ -59,7 +59,8 @@ function ms(duration: string): number {
 }
 
 function readRuntime(raw: RawRuntime): RuntimeConfig {
-  const checkpointing: CheckpointingConfig | undefined = raw.checkpointing && {
+  // As in Flink, a batch job has no checkpoints: what is kept between its regions takes their place.
+  const checkpointing: CheckpointingConfig | undefined = raw.mode === "batch" || raw.checkpointing === undefined ? undefined : {
     intervalMs: ms(raw.checkpointing.interval),
     mode: raw.checkpointing.mode,
     timeoutMs: ms(raw.checkpointing.timeout),

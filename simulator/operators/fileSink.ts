@@ -5,6 +5,8 @@
  * in its state; when the checkpoint is complete, it is renamed to `part-<subtask>-<n>.ndjson`. A restore renames what the checkpoint had
  * pending (again, if need be) and removes what came after. So a name without a dot is always a whole, committed file. In a folder
  * outside the run's own, the names carry the run's id: `part-<run>-<subtask>-<n>.ndjson`.
+ *
+ * In batch the attempt ends with its file prepared; `batchCommit.ts` commits when all tasks have finished.
  */
 import { closeSync, fsync, mkdirSync, openSync, writeSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
@@ -36,6 +38,16 @@ interface Snapshot {
   readonly pending: readonly PendingFile[];
 }
 
+/** Where the sink writes. */
+export function sinkDirectory(path: string, runDirectory: string): string {
+  return isAbsolute(path) ? path : join(runDirectory, "output", path);
+}
+
+/** How the names of a subtask's committed files begin. */
+export function partPrefix(path: string, runDirectory: string, subtask: number): string {
+  return isAbsolute(path) ? `part-${basename(runDirectory)}-${subtask}-` : `part-${subtask}-`;
+}
+
 export class FileSink extends StreamOperator {
   private readonly directory: string;
   private readonly prefix: string;
@@ -53,9 +65,8 @@ export class FileSink extends StreamOperator {
   /** @param path relative to the run's `output` folder, or absolute */
   constructor(path: string, context: OperatorContext, output: OperatorOutput) {
     super(context, output);
-    const absolute = isAbsolute(path);
-    this.directory = absolute ? path : join(context.runDirectory, "output", path);
-    this.prefix = absolute ? `part-${basename(context.runDirectory)}-${context.subtask}-` : `part-${context.subtask}-`;
+    this.directory = sinkDirectory(path, context.runDirectory);
+    this.prefix = partPrefix(path, context.runDirectory, context.subtask);
   }
 
   override async open(state: unknown): Promise<void> {
@@ -95,6 +106,10 @@ export class FileSink extends StreamOperator {
     const closed = this.closeFile(checkpoint);
     const state: Snapshot = { next: this.next, pending: [...this.pending] };
     return { state, durable: closed };
+  }
+
+  override async prepareCommit(): Promise<void> {
+    await this.closeFile(-1)();
   }
 
   override async checkpointComplete(checkpoint: number | undefined): Promise<void> {
@@ -255,7 +270,8 @@ export class FileSink extends StreamOperator {
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** What was renamed in the folder is durable afterwards. */
+export async function syncFolder(path: string): Promise<void> {
   if (process.platform !== "win32") {
     const folder = await open(path, "r");
     try {

@@ -151,6 +151,8 @@ export abstract class StreamOperator implements ElementReceiver {
   }
   /** `undefined`: the job has no checkpoints and has ended. */
   async checkpointComplete(_checkpoint: number | undefined): Promise<void> {}
+  /** Batch: this attempt has ended. What it put out is made durable, and is committed once all tasks of the job have finished. */
+  async prepareCommit(): Promise<void> {}
   /** Lets go of everything; also after a failure, and at any time. Must not throw. */
   async close(): Promise<void> {}
 }

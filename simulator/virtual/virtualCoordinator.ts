@@ -202,8 +202,11 @@ export class VirtualCoordinator {
       case "notifyCheckpointComplete":
       case "notifyCheckpointAborted":
       case "pushEndpoints":
+      case "releasePartitions":
         this.send(command.process, command);
         return;
+      case "commitOutput":
+        throw new Error("batch jobs do not run in virtual time");
       case "storeCheckpoint":
         this.store(command.checkpoint);
         return;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { commitBatchOutput } from "../../simulator/operators/batchCommit";
 import { MiniCluster, committedRecords } from "../fixtures/miniCluster";
 
 const RECORDS = 20_000;
@@ -22,6 +23,15 @@ const job = {
 };
 const files = { "f.ts": `export const record = (i: number) => ({ id: i, key: i % 100 });` };
 const subtasks = (vertex: string) => [`${vertex}#0`, `${vertex}#1`];
+/** As a coordinator does when all tasks have finished. */
+const commit = async ({ directory, coordinator }: MiniCluster, ...sinks: string[]): Promise<void> => {
+  for (const sink of sinks) {
+    assert.deepEqual(committedRecords(directory, sink), [], "nothing is committed before all have finished");
+    for (const subtask of [0, 1]) {
+      await commitBatchOutput(sink, { runDirectory: directory, subtask, attempt: coordinator.attemptOf(`${sink}#${subtask}`) });
+    }
+  }
+};
 
 describe("regions of a batch job, in processes", () => {
   it("a consumer that is lost reads its input again; its producers do not run again", async () => {
@@ -42,6 +52,7 @@ describe("regions of a batch job, in processes", () => {
       await coordinator.finished([...subtasks("all"), ...subtasks("perKey")]);
       coordinator.deploy(undefined, subtasks("counts"));
       await coordinator.finished();
+      await commit(cluster, "all", "counts");
       const ids = committedRecords<{ id: number }>(cluster.directory, "all").map(({ id }) => id);
       assert.equal(ids.length, RECORDS);
       assert.equal(new Set(ids).size, RECORDS);
@@ -90,6 +101,7 @@ describe("regions of a batch job, in processes", () => {
       await coordinator.finished(["numbers#1"]);
       await coordinator.restart(["all#0", "all#1"]);
       await coordinator.finished(["all#0", "all#1"]);
+      await commit(cluster, "all");
       const ids = committedRecords<{ id: number }>(cluster.directory, "all").map(({ id }) => id);
       assert.equal(ids.length, RECORDS);
       assert.equal(new Set(ids).size, RECORDS);

@@ -128,6 +128,10 @@ export class ResultPartitionManager {
       clearTimeout(entry.timer);
     }
     this.waiting.clear();
+    this.releaseAll();
+  }
+
+  releaseAll(): void {
     for (const partition of [...this.partitions.values()]) {
       this.release(partition, undefined);
     }
