@@ -23,7 +23,7 @@ let runs: RunStore | undefined;
 export function activate(context: vscode.ExtensionContext): void {
   const { extensionUri, workspaceState } = context;
   const log = vscode.window.createOutputChannel("Faultline", { log: true });
-  const store = (runs = new RunStore(log));
+  const store = (runs = new RunStore(log, workspaceState));
   const panels = new JobGraphPanels({ extensionUri, runs: store, log }, workspaceState);
   const injector = new FailureInjector(store, workspaceState, log);
   const reports = new RecoveryReports(store);
@@ -93,7 +93,7 @@ export function activate(context: vscode.ExtensionContext): void {
   );
 }
 
-/** Runs end with the window that started them. */
+/** Runs go on where the window is loaded again. */
 export async function deactivate(): Promise<void> {
-  await runs?.stopOwned();
+  await runs?.handOver();
 }

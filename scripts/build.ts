@@ -14,6 +14,7 @@ const DIST = join(ROOT, "dist");
 /** Entry → where it comes from. Each is one file, so that a process of a run starts quickly. */
 const NODE_ENTRIES: Readonly<Record<string, string>> = {
   cli: "simulator/cli/main.ts",
+  runKeeper: "simulator/client/runKeeperMain.ts",
   coordinator: "simulator/cluster/coordinatorMain.ts",
   taskManager: "simulator/cluster/taskManagerMain.ts",
   serviceInstance: "simulator/cluster/serviceInstanceMain.ts",

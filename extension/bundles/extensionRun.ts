@@ -1,5 +1,5 @@
 /** The bundle `dist/extensionRun.js`: starting runs, finding them, reading and reporting them. Loaded with the first run. */
 export { listRuns, openRun } from "../../simulator/client/openRun";
-export { startRun } from "../../simulator/client/startRun";
+export { startKeptRun, takeOverRun } from "../../simulator/client/keptRun";
 export { readJournal } from "../../simulator/observe/journalReader";
 export { recoveryReport, renderFinishedRun, renderLiveRun, renderTrace } from "../report/renderRunReport";

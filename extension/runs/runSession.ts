@@ -94,6 +94,11 @@ export class RunSession implements vscode.Disposable {
     return this.run.stop(mode);
   }
 
+  /** This extension host ends and another takes its place: the run is to go on. */
+  async handOver(): Promise<void> {
+    if (this.active) await this.run.handOver?.();
+  }
+
   /** Ends every process of a run of this window at once. */
   kill(): Promise<void> {
     return this.run.dispose();

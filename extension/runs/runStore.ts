@@ -8,6 +8,8 @@ import { RUN_ACTIVE } from "../manifest/commands";
 import { readSetting } from "../setting";
 import { RunSession } from "./runSession";
 
+const OWN_RUNS = "faultline.ownRuns";
+
 export type RunStoreChange =
   | { readonly kind: "starting"; readonly jobFile: string }
   | { readonly kind: "startFailed"; readonly jobFile: string; readonly error: unknown }
@@ -22,7 +24,17 @@ export class RunStore implements vscode.Disposable {
   private readonly changed = this.disposables.push(new vscode.EventEmitter<RunStoreChange>());
   readonly onDidChange = this.changed.event;
 
-  constructor(private readonly log: vscode.LogOutputChannel) {}
+  /** Debug runs: with their debugger gone they are of no use to the next extension host. */
+  private readonly debugged = new Set<string>();
+  /** Until the runs of the extension host before this one are taken over; a run must not be opened as somebody else's meanwhile. */
+  private readonly takingOver: Promise<void>;
+
+  constructor(
+    private readonly log: vscode.LogOutputChannel,
+    private readonly memory: vscode.Memento,
+  ) {
+    this.takingOver = this.takeOver();
+  }
 
   /** Newest first. */
   all(): readonly RunSession[] {
@@ -57,10 +69,12 @@ export class RunStore implements vscode.Disposable {
     this.starting.add(jobFile);
     this.changed.fire({ kind: "starting", jobFile });
     try {
-      const { startRun } = loadBundle("extensionRun");
+      const { startKeptRun } = loadBundle("extensionRun");
       const node = readSetting("faultline.run.node");
-      const run = await startRun({ ...options, jobFile, ...(node === "" ? {} : { node }) });
+      const run = await startKeptRun({ ...options, jobFile, ...(node === "" ? {} : { node }) });
       this.log.info(`Run ${run.id} of ${jobFile} started in ${run.directory}`);
+      if (options.inspect === true) this.debugged.add(run.id);
+      else this.remember([...this.remembered(), run.id]);
       return this.adopt(new RunSession(run, jobFile, jobName(jobFile), Date.now(), true, this.log));
     } catch (error) {
       this.changed.fire({ kind: "startFailed", jobFile, error });
@@ -75,6 +89,7 @@ export class RunStore implements vscode.Disposable {
    * @throws FaultlineError FL1040 when there is no such run
    */
   async open(idOrLatest: string): Promise<RunSession> {
+    await this.takingOver;
     const known = this.sessions.get(idOrLatest);
     if (known !== undefined) return known;
     const { openRun } = loadBundle("extensionRun");
@@ -96,6 +111,7 @@ export class RunStore implements vscode.Disposable {
    * window. It is opened, and so shown wherever runs are shown.
    */
   async findLive(jobFile: string): Promise<void> {
+    await this.takingOver;
     if (this.starting.has(jobFile) || this.latestOf(jobFile)?.active === true) return;
     const live = (await this.list()).find((summary) => summary.jobFile === jobFile && isLive(summary));
     // This window may have begun one itself in the meantime.
@@ -108,10 +124,41 @@ export class RunStore implements vscode.Disposable {
     return [...(await listRuns())].sort((a, b) => b.startedAt - a.startedAt);
   }
 
-  /** Ends the runs that this window started. Their processes would end with the extension host anyway; this is the orderly way. */
-  async stopOwned(): Promise<void> {
-    const own = this.active().filter((session) => session.owned);
-    await Promise.allSettled(own.map((session) => session.stop("cancel")));
+  /**
+   * This extension host ends. Whether its window is loaded again or closed nobody tells us: runs are kept for whoever comes next, for half a
+   * minute. Without this word they end with this process.
+   */
+  async handOver(): Promise<void> {
+    const own = this.active().filter((session) => session.owned && !this.debugged.has(session.id));
+    await Promise.allSettled(own.map((session) => session.handOver()));
+  }
+
+  /** Runs that the extension host before this one handed over. */
+  private async takeOver(): Promise<void> {
+    const ids = this.remembered();
+    // Nothing is loaded for nothing.
+    if (ids.length === 0) return;
+    const { takeOverRun, listRuns } = loadBundle("extensionRun");
+    const summaries = await listRuns();
+    for (const id of ids) {
+      const summary = summaries.find((one) => one.id === id);
+      const run = summary === undefined ? undefined : await takeOverRun(id);
+      if (summary === undefined || run === undefined) {
+        this.remember(this.remembered().filter((one) => one !== id));
+        continue;
+      }
+      this.log.info(`Run ${id} goes on in this window`);
+      this.adopt(new RunSession(run, summary.jobFile, summary.job, summary.startedAt, true, this.log));
+    }
+  }
+
+  /** Ids of this window's runs. */
+  private remembered(): readonly string[] {
+    return this.memory.get<readonly string[]>(OWN_RUNS, []);
+  }
+
+  private remember(ids: readonly string[]): void {
+    void this.memory.update(OWN_RUNS, ids);
   }
 
   dispose(): void {
@@ -125,6 +172,7 @@ export class RunStore implements vscode.Disposable {
     session.onDidEnd(() => {
       this.log.info(`Run ${session.id} ended: ${session.endedAs ?? "unknown"}`);
       this.updateContext();
+      if (this.remembered().includes(session.id)) this.remember(this.remembered().filter((id) => id !== session.id));
       this.changed.fire({ kind: "ended", session });
     });
     this.updateContext();

@@ -7,18 +7,25 @@ import { callRun } from "./runCall";
 
 export function attachRun(record: RunRecord): Run {
   return {
+    ...runControls(record),
+    owned: false,
+    get ended() {
+      return waitForEnd(record);
+    },
+    dispose: () => Promise.resolve(),
+  };
+}
+
+/** What can be done with a run whoever owns it. */
+export function runControls(record: RunRecord): Omit<Run, "owned" | "ended" | "dispose"> {
+  return {
     id: record.id,
     directory: record.directory,
-    owned: false,
     events: (signal) => followJournal(runPaths.journal(record.directory), { signal }),
     inject: async ({ parameters = {}, ...request }) => void (await callRun(record, { kind: "inject", parameters, ...request })),
     heal: async () => void (await callRun(record, { kind: "heal" })),
     stop: async (mode) => void (await callRun(record, { kind: "stop", mode })),
     scale: async (service, parallelism) => void (await callRun(record, { kind: "scale", service, parallelism })),
-    get ended() {
-      return waitForEnd(record);
-    },
-    dispose: () => Promise.resolve(),
   };
 }
 

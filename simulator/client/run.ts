@@ -58,4 +58,6 @@ export interface Run {
   /** Resolves when every process of the run is gone. */
   readonly ended: Promise<{ readonly state: string; readonly exitCode: number }>;
   dispose(): Promise<void>;
+  /** Of an owned run that can go on without this process: see `keptRun.ts`. */
+  handOver?(): Promise<void>;
 }

@@ -13,7 +13,7 @@ import { encodeRunConfig, runPaths } from "../cluster/runDirectory";
 import { entryFile, lastLogLines, nodeArguments, workerEnvironment } from "../cluster/workerProcesses";
 import { FaultlineError } from "../graph/errors";
 import type { JobSpec } from "../graph/jobFile";
-import { attachRun } from "./attachedRun";
+import { runControls } from "./attachedRun";
 import { loadJobFile, prepareJob } from "./jobFileLoading";
 import type { Run, StartRunOptions } from "./run";
 import { runsDirectory } from "./stateDirectory";
@@ -29,6 +29,20 @@ const CRASH_WINDOW_MS = 10_000;
  * @throws FaultlineError FL1xxx and FL3xxx for bad input (nothing was started then), FL2001 when the folder cannot be written, FL2002.
  */
 export async function startRun(options: StartRunOptions): Promise<Run> {
+  const { record, coordinator } = await launchRun(options);
+  return {
+    ...runControls(record),
+    owned: true,
+    ended: coordinator.ended,
+    dispose: async () => {
+      coordinator.kill();
+      await coordinator.ended;
+    },
+  };
+}
+
+/** The run without the way to talk to it. @throws FaultlineError as {@link startRun} */
+export async function launchRun(options: StartRunOptions): Promise<{ readonly record: RunRecord; readonly coordinator: OwnedCoordinator }> {
   const overridden = withOverrides(await loadJobFile(options.jobFile), options);
   const job = options.inspect === true ? withoutTimeouts(overridden) : overridden;
   const startedAt = Date.now();
@@ -40,16 +54,7 @@ export async function startRun(options: StartRunOptions): Promise<Run> {
   });
   const coordinator = new OwnedCoordinator(config);
   await coordinator.ready;
-  const attached = attachRun(record);
-  return {
-    ...attached,
-    owned: true,
-    ended: coordinator.ended,
-    dispose: async () => {
-      coordinator.kill();
-      await coordinator.ended;
-    },
-  };
+  return { record, coordinator };
 }
 
 function withOverrides(job: JobSpec, { deployment, load, failoverStrategy, scheduler }: StartRunOptions): JobSpec {
@@ -77,7 +82,7 @@ function withOverrides(job: JobSpec, { deployment, load, failoverStrategy, sched
 }
 
 /** The coordinator's process, and the lifeline that this process holds for the whole run. */
-class OwnedCoordinator {
+export class OwnedCoordinator {
   readonly ready: Promise<void>;
   readonly ended: Promise<{ readonly state: string; readonly exitCode: number }>;
   private child: ChildProcess;

@@ -63,6 +63,11 @@ export function controlSocket(socketDirectory: string): string {
   return socketPath(socketDirectory, "control");
 }
 
+/** Where the keeper of a run is found by who is to own the run next. */
+export function ownerSocket(socketDirectory: string): string {
+  return socketPath(socketDirectory, "owner");
+}
+
 export function dataSocket(socketDirectory: string, process: ProcessName, pid: number): string {
   return socketPath(socketDirectory, `${fileNameOf(process)}-${pid}`);
 }

@@ -148,5 +148,7 @@ export function workerEnvironment(): NodeJS.ProcessEnv {
     if (/^(NODE_OPTIONS|NODE_INSPECT|VSCODE_|ELECTRON_(?!RUN_AS_NODE))/.test(key)) continue;
     environment[key] = value;
   }
+  // The editor's own executable is Node only when it is told so.
+  if (process.versions.electron !== undefined) environment.ELECTRON_RUN_AS_NODE = "1";
   return environment;
 }

@@ -13,7 +13,7 @@ import { until } from "./harness/condition";
 import { type ProcessInfo, describeProcess, isRunning, processInfo } from "./harness/processTree";
 import { VscodeServer } from "./harness/vscodeServer";
 import { Workbench } from "./harness/workbench";
-import type { JournalEvent, JournalEventOf } from "../../simulator/observe/journalEvent";
+import { eventsOf, newestJournal, pidsOf } from "./runJournal";
 
 const EXAMPLE = join(REPOSITORY, "examples", "language-detection");
 const JOB = "language-detection.faultline.json";
@@ -22,23 +22,6 @@ const REPORT = "Report: language-detection";
 /** `npm run pictures` sets it: the README's pictures are taken anew. */
 const PICTURES = process.env["FAULTLINE_PICTURES"] === "1";
 const MEGABYTE = 1024 * 1024;
-
-/** The newest run's folder and journal, read from outside the editor. */
-function newestJournal(server: VscodeServer): { readonly directory: string; readonly events: readonly JournalEvent[] } {
-  const runs = join(server.home, ".local", "state", "faultline", "runs");
-  const newest = readdirSync(runs).sort().at(-1);
-  assert.ok(newest, "there is a run");
-  const directory = join(runs, newest);
-  const lines = readFileSync(join(directory, "journal.ndjson"), "utf8").split("\n").slice(0, -1);
-  return { directory, events: lines.map((line) => JSON.parse(line) as JournalEvent) };
-}
-
-function eventsOf<K extends JournalEvent["kind"]>(
-  events: readonly JournalEvent[],
-  kind: K,
-): readonly JournalEventOf<K>[] {
-  return events.filter((event): event is JournalEventOf<K> => event.kind === kind);
-}
 
 /** A machine that is busy may draw the failure and the restart as one picture. */
 function isDown(look: string): boolean {
@@ -218,14 +201,15 @@ describe("when the extension host is killed", function () {
       await workbench.runCommand("faultline.runJob");
       const graph = new GraphPage(await workbench.webview(GRAPH));
       await graph.allLook("running");
-      const { events, directory } = newestJournal(server);
-      const pids = new Set(eventsOf(events, "process.started").map(({ pid }) => pid));
+      const journal = newestJournal(server);
+      const { directory } = journal;
+      const pids = new Set(pidsOf(journal));
       const processes = server
         .processes()
         .filter(({ pid, command }) => pids.has(pid) || command.some((part) => part.includes(directory)));
       assert.ok(
-        processes.length >= 5,
-        `coordinator, two TaskManagers, two instances:\n${processes.map(describeProcess).join("\n")}`,
+        processes.length >= 6,
+        `the run's keeper, coordinator, two TaskManagers, two instances:\n${processes.map(describeProcess).join("\n")}`,
       );
       const killedAt = Date.now();
       process.kill(await server.extensionHostPid(), "SIGKILL");
