@@ -256,6 +256,7 @@ export class Coordinator {
       case "journal":
         this.sources.observe(message.body);
         this.record(message.body, message.at);
+        if (message.body.kind === "metrics" && this.master.autoscaling.size > 0) this.tellLoad(message.body);
         return;
       case "heartbeat":
         this.step({ kind: "heartbeat", process: from });
@@ -274,6 +275,12 @@ export class Coordinator {
     if (message.kind === "faultEffective") this.faults.onEffect(message.injection, message.evidence);
     else if (message.kind === "faultFailed") this.faults.onFailed(message.injection, message.cause);
     else this.faults.onOver(message.injection);
+  }
+
+  private tellLoad({ intervalMs, instances = {} }: Extract<JournalEventBody, { kind: "metrics" }>): void {
+    for (const [instance, { attempt, requests, batches, busyMs, queueDepth, inFlight }] of Object.entries(instances)) {
+      this.step({ kind: "instanceLoad", instance, attempt, intervalMs, requests, batches, busyMs, queueDepth, inFlight });
+    }
   }
 
   private onCall(call: ServerUnaryCall<RunRequest, RunReply>, reply: sendUnaryData<RunReply>): void {

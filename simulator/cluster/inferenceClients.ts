@@ -1,4 +1,6 @@
 /** The client that a task calls a service with, by how the service's model is run. */
+import type * as Embedded from "../inference/embeddedClient";
+import type * as Ros from "../inference/rosClient";
 import type { InferenceClientEvent } from "../inference/inferenceClient";
 import type { InferenceClient } from "../inference/inferenceClient";
 import type { InstancePhase, SubtaskName } from "../observe/journalEvent";
@@ -29,6 +31,13 @@ export interface InferenceClientRequest {
 /** Makes the client of a task; when it resolves, calls may be made (an embedded model is loaded). */
 export type InferenceClientFactory = (request: InferenceClientRequest) => Promise<ManagedInferenceClient>;
 
+/* eslint-disable @typescript-eslint/no-require-imports -- `import()` does not pass through the loader that runs the sources */
+const lazily = {
+  embedded: () => require("../inference/embeddedClient") as typeof Embedded,
+  ros: () => require("../inference/rosClient") as typeof Ros,
+};
+/* eslint-enable @typescript-eslint/no-require-imports */
+
 /** The program's own clients. Loaded when the first is needed: a job without services needs neither gRPC nor ONNX Runtime. */
 export const openInferenceClient: InferenceClientFactory = async ({
   service,
@@ -40,10 +49,10 @@ export const openInferenceClient: InferenceClientFactory = async ({
   onPhase,
 }) => {
   if (service.deployment === "embedded") {
-    const { EmbeddedClient } = await import("../inference/embeddedClient");
+    const { EmbeddedClient } = lazily.embedded();
     return EmbeddedClient.open({ spec: service, subtask, onPhase, ...(model === undefined ? {} : { model }) });
   }
-  const { RosClient } = await import("../inference/rosClient");
+  const { RosClient } = lazily.ros();
   return new RosClient({
     spec: service,
     ...(model === undefined ? {} : { model }),

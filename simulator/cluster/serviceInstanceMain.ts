@@ -1,4 +1,5 @@
 /** Entry of a service instance's process: `serviceInstance RUN_DIRECTORY PROCESS SERVICE INSTANCE ATTEMPT`. */
+import "../inference/modelThreadAhead";
 import { causeOf, runServiceInstance } from "../inference/serviceInstance";
 import type { ServiceInstance } from "../inference/serviceInstance";
 import type { InstancePhase } from "../observe/journalEvent";
@@ -19,6 +20,7 @@ let phase: InstancePhase = "STARTING";
 let device: string | undefined;
 let address: string | undefined;
 let ending = false;
+let measuredMs = performance.now();
 
 const connection = WorkerConnection.open({
   socket: controlSocket(worker.config.socketDirectory),
@@ -54,25 +56,32 @@ runServiceInstance({
 }).then(
   (started) => {
     running = started;
-    setInterval(() => {
-      connection.send({
-        kind: "journal",
-        at: performance.timeOrigin + performance.now(),
-        body: {
-          kind: "metrics",
-          intervalMs: METRICS_INTERVAL_MS,
-          process: worker.process,
-          rssBytes: process.memoryUsage.rss(),
-          instances: { [instance]: started.takeMetrics() },
-        },
-      });
-    }, METRICS_INTERVAL_MS);
+    measuredMs = performance.now();
+    setInterval(sendMetrics, METRICS_INTERVAL_MS);
   },
   (error: unknown) => {
     connection.send({ kind: "instanceFailed", instance, attempt, cause: causeOf(error) });
     void end(1);
   },
 );
+
+/** What was done since the last time. */
+function sendMetrics(): void {
+  if (running === undefined) return;
+  const nowMs = performance.now();
+  connection.send({
+    kind: "journal",
+    at: performance.timeOrigin + nowMs,
+    body: {
+      kind: "metrics",
+      intervalMs: nowMs - measuredMs,
+      process: worker.process,
+      rssBytes: process.memoryUsage.rss(),
+      instances: { [instance]: running.takeMetrics() },
+    },
+  });
+  measuredMs = nowMs;
+}
 
 function log(message: string): void {
   const body = { kind: "log", process: worker.process, level: "info", message } as const;
@@ -82,6 +91,7 @@ function log(message: string): void {
 async function end(code: number): Promise<void> {
   if (ending) return;
   ending = true;
+  sendMetrics();
   await connection.close();
   process.exit(code);
 }

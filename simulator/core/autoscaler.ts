@@ -27,6 +27,16 @@ export interface AutoscalerState {
   readonly idleSinceMs: number | undefined;
 }
 
+/** What the instances of one service said since the last observation. */
+export interface ServiceAutoscaling {
+  state: AutoscalerState;
+  observedAtMs: number;
+  /** Instance → its latest queue depth. */
+  readonly queueDepths: Map<string, number>;
+  requests: number;
+  busyMs: number;
+}
+
 export interface AutoscalerDecision {
   readonly state: AutoscalerState;
   /** Instances wanted from now on; unchanged for most observations. */

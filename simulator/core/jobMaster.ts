@@ -43,6 +43,7 @@ import { newRestartStrategyState } from "./restartStrategy";
 import { findUnreadable, loseResultsOn, releaseConsumed } from "./resultPartitions";
 import { deployScheduled, scheduleAfter, scheduleStreamTasks } from "./scheduler";
 import { deployInstance, hasInstances, instanceCount, instanceProcess, newInstance, onInstancePhase, publishEndpoints, scaleService } from "./serviceManager";
+import { isAutoscalerTimer, onAutoscalerTimer, onInstanceLoad, startAutoscaling } from "./serviceAutoscaling";
 import { addTaskManager, newSlotPool, removeTaskManager } from "./slotPool";
 import { addTask, liveCount, newTaskCounts, noteProgress, notRunningCount, placeTask, setTaskState, tasksOn } from "./taskState";
 import { Topology } from "./topology";
@@ -74,6 +75,7 @@ export function createJobMaster(job: JobSpec, seed: number, recovered?: Recovere
     slots: newSlotPool(),
     jobRestarts: newRestartStrategyState(),
     serviceRestarts: new Map(),
+    autoscaling: new Map(),
     failovers: new Set(),
     failoverCount: recovered?.failoverCount ?? 0,
     failureCount: recovered?.failureCount ?? 0,
@@ -229,6 +231,9 @@ function apply(t: Transition, input: JobMasterInput): void {
       scaleService(t, input);
       continueFailovers(t);
       return;
+    case "instanceLoad":
+      onInstanceLoad(t, input);
+      return;
     case "triggerCheckpoint":
       if (state.jobState === "RUNNING") triggerCheckpoint(t, "manual");
       return;
@@ -239,6 +244,7 @@ function start(t: Transition): void {
   const { state } = t;
   setJobState(t, "CREATED");
   startHeartbeatChecks(t);
+  startAutoscaling(t);
   if (state.recovering !== undefined) {
     t.commands.push({ kind: "setTimer", timer: RECONNECT, atMs: t.nowMs + RECONNECT_MS });
     endRecoveryWhenComplete(t);
@@ -429,6 +435,9 @@ function onTimer(t: Transition, timer: string): void {
   else if (isHeartbeatTimer(timer)) {
     onSilence(t);
     startHeartbeatChecks(t);
+  } else if (isAutoscalerTimer(timer)) {
+    onAutoscalerTimer(t);
+    continueFailovers(t);
   } else if (timer === RECONNECT) endRecovery(t);
   else {
     const checkpoint = checkpointOfTimeout(timer);

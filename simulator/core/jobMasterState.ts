@@ -2,6 +2,7 @@
 import type { ExecutionState, JobState } from "../graph/executionState";
 import type { JobSpec } from "../graph/jobFile";
 import type { Cause, InstancePhase, JournalEventBody, LossEvidence, ProcessName, SubtaskName } from "../observe/journalEvent";
+import type { ServiceAutoscaling } from "./autoscaler";
 import type { CheckpointCoordinatorState, CompletedCheckpoint } from "./checkpoint";
 import type { ServiceEndpoint, StateHandle, TaskDeployment } from "./deployment";
 import type { RestartStrategyState } from "./restartStrategy";
@@ -86,6 +87,8 @@ export interface JobMasterState {
   readonly slots: SlotPoolState;
   readonly jobRestarts: RestartStrategyState;
   readonly serviceRestarts: Map<string, RestartStrategyState>;
+  /** Services with an autoscaler. */
+  readonly autoscaling: Map<string, ServiceAutoscaling>;
   /** Restarts under way. */
   readonly failovers: Set<Failover>;
   failoverCount: number;
@@ -172,7 +175,19 @@ export type JobMasterInput =
   | { readonly kind: "outputCommitFailed"; readonly cause: Cause }
   | { readonly kind: "timer"; readonly timer: TimerName }
   | { readonly kind: "stop"; readonly mode: "drain" | "cancel" }
-  | { readonly kind: "scale"; readonly service: string; readonly parallelism: number; readonly by: "command" | "autoscaler" }
+  | { readonly kind: "scale"; readonly service: string; readonly parallelism: number; readonly by: "command" | "autoscaler"; readonly reason?: string }
+  /** What an instance did in an interval, for the autoscaler: counts, and gauges as of its end. */
+  | {
+      readonly kind: "instanceLoad";
+      readonly instance: SubtaskName;
+      readonly attempt: number;
+      readonly intervalMs: number;
+      readonly requests: number;
+      readonly batches: number;
+      readonly busyMs: number;
+      readonly queueDepth: number;
+      readonly inFlight: number;
+    }
   | { readonly kind: "triggerCheckpoint" };
 
 export type JobMasterCommand =

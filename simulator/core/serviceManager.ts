@@ -98,7 +98,7 @@ export function scaleService(t: Transition, input: Extract<JobMasterInput, { kin
   const all = state.tasksByVertex.get(service.id) ?? [];
   const live = all.filter((task) => !task.draining);
   if (live.length === input.parallelism) return;
-  t.events.push({ kind: "service.scaled", service: service.id, from: live.length, to: input.parallelism, by: input.by });
+  t.events.push({ kind: "service.scaled", service: service.id, from: live.length, to: input.parallelism, by: input.by, reason: input.reason });
   const surplus = live.slice(input.parallelism);
   for (const task of surplus) {
     task.draining = true;

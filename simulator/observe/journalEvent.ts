@@ -83,6 +83,9 @@ export interface InstanceMetrics {
   /** With a result cache: rows that it knew, and the device time that they would have cost. */
   readonly cacheHits?: number;
   readonly savedMs?: number;
+  /** Share of its time that the device was busy, whoever kept it so (0 to 1), and its memory in use: where the device tells. */
+  readonly deviceUtilisation?: number;
+  readonly deviceMemoryBytes?: number;
 }
 
 export type JournalEventBody =
@@ -183,7 +186,7 @@ export type JournalEventBody =
   | { readonly kind: "fault.healed"; readonly injection: number; readonly by: "command" | "duration" | "end" }
   | { readonly kind: "client.retry"; readonly task: SubtaskName; readonly service: string; readonly instance: SubtaskName; readonly requests: number; readonly reason: string }
   | { readonly kind: "client.ejected"; readonly task: SubtaskName; readonly service: string; readonly instance: SubtaskName; readonly reason: string }
-  | { readonly kind: "service.scaled"; readonly service: string; readonly from: number; readonly to: number; readonly by: "command" | "autoscaler" }
+  | { readonly kind: "service.scaled"; readonly service: string; readonly from: number; readonly to: number; readonly by: "command" | "autoscaler"; readonly reason?: string }
   | {
       readonly kind: "metrics";
       readonly intervalMs: number;

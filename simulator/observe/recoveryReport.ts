@@ -37,6 +37,7 @@ export function recoveryReport(facts: RunFacts, options: RecoveryReportOptions =
     run: runSummary(facts, options.alive ?? true),
     records: recordsReport(facts, options.verification),
     rpc: rpcReport(facts),
+    services: facts.services.report(),
     checkpoints: checkpointsReport(facts),
     failures: courses.map((course) => failureReport(course, courses, facts)),
     injected: injections.filter((injection) => injection.effective !== undefined).length,
@@ -103,6 +104,7 @@ function recordsPerSecond(facts: RunFacts): number | null {
 }
 
 function rpcReport(facts: RunFacts): RpcReport {
+  const { hedged, cacheHits, savedMs } = facts.services.total();
   return {
     requests: facts.rpc.requests,
     succeeded: facts.rpc.succeeded,
@@ -111,6 +113,9 @@ function rpcReport(facts: RunFacts): RpcReport {
     p50Ms: rounded(facts.throughput?.latency(0, Infinity, 0.5)),
     p99Ms: rounded(facts.throughput?.latency(0, Infinity, 0.99)),
     wastedMs: round(facts.rpc.wastedMs),
+    hedged,
+    cacheHits,
+    savedMs: round(savedMs),
   };
 }
 

@@ -5,6 +5,7 @@
 import { cut, escapeHtml } from "./escapeHtml";
 import { failureCard } from "./failureCard";
 import { countText, durationText, plural, shareText } from "./figureText";
+import { batchHistogramText, INSTANCE_COLUMNS, instanceRows } from "./instanceRows";
 import { outcome, verdict } from "./reportSentences";
 import { REPORT_STYLE } from "./reportStyle";
 import { factsOf, type RunHistory } from "./runFacts";
@@ -51,6 +52,7 @@ ${more > 0 ? `<p class="quiet-text">And ${plural(more, "more failure")}: the JSO
 ${injectionsFailed(report)}
 <h2>All figures</h2>
 ${figures(report)}
+${instances(report)}
 <footer>Times of failures count from the injection, times of the timeline from the start of the run. Lost and duplicated records were counted by
 reading what the sinks committed and what the sources hold.</footer>
 </main>
@@ -209,6 +211,15 @@ function figures(report: RunReport): string {
         time("p99", rpc.p99Ms),
       ),
     );
+    if (rpc.hedged > 0) add("Hedged calls", countText(rpc.hedged));
+    if (rpc.cacheHits > 0)
+      add(
+        "Result cache",
+        joined(
+          `${countText(rpc.cacheHits)} hits, ${shareText(rpc.cacheHits / rpc.requests)} of the calls`,
+          `${durationText(rpc.savedMs)} of device time saved`,
+        ),
+      );
     if (rpc.wastedMs > 0) add("Device time in vain", durationText(rpc.wastedMs));
   }
   add(
@@ -244,6 +255,32 @@ function figures(report: RunReport): string {
       `<tr><th scope="row">Sink <bdi>${escapeHtml(cut(sink.sink, 100))}</bdi></th><td>${sinkText(sink)}</td></tr>`,
   );
   return `<table class="figures"><tbody>${main.join("")}${sinks.join("")}</tbody></table>`;
+}
+
+/** Instances, at most: the JSON report holds all. */
+const MOST_INSTANCES = 100;
+
+function instances(report: RunReport): string {
+  const rows = instanceRows(report).slice(0, MOST_INSTANCES);
+  if (rows.length === 0) return "";
+  const head = INSTANCE_COLUMNS.map((name) => `<th scope="col">${name}</th>`).join("");
+  const body = rows.map(([name = "", ...cells]) => {
+    const rest = cells.map((cell) => `<td>${escapeHtml(cut(cell, 100))}</td>`).join("");
+    return `<tr><th scope="row"><bdi>${escapeHtml(cut(name, 100))}</bdi></th>${rest}</tr>`;
+  });
+  const histograms = report.services
+    .flatMap((service) => service.instances)
+    .slice(0, MOST_INSTANCES)
+    .filter(({ batchSizes }) => Object.keys(batchSizes).length > 0)
+    .map(
+      ({ instance, batchSizes }) =>
+        `<li><bdi>${escapeHtml(cut(instance, 100))}</bdi> ${escapeHtml(batchHistogramText(batchSizes))}</li>`,
+    );
+  return `<h2>Service instances</h2>
+<div class="wide"><table class="instances"><thead><tr>${head}</tr></thead><tbody>${body.join("")}</tbody></table></div>
+<p class="quiet-text">Latencies are those in the instance; queue, in flight and memory are the most that was seen. “not told”: the device does not say
+how busy it is.</p>
+${histograms.length > 0 ? `<h3>Batches by their size</h3><ul>${histograms.join("")}</ul>` : ""}`;
 }
 
 function sinkText(sink: SinkVerification): string {

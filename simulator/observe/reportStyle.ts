@@ -80,6 +80,13 @@ button:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-off
 table.figures{border-collapse:collapse;width:100%;font-size:14px}
 table.figures th{color:var(--quiet);font-weight:400;text-align:left;padding:5px 14px 5px 0;vertical-align:top;width:190px}
 table.figures td{padding:5px 14px 5px 0;vertical-align:top;font-variant-numeric:tabular-nums}
+.wide{overflow-x:auto}
+table.instances{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;white-space:nowrap}
+table.instances th,table.instances td{padding:5px 14px 5px 0;text-align:right}
+table.instances th:first-child,table.instances td:nth-child(2){text-align:left}
+table.instances thead th{color:var(--quiet);font-weight:400}
+table.instances tbody tr{border-top:1px solid var(--line)}
+table.instances tbody th{font-weight:600}
 table.figures tr+tr{border-top:1px solid var(--line)}
 .wrong{color:var(--bad);font-weight:600}
 .quiet-text{color:var(--quiet)}

@@ -1,5 +1,6 @@
 /** The recovery report for a terminal: short, aligned, in plain sentences. */
-import { countText, durationText } from "./figureText";
+import { countText, durationText, plural } from "./figureText";
+import { INSTANCE_COLUMNS, instanceRows } from "./instanceRows";
 import { failureSentences, failureTitle, outcome, verdict } from "./reportSentences";
 import type { RunReport, SinkVerification } from "./runReport";
 
@@ -46,6 +47,7 @@ export function reportText(report: RunReport, options: ReportTextOptions = {}): 
   for (const line of wrap(oneLine(verdict(report)), width)) lines.push(mark(line));
   if (run.state === "FAILED" && run.cause?.hint !== undefined) lines.push(...wrap(oneLine(run.cause.hint), width));
   lines.push("", ...figures(report, paint, width));
+  lines.push(...instanceLines(report, paint, width));
   for (const sink of report.records.sinks) lines.push(...sinkLines(sink, report, paint, width));
   for (const [index, failure] of report.failures.entries()) {
     const label = `${index + 1}. `;
@@ -99,6 +101,15 @@ function figures({ records, rpc, checkpoints }: RunReport, paint: Paint, width: 
       time(rpc.p99Ms, "p99"),
     ]);
   }
+  if (rpc.hedged + rpc.cacheHits + rpc.wastedMs > 0) {
+    rows.push([
+      "Device",
+      rpc.hedged === 0 ? "" : number(rpc.hedged, "hedged"),
+      rpc.cacheHits === 0 ? "" : number(rpc.cacheHits, "from the cache"),
+      rpc.savedMs === 0 ? "" : time(rpc.savedMs, "saved"),
+      rpc.wastedMs === 0 ? "" : time(rpc.wastedMs, "wasted"),
+    ]);
+  }
   if (checkpoints.completed + checkpoints.failed > 0) {
     rows.push([
       "Checkpoints",
@@ -124,6 +135,37 @@ function figures({ records, rpc, checkpoints }: RunReport, paint: Paint, width: 
       })
       .join("  "),
   );
+}
+
+/** Instances that a terminal shows; the JSON report holds all. */
+const MOST_INSTANCES = 8;
+const SHOWN = [
+  "Instance",
+  "Device",
+  "Answered",
+  "Batch",
+  "p50",
+  "p99",
+  "Queue",
+  "Refused",
+  "Retried",
+  "Busy",
+  "Memory",
+];
+
+function instanceLines(report: RunReport, paint: Paint, width: number): readonly string[] {
+  const all = instanceRows(report);
+  if (all.length === 0) return [];
+  const shown = INSTANCE_COLUMNS.flatMap((name, index) => (SHOWN.includes(name) ? [index] : []));
+  const table = [INSTANCE_COLUMNS, ...all.slice(0, MOST_INSTANCES)].map((row) =>
+    shown.map((index) => oneLine(row[index] ?? "")),
+  );
+  const widths = shown.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
+  // On a narrow terminal the latter columns are left out rather than broken.
+  const cutLines = lines.map((line, index) => (index === 0 ? paint.dim(line.slice(0, width)) : line.slice(0, width)));
+  const more = all.length - MOST_INSTANCES;
+  return ["", ...cutLines, ...(more > 0 ? [paint.dim(`and ${plural(more, "more instance")}`)] : [])];
 }
 
 /** Only what is not plain: sinks that could not be counted, or where something is missing or twice. */

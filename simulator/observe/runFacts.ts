@@ -16,6 +16,7 @@ import type {
   SubtaskName,
 } from "./journalEvent";
 import { LatencyHistogram } from "./latencyHistogram";
+import { ServiceFiguresFold } from "./serviceFigures";
 import { ThroughputSeries } from "./throughputSeries";
 
 export interface TimedState {
@@ -120,6 +121,7 @@ export class RunFacts {
   committedRecords = 0;
   commits = 0;
   readonly rpc = { requests: 0, succeeded: 0, retried: 0, failed: 0, wastedMs: 0 };
+  readonly services = new ServiceFiguresFold();
   throughput: ThroughputSeries | undefined;
   /** Records that a source subtask had emitted, by the last metrics of each attempt. */
   readonly sourceOffsets = new Map<SubtaskName, { readonly attempt: number; offset: number }[]>();
@@ -147,6 +149,7 @@ export class RunFacts {
 
   add(event: JournalEvent): void {
     if (event.at > this.lastAt) this.lastAt = event.at;
+    this.services.add(event);
     switch (event.kind) {
       case "run.started":
         this.started = event;

@@ -11,6 +11,8 @@ export interface RunReport {
   readonly run: RunSummary;
   readonly records: RecordsReport;
   readonly rpc: RpcReport;
+  /** What the instances of each service did. */
+  readonly services: readonly ServiceFigures[];
   readonly checkpoints: CheckpointsReport;
   /** One entry for each injected fault and for each failure that no fault caused; in the order of time. */
   readonly failures: readonly FailureReport[];
@@ -101,6 +103,53 @@ export interface RpcReport {
   readonly p99Ms: number | null;
   /** Device time spent on requests that nobody waited for any more. */
   readonly wastedMs: number;
+  /** Copies of calls that took long, sent to a second instance. */
+  readonly hedged: number;
+  /** Calls answered from a result cache, and the device time that they would have cost at the mean of what ran. */
+  readonly cacheHits: number;
+  readonly savedMs: number;
+}
+
+export interface ServiceFigures {
+  readonly service: string;
+  readonly hedged: number;
+  readonly cacheHits: number;
+  /** Of the calls made; `null` without hits. */
+  readonly cacheHitRate: number | null;
+  readonly savedMs: number;
+  readonly instances: readonly InstanceFigures[];
+}
+
+/** Over the whole run, all attempts of the instance together; phases are those of the latest. */
+export interface InstanceFigures {
+  readonly instance: string;
+  readonly attempt: number;
+  readonly device: string | null;
+  /** Three phases of a start, apart: loading (with a stated load delay), warm-up, and from READY to the first answer. */
+  readonly loadMs: number | null;
+  readonly warmUpMs: number | null;
+  readonly firstCallAfterMs: number | null;
+  readonly requests: number;
+  readonly rejected: number;
+  /** Calls that clients issued again elsewhere. */
+  readonly retriedElsewhere: number;
+  /** Batch size → how many batches. */
+  readonly batchSizes: Readonly<Record<number, number>>;
+  /** In the instance, from a request's arrival to its answer. */
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly maxQueueDepth: number;
+  readonly maxInFlight: number;
+  /** Time that its model ran, and the share of the time observed. */
+  readonly busyMs: number;
+  readonly busyShare: number | null;
+  readonly wastedMs: number;
+  readonly peakRssBytes: number | null;
+  /** Mean, 0 to 1; `null` where the device does not tell. */
+  readonly deviceUtilisation: number | null;
+  /** Most that was in use on the device; `null` where it does not tell. */
+  readonly deviceMemoryBytes: number | null;
 }
 
 export interface CheckpointsReport {

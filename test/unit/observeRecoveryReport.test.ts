@@ -19,6 +19,7 @@ describe("recovery report", () => {
       "run",
       "records",
       "rpc",
+      "services",
       "checkpoints",
       "failures",
       "injected",

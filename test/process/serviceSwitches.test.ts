@@ -1,0 +1,179 @@
+/** The switches of a service in the job file, each in a run of its own processes. */
+import assert from "node:assert/strict";
+import { openRun } from "../../simulator/client/openRun";
+import type { InstanceMetrics, RpcMetrics } from "../../simulator/observe/journalEvent";
+import { affineModel, denseModel, identityModel, writeModel } from "../fixtures/onnxModel";
+import { countBy, Workspace, type RunUnderTest } from "./faultlineCli";
+
+/** Record `i` has `x`, four numbers that come again every `seed` records. */
+const FUNCTIONS = `
+  export const numbers = (index: number, seed: number) => ({ id: index, x: Array.from({ length: 4 }, () => index % (seed || 1e9)) });
+  export const wide = (index: number) => ({ id: index, x: new Float32Array(256).fill(index) });
+  export const large = (index: number) => ({ id: index, x: new Float32Array(3_000_000) });
+`;
+
+interface Shape {
+  readonly service: object;
+  readonly records: string;
+  readonly limit?: number;
+  readonly rate?: number;
+  readonly seed?: number;
+  readonly rpc?: object;
+  readonly operators?: Readonly<Record<string, object>>;
+  readonly edges?: readonly object[];
+}
+
+function job(workspace: Workspace, { service, records, limit, rate, seed, rpc, operators, edges }: Shape): string {
+  const functions = workspace.write("functions.ts", FUNCTIONS);
+  return workspace.write("job.faultline.json", {
+    runtime: { checkpointing: { interval: "300ms" } },
+    services: { m: { device: "cpu", ...service } },
+    operators: {
+      numbers: { type: "source", connector: "generator", function: `${functions}#${records}`, limit, rate, seed },
+      ask: { type: "rpc", service: "m", inputs: { x: "x" }, outputs: { y: "y" }, ...rpc },
+      out: { type: "sink", connector: "file", path: "out", identity: "id" },
+      ...operators,
+    },
+    edges: edges ?? [
+      { from: "numbers", to: "ask" },
+      { from: "ask", to: "out" },
+    ],
+  });
+}
+
+const instanceMetrics = (run: RunUnderTest): InstanceMetrics[] =>
+  run.of("metrics").flatMap(({ instances = {} }) => Object.values(instances));
+const rpcMetrics = (run: RunUnderTest): RpcMetrics[] =>
+  run
+    .of("metrics")
+    .flatMap(({ tasks = {} }) => Object.values(tasks).flatMap(({ rpc }) => (rpc === undefined ? [] : [rpc])));
+const sum = <T>(items: readonly T[], of: (item: T) => number | undefined): number =>
+  items.reduce((all, item) => all + (of(item) ?? 0), 0);
+
+describe("the switches of a service", function () {
+  this.timeout(120_000);
+  let workspace: Workspace;
+  beforeEach(() => (workspace = new Workspace()));
+  afterEach(() => workspace.dispose());
+
+  it("autoscaler: instances come while requests wait and go by drain when it is calm; nothing is lost either way", async () => {
+    const functions = workspace.write("functions.ts", FUNCTIONS);
+    const run = workspace.run(
+      job(workspace, {
+        service: {
+          model: writeModel(denseModel(256, 24)),
+          autoscaler: { max: 2, targetQueueTime: "40ms", coolDown: "1s", scaleInBelow: 0.9 },
+        },
+        records: "wide",
+        limit: 1_500,
+        operators: {
+          trickle: { type: "source", connector: "generator", function: `${functions}#wide`, rate: 20 },
+          all: { type: "union" },
+          out: { type: "sink", connector: "file", path: "out" },
+        },
+        edges: [
+          { from: "numbers", to: "all" },
+          { from: "trickle", to: "all" },
+          { from: "all", to: "ask" },
+          { from: "ask", to: "out" },
+        ],
+      }),
+    );
+    const more = await run.event("service.scaled", ({ from, to }) => to > from);
+    assert.deepEqual([more.from, more.to, more.by], [1, 2, "autoscaler"]);
+    assert.match(more.reason ?? "", /requests wait/);
+    const fewer = await run.event("service.scaled", ({ from, to }) => to < from);
+    assert.deepEqual([fewer.from, fewer.to, fewer.by], [2, 1, "autoscaler"]);
+    await run.event("instance.phase", ({ instance, phase }) => instance === "m#1" && phase === "DRAINING");
+    await (await openRun(run.directory)).stop("drain");
+    const report = await run.report();
+    assert.equal(report.run.state, "FINISHED");
+    assert.deepEqual([report.records.lost, report.records.duplicated, report.rpc.failed], [0, 0, 0]);
+    assert.deepEqual(report.failures, [], "nothing restarted");
+  });
+
+  it("several models in one service, a result cache, and its hits and saved device time in metrics and report", async () => {
+    const run = workspace.run(
+      job(workspace, {
+        service: {
+          model: writeModel(affineModel()),
+          models: { same: writeModel(identityModel("FP32", ["N", 4])) },
+          parallelism: 2,
+          balancing: "consistent-hash",
+          resultCache: "1mb",
+        },
+        records: "numbers",
+        seed: 10,
+        limit: 400,
+        operators: {
+          askSame: { type: "rpc", service: "m", model: "same", inputs: { x: "x" }, outputs: { z: "y" } },
+        },
+        edges: [
+          { from: "numbers", to: "ask" },
+          { from: "ask", to: "askSame" },
+          { from: "askSame", to: "out" },
+        ],
+      }),
+    );
+    const report = await run.report();
+    assert.equal(report.run.state, "FINISHED");
+    const rows = run.committed("out") as { id: number; y: Record<string, number>; z: Record<string, number> }[];
+    assert.equal(countBy(rows, "id").size, 400);
+    for (const { id, y, z } of rows) assert.deepEqual([y[0], z[0]], [2 * (id % 10) + 1, id % 10]);
+    // Ten different requests for each of two models are computed, perhaps more than once while the first answer is on its way.
+    const ran = sum(instanceMetrics(run), ({ requests }) => requests);
+    const hits = sum(instanceMetrics(run), ({ cacheHits }) => cacheHits);
+    assert.ok(ran >= 20 && hits > 0 && ran + hits >= 790, `${ran} ran, ${hits} were known`);
+    assert.ok(sum(rpcMetrics(run), ({ cacheHits }) => cacheHits) > 0);
+    assert.equal(
+      report.rpc.cacheHits,
+      sum(rpcMetrics(run), ({ cacheHits }) => cacheHits),
+    );
+    assert.ok((report.rpc.savedMs ?? 0) > 0, "saved device time is told");
+  });
+
+  it("hedging and ejection: an instance that hangs is hedged around and left out by the job file's numbers", async () => {
+    const run = workspace.run(
+      job(workspace, {
+        service: {
+          model: writeModel(affineModel()),
+          parallelism: 2,
+          balancing: "round-robin",
+          hedging: { after: "30ms", maxShare: 1 },
+          outlierEjection: { minStall: "400ms", stallFactor: 2, baseEjection: "30s" },
+        },
+        records: "numbers",
+        rate: 200,
+      }),
+    );
+    await run.event("checkpoint.completed");
+    const client = await openRun(run.directory);
+    await client.inject({ fault: "hang", target: "service:m#0" });
+    const { instance, reason } = await run.event("client.ejected");
+    assert.equal(instance, "m#0");
+    assert.match(reason, /no answer for (4|5|6|7|8|9)\d\d ms/);
+    await run.event("metrics", ({ tasks = {} }) => Object.values(tasks).some(({ rpc }) => (rpc?.hedged ?? 0) > 0));
+    await client.heal();
+    await client.stop("drain");
+    const report = await run.report();
+    assert.deepEqual([report.run.state, report.records.lost, report.rpc.failed], ["FINISHED", 0, 0]);
+    assert.ok((report.rpc.hedged ?? 0) > 0);
+  });
+
+  it("transport pekko-rpc: a record over the frame size fails the job with a sentence that says so", async () => {
+    const run = workspace.run(
+      job(workspace, {
+        service: { model: writeModel(identityModel("FP32", ["N", "L"])), transport: "pekko-rpc" },
+        records: "large",
+        limit: 1,
+        rpc: { timeout: "1s" },
+        operators: { out: { type: "sink", connector: "blackhole" } },
+      }),
+    );
+    const { cause } = await run.event("failure");
+    assert.equal(cause.code, "FL3009");
+    assert.match(cause.message, /12000000 bytes are over the frame size of 10485760/);
+    await (await openRun(run.directory)).stop("cancel");
+    await run.cli.exit;
+  });
+});
