@@ -26,6 +26,9 @@ interface RunOptions {
   readonly target?: string;
   readonly after?: string;
   readonly set: readonly string[];
+  readonly from?: string;
+  readonly fromSavepoint?: string;
+  readonly allowNonRestoredState?: boolean;
 }
 
 export function registerRunCommand(program: Command, io: CommandIo): void {
@@ -36,13 +39,22 @@ export function registerRunCommand(program: Command, io: CommandIo): void {
     .addOption(new Option("--format <format>", "what to print").choices(["text", "json"]).default("text"))
     .addOption(new Option("--deployment <deployment>", "run every service of the job this way").choices(["embedded", "sidecar", "rpc-service", "external"]))
     .option("--directory <dir>", "folder for everything of the run (a new one otherwise)")
+    .option("--from-savepoint <dir>", "begin from a savepoint, or from a checkpoint of a run (its folder, or the run's)")
+    .addOption(new Option("--from <dir>", "the same").conflicts("fromSavepoint"))
+    .option("--allow-non-restored-state", "leave state of operators behind that the job does not have")
     .option("--fault <fault>", "inject this fault once, see `faultline inject --help`")
     .option("--target <target>", "where, for example service:langid#1")
     .option("--after <duration>", "how long after the job is running, for example 10s", "5s")
     .option("--set <name=value...>", "parameters of the fault", [])
     .action(async (job: string, options: RunOptions) => {
       const planned = plannedFault(options);
-      const run = await startRun({ jobFile: job, deployment: options.deployment, directory: options.directory });
+      const run = await startRun({
+        jobFile: job,
+        deployment: options.deployment,
+        directory: options.directory,
+        from: options.fromSavepoint ?? options.from,
+        allowNonRestoredState: options.allowNonRestoredState,
+      });
       const progress = new RunProgress(io, options.format === "text" ? paintFor(io) : undefined);
       const stopListening = stopOnSignals(run, io);
       const timers: NodeJS.Timeout[] = [];

@@ -61,6 +61,14 @@ export class RunProgress {
       case "checkpoint.completed":
         this.checkpoints++;
         return;
+      case "savepoint.completed":
+        this.say(paint?.green(`Savepoint: ${event.path}`));
+        return;
+      case "savepoint.restored": {
+        const changes = event.rescaled.map(({ operator, from, to }) => `${operator} ${from} → ${to}`);
+        this.say(`Begins from ${event.path}${changes.length === 0 ? "" : ` (${changes.join(", ")})`}`);
+        return;
+      }
       case "checkpoint.damaged":
         this.say(paint?.yellow(`Checkpoint ${event.checkpoint} is damaged: ${event.cause.message}`));
         return;

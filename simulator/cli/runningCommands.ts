@@ -1,4 +1,4 @@
-/** Commands on runs that there are: `ps`, `inject`, `heal`, `scale`, `stop`, `report`. */
+/** Commands on runs that there are: `ps`, `inject`, `heal`, `scale`, `stop`, `savepoint`, `report`. */
 import type { Command } from "commander";
 import { Option } from "commander";
 import { finishRun } from "../client/finishRun";
@@ -75,15 +75,36 @@ export function registerRunningCommands(program: Command, io: CommandIo): void {
 
   program
     .command("stop")
-    .description("stop a run: sources end and everything is committed, or at once with --cancel")
+    .description("stop a run: sources end and everything is committed; or with a savepoint to go on from; or at once with --cancel")
     .argument("<run>", RUN_ARGUMENT)
-    .option("--cancel", "at once; nothing more is committed")
+    .addOption(new Option("--cancel", "at once; nothing more is committed").conflicts("savepoint"))
+    .option("--savepoint", "end with a savepoint: nothing is drained, so that a run that starts from it goes on exactly there")
+    .option("--directory <dir>", "folder to put the savepoint in (the run's own otherwise)")
     .addOption(formatOption())
-    .action(async (name: string, options: { cancel?: boolean; format: OutputFormat }) => {
+    .action(async (name: string, options: { cancel?: boolean; savepoint?: boolean; directory?: string; format: OutputFormat }) => {
       const run = await openRun(name);
+      if (options.savepoint === true) {
+        const ended = run.ended;
+        const savepoint = await run.savepoint({ directory: options.directory, stop: true });
+        const { state } = await ended;
+        answer(options.format, { run: run.id, state, savepoint: savepoint.path }, `${run.id} is ${state}.\nSavepoint: ${savepoint.path}`);
+        return;
+      }
       await run.stop(options.cancel === true ? "cancel" : "drain");
       const { state } = await run.ended;
       answer(options.format, { run: run.id, state }, `${run.id} is ${state}.`);
+    });
+
+  program
+    .command("savepoint")
+    .description("take a savepoint of a run, which goes on; start from it with `faultline run JOB --from-savepoint DIR`")
+    .argument("<run>", RUN_ARGUMENT)
+    .option("--directory <dir>", "folder to put it in (the run's own otherwise)")
+    .addOption(formatOption())
+    .action(async (name: string, options: { directory?: string; format: OutputFormat }) => {
+      const run = await openRun(name);
+      const { path, checkpoint, bytes, durationMs } = await run.savepoint({ directory: options.directory });
+      answer(options.format, { run: run.id, savepoint: path, checkpoint, bytes, durationMs }, `Savepoint: ${path}`);
     });
 
   program

@@ -4,6 +4,7 @@ import { runPaths } from "../cluster/runDirectory";
 import { followJournal } from "../observe/journalReader";
 import type { Run } from "./run";
 import { callRun } from "./runCall";
+import { takeSavepoint } from "./takeSavepoint";
 
 export function attachRun(record: RunRecord): Run {
   return {
@@ -26,6 +27,11 @@ export function runControls(record: RunRecord): Omit<Run, "owned" | "ended" | "d
     heal: async () => void (await callRun(record, { kind: "heal" })),
     stop: async (mode) => void (await callRun(record, { kind: "stop", mode })),
     scale: async (service, parallelism) => void (await callRun(record, { kind: "scale", service, parallelism })),
+    savepoint: (options) => takeSavepoint(record, options),
+    get ended() {
+      return waitForEnd(record);
+    },
+    dispose: () => Promise.resolve(),
   };
 }
 

@@ -25,7 +25,7 @@ export async function finishRun(directory: string): Promise<FinishedRun> {
   for await (const event of readJournal(runPaths.journal(directory))) facts.add(event);
   const config = decodeRunConfig(await readFile(runPaths.config(directory), "utf8"));
   const record = JSON.parse(await readFile(runPaths.record(directory), "utf8")) as RunRecord;
-  const verification = await verifyOutput(config.job, directory, facts);
+  const verification = await verifyOutput(config.job, directory, facts, { earlier: config.restored });
   const report = recoveryReport(facts, { verification, alive: isAlive(record.ownerPid) });
   const html = runPaths.reportHtml(directory);
   await writeAside(runPaths.reportJson(directory), `${JSON.stringify(report, undefined, 2)}\n`);

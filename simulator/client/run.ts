@@ -3,6 +3,7 @@
  */
 import type { JournalEvent } from "../observe/journalEvent";
 import type { Deployment } from "../graph/jobFile";
+import type { SavepointOptions, TakenSavepoint } from "./takeSavepoint";
 
 /** A fault to inject, now or on a trigger. Names and parameters as in the catalogue of faults. */
 export interface FaultRequest {
@@ -27,6 +28,10 @@ export interface StartRunOptions {
   readonly scheduler?: "default" | "adaptive";
   /** Every TaskManager listens for a debugger and waits for it; timeouts are off. The journal's `process.inspectable` tells the ports. */
   readonly inspect?: boolean;
+  /** A savepoint, or a checkpoint of a run, that the job begins from. */
+  readonly from?: string;
+  /** State of operators that the job does not have is left behind. Flink's `--allowNonRestoredState`. */
+  readonly allowNonRestoredState?: boolean;
   /** Node to run the processes with; `process.execPath` when not given (in an editor's Electron with ELECTRON_RUN_AS_NODE). */
   readonly node?: string;
 }
@@ -55,6 +60,8 @@ export interface Run {
   /** `drain`: sources stop, everything is flushed and committed; `cancel`: at once, nothing more is committed. */
   stop(mode: "drain" | "cancel"): Promise<void>;
   scale(service: string, parallelism: number): Promise<void>;
+  /** Resolves when it is complete; rejects with FL2013 when it cannot be taken. With `stop` the job then ends. */
+  savepoint(options: SavepointOptions): Promise<TakenSavepoint>;
   /** Resolves when every process of the run is gone. */
   readonly ended: Promise<{ readonly state: string; readonly exitCode: number }>;
   dispose(): Promise<void>;

@@ -10,6 +10,8 @@ import { COORDINATOR_CANNOT_START, COORDINATOR_DONE } from "../cluster/coordinat
 import { withoutTimeouts } from "../cluster/inspector";
 import type { RunConfig, RunRecord } from "../cluster/runDirectory";
 import { encodeRunConfig, runPaths } from "../cluster/runDirectory";
+import { openSavepoint } from "../cluster/savepoint";
+import { fitToSavepoint, restoreSavepoint } from "../cluster/savepointRestore";
 import { entryFile, lastLogLines, nodeArguments, workerEnvironment } from "../cluster/workerProcesses";
 import { FaultlineError } from "../graph/errors";
 import type { JobSpec } from "../graph/jobFile";
@@ -26,7 +28,7 @@ const CRASH_WINDOW_MS = 10_000;
 
 /**
  * Starts the job. The run belongs to this process: when this process ends, however it ends, every process of the run ends.
- * @throws FaultlineError FL1xxx and FL3xxx for bad input (nothing was started then), FL2001 when the folder cannot be written, FL2002.
+ * @throws FaultlineError FL1xxx and FL3xxx for bad input, savepoints included (nothing was started then), FL2001 when the folder cannot be written, FL2002.
  */
 export async function startRun(options: StartRunOptions): Promise<Run> {
   const { record, coordinator } = await launchRun(options);
@@ -44,13 +46,16 @@ export async function startRun(options: StartRunOptions): Promise<Run> {
 /** The run without the way to talk to it. @throws FaultlineError as {@link startRun} */
 export async function launchRun(options: StartRunOptions): Promise<{ readonly record: RunRecord; readonly coordinator: OwnedCoordinator }> {
   const overridden = withOverrides(await loadJobFile(options.jobFile), options);
-  const job = options.inspect === true ? withoutTimeouts(overridden) : overridden;
+  const asked = options.inspect === true ? withoutTimeouts(overridden) : overridden;
+  const savepoint = options.from === undefined ? undefined : await openSavepoint(options.from);
+  const job = savepoint === undefined ? asked : fitToSavepoint(asked, savepoint);
   const startedAt = Date.now();
   const id = newRunId(startedAt);
   const directory = options.directory === undefined ? join(runsDirectory(), id) : resolve(options.directory);
   const { config, record } = await makeRunDirectory(id, directory, startedAt, async () => {
     const functionModules = await prepareJob(job, runPaths.functions(directory));
-    return { job, functionModules, node: options.node ?? process.execPath, inspect: options.inspect };
+    const restored = savepoint === undefined ? undefined : await restoreSavepoint(job, savepoint, directory, options.allowNonRestoredState ?? false);
+    return { job, functionModules, node: options.node ?? process.execPath, inspect: options.inspect, restored };
   });
   const coordinator = new OwnedCoordinator(config);
   await coordinator.ready;
@@ -146,7 +151,7 @@ async function makeRunDirectory(
   id: string,
   directory: string,
   startedAt: number,
-  prepare: () => Promise<Pick<RunConfig, "job" | "functionModules" | "node" | "inspect">>,
+  prepare: () => Promise<Pick<RunConfig, "job" | "functionModules" | "node" | "inspect" | "restored">>,
 ): Promise<{ config: RunConfig; record: RunRecord }> {
   let socketDirectory = join(directory, "s");
   try {

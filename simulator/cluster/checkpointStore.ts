@@ -10,16 +10,21 @@ import type { StateHandle } from "../core/deployment";
 import type { CompletedCheckpoint } from "../core/checkpoint";
 import type { Cause } from "../observe/journalEvent";
 import { runPaths } from "./runDirectory";
+import type { StateLayout } from "./stateLayout";
 
-const METADATA = "_metadata";
-const SCHEMA = 1;
+export const METADATA = "_metadata";
+const SCHEMA = 2;
 
-interface Metadata {
+export interface CheckpointMetadata {
   readonly schema: number;
   readonly checkpoint: number;
   readonly final: boolean;
   readonly handles: Readonly<Record<string, StateHandle>>;
   readonly sourceOffsets: Readonly<Record<string, number>>;
+  /** What the paths of the handles begin at: the run's folder, or (a savepoint) the folder of this file. */
+  readonly base: "run" | "folder";
+  /** Whose state it is. */
+  readonly layout: StateLayout;
 }
 
 export interface StoredCheckpoint {
@@ -39,14 +44,21 @@ export function checkpointFolder(directory: string, checkpoint: number): string 
 }
 
 /** @throws an Error of the file system. */
-export async function storeCheckpoint(directory: string, completed: CompletedCheckpoint): Promise<StoredCheckpoint> {
-  const folder = checkpointFolder(directory, completed.checkpoint);
-  const metadata: Metadata = {
+export async function storeCheckpoint(directory: string, completed: CompletedCheckpoint, layout: StateLayout): Promise<StoredCheckpoint> {
+  const bytes = await writeMetadata(checkpointFolder(directory, completed.checkpoint), completed, layout, "run");
+  return { bytes, path: `checkpoints/chk-${completed.checkpoint}` };
+}
+
+/** The metadata, which makes the folder a checkpoint. @returns bytes of it all. */
+export async function writeMetadata(folder: string, completed: CompletedCheckpoint, layout: StateLayout, base: CheckpointMetadata["base"]): Promise<number> {
+  const metadata: CheckpointMetadata = {
     schema: SCHEMA,
     checkpoint: completed.checkpoint,
     final: completed.final,
     handles: Object.fromEntries(completed.handles),
     sourceOffsets: Object.fromEntries(completed.sourceOffsets),
+    base,
+    layout,
   };
   const body = JSON.stringify(metadata);
   await mkdir(folder, { recursive: true });
@@ -62,7 +74,7 @@ export async function storeCheckpoint(directory: string, completed: CompletedChe
   await syncFolder(folder);
   let bytes = body.length;
   for (const handle of completed.handles.values()) bytes += handle.bytes;
-  return { bytes, path: `checkpoints/chk-${completed.checkpoint}` };
+  return bytes;
 }
 
 /** The metadata goes first: a checkpoint half deleted is no checkpoint. */
@@ -94,13 +106,19 @@ export async function readCheckpoints(directory: string): Promise<{
   return { completed, damaged, nextCheckpoint: (numbers[numbers.length - 1] ?? 0) + 1 };
 }
 
-/** @returns the checkpoint, or what is wrong with it. */
-async function verify(directory: string, text: string): Promise<CompletedCheckpoint | string> {
+/** @returns what a metadata file says, or what is wrong with it. */
+export function decodeMetadata(text: string): CheckpointMetadata | string {
   const lineEnd = text.indexOf("\n");
   const body = text.slice(lineEnd + 1);
   if (createHash("sha256").update(body).digest("hex") !== text.slice(0, lineEnd)) return "Its metadata does not match its checksum.";
-  const metadata = JSON.parse(body) as Metadata;
-  if (metadata.schema !== SCHEMA) return `Its metadata is of version ${metadata.schema}, this program reads version ${SCHEMA}.`;
+  const metadata = JSON.parse(body) as CheckpointMetadata;
+  return metadata.schema === SCHEMA ? metadata : `Its metadata is of version ${metadata.schema}, this program reads version ${SCHEMA}.`;
+}
+
+/** @returns the checkpoint, or what is wrong with it. */
+async function verify(directory: string, text: string): Promise<CompletedCheckpoint | string> {
+  const metadata = decodeMetadata(text);
+  if (typeof metadata === "string") return metadata;
   for (const [task, handle] of Object.entries(metadata.handles)) {
     const problem = await verifyState(directory, handle);
     if (problem !== undefined) return `The state of ${task} ${problem}.`;
@@ -121,7 +139,7 @@ export async function verifyState(directory: string, handle: StateHandle): Promi
   return createHash("sha256").update(bytes).digest("hex") === handle.sha256 ? undefined : "does not match its checksum";
 }
 
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return;
   const handle = await open(folder, "r");
   try {

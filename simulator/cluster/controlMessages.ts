@@ -4,6 +4,7 @@
  */
 import type { JobSpec } from "../graph/jobFile";
 import type { Cause, InstancePhase, JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
+import type { SavepointRequest } from "../core/checkpoint";
 import type { ServiceEndpoint, TaskDeployment } from "../core/deployment";
 import type { JobMasterInput } from "../core/jobMasterState";
 import type { FaultOrder } from "../faults/faultDefinition";
@@ -40,8 +41,8 @@ export type CoordinatorMessage =
   | { readonly kind: "welcome"; readonly job: JobSpec; readonly heartbeatIntervalMs: number; readonly metricsIntervalMs: number; readonly serviceToken: string }
   | { readonly kind: "deploy"; readonly deployments: readonly TaskDeployment[] }
   | { readonly kind: "cancel"; readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[] }
-  /** To the TaskManagers of source subtasks: emit the barrier. `final`: no data follows it (all sources are at their end, or the job stops). `aligned`: also where the job's checkpoints are unaligned (a savepoint). */
-  | { readonly kind: "triggerCheckpoint"; readonly checkpoint: number; readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[]; readonly final: boolean; readonly aligned?: boolean }
+  /** To the TaskManagers of source subtasks: emit the barrier. `final`: no data follows it (all sources are at their end, or the job stops). `savepoint`: aligned also where the job's checkpoints are not. */
+  | { readonly kind: "triggerCheckpoint"; readonly checkpoint: number; readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[]; readonly final: boolean; readonly savepoint?: "suspend" | "go on" }
   /** Commit what was prepared for this checkpoint (two-phase sinks). After a `final` one, tasks finish. */
   | { readonly kind: "checkpointComplete"; readonly checkpoint: number; readonly final: boolean }
   | { readonly kind: "checkpointAborted"; readonly checkpoint: number }
@@ -60,7 +61,9 @@ export type RunRequest =
   | { readonly kind: "inject"; readonly fault: string; readonly target: string; readonly parameters: Readonly<Record<string, unknown>>; readonly by?: "command" | "schedule"; /** One of the targets, by a number from 0 to 1. */ readonly pick?: number }
   | { readonly kind: "heal" }
   | { readonly kind: "stop"; readonly mode: "drain" | "cancel" }
-  | { readonly kind: "checkpoint"; readonly savepoint?: string }
+  | { readonly kind: "checkpoint" }
+  /** Answered at once; the journal tells the outcome, under the name of the request. Asked twice, it is taken once. */
+  | { readonly kind: "savepoint"; readonly savepoint: SavepointRequest }
   | { readonly kind: "scale"; readonly service: string; readonly parallelism: number };
 
 export type RunReply =

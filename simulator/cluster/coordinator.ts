@@ -17,8 +17,8 @@ import { JOURNAL_SCHEMA } from "../observe/journalEvent";
 import { journalClock, JournalWriter } from "../observe/journalWriter";
 import type { CoordinatorMessage, RunReply, RunRequest, WorkerMessage } from "./controlMessages";
 import { CONTROL_CHANNEL, CONTROL_SERVICE, hasToken, UNAUTHENTICATED } from "./controlService";
-import { discardCheckpoint, storeCheckpoint } from "./checkpointStore";
 import { damageCheckpoint } from "./checkpointDamage";
+import { discardCheckpoint, readCheckpoints, storeCheckpoint } from "./checkpointStore";
 import { FaultInjector } from "./faultInjector";
 import { DEBUG_RUN_NOTE } from "./inspector";
 import type { FaultMessage } from "./faultPerformer";
@@ -27,6 +27,9 @@ import type { RecoveredRun } from "./jobRecovery";
 import type { RunConfig } from "./runDirectory";
 import { commitBatchOutput } from "../operators/batchCommit";
 import { controlSocket, runPaths } from "./runDirectory";
+import { storeSavepoint } from "./savepoint";
+import { stateLayout } from "./stateLayout";
+import type { StateLayout } from "./stateLayout";
 import { SourceProgress } from "./sourceProgress";
 import type { ProcessEnd } from "./workerProcesses";
 import { lastLogLines, WorkerProcesses } from "./workerProcesses";
@@ -46,6 +49,7 @@ export class Coordinator {
   private readonly ownFaults = new FaultPerformer({}, (message) => this.onFaultMessage(message));
   private readonly workers = new Map<ProcessName, { readonly stream: WorkerStream; readonly pid: number }>();
   private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly layout: StateLayout;
   private readonly sources = new SourceProgress();
   /** Process ids whose loss the JobMaster knows of. */
   private readonly lost = new Set<number>();
@@ -63,6 +67,7 @@ export class Coordinator {
     private readonly master: JobMasterState,
     recovered: RecoveredRun | undefined,
   ) {
+    this.layout = stateLayout(config.job);
     const onEnd = (name: ProcessName, pid: number, evidence: ProcessEnd): void => {
       this.faults.onProcessGone(name, pid, evidence.signal === null ? `exited with code ${evidence.exitCode}` : `ended by ${evidence.signal}`);
       const cause = this.causeOfFailedStart(name, evidence.exitCode);
@@ -100,7 +105,9 @@ export class Coordinator {
    */
   static async start(config: RunConfig, token: string, recovered: RecoveredRun | undefined): Promise<Coordinator> {
     const journal = await JournalWriter.open(config.run.directory, { recover: recovered !== undefined });
-    const master = createJobMaster(config.job, config.run.seed, recovered?.job);
+    // What the run begins from was put there as its first checkpoint.
+    const initial = config.restored === undefined || recovered !== undefined ? undefined : (await readCheckpoints(config.run.directory)).completed.at(-1);
+    const master = createJobMaster(config.job, config.run.seed, recovered?.job, initial);
     const coordinator = new Coordinator(config, token, journal, master, recovered);
     coordinator.processes.expect(recovered?.predecessors ?? []);
     void journal.failure.then((error) => coordinator.abort({ code: error.code, message: error.message, hint: error.hint }));
@@ -145,6 +152,10 @@ export class Coordinator {
     });
     this.record({ kind: "process.started", process: "coordinator", pid: process.pid });
     if (config.inspect === true) this.record({ kind: "log", process: "coordinator", level: "info", message: DEBUG_RUN_NOTE });
+    if (config.restored !== undefined) {
+      const { path, checkpoint, rescaled, skipped } = config.restored;
+      this.record({ kind: "savepoint.restored", path, checkpoint, rescaled, skipped });
+    }
   }
 
   private recordRecovery(recovered: RecoveredRun): void {
@@ -311,6 +322,9 @@ export class Coordinator {
       case "checkpoint":
         this.step({ kind: "triggerCheckpoint" });
         return { kind: "ok" };
+      case "savepoint":
+        this.step({ kind: "savepoint", savepoint: request.savepoint });
+        return { kind: "ok" };
       case "scale": {
         const service = this.config.job.services.find((candidate) => candidate.id === request.service);
         if (service === undefined) throw FaultlineError.of("FL1010", `There is no service "${request.service}" in this job.`);
@@ -356,7 +370,7 @@ export class Coordinator {
         this.send(command.process, { kind: "cancel", tasks: command.tasks });
         return;
       case "triggerBarriers":
-        this.send(command.process, { kind: "triggerCheckpoint", checkpoint: command.checkpoint, tasks: command.tasks, final: command.final });
+        this.send(command.process, { kind: "triggerCheckpoint", checkpoint: command.checkpoint, tasks: command.tasks, final: command.final, savepoint: command.savepoint });
         return;
       case "notifyCheckpointComplete":
         this.send(command.process, { kind: "checkpointComplete", checkpoint: command.checkpoint, final: command.final });
@@ -376,8 +390,11 @@ export class Coordinator {
       case "storeCheckpoint":
         this.enqueue(async () => {
           const { checkpoint } = command.checkpoint;
+          const { savepoint } = command;
           try {
-            this.step({ kind: "checkpointStored", checkpoint, ...(await storeCheckpoint(directory, command.checkpoint)) });
+            const written = savepoint === undefined ? undefined : await storeSavepoint(savepoint.directory, directory, command.checkpoint, this.layout);
+            const stored = savepoint?.stop === false && written !== undefined ? written : await storeCheckpoint(directory, command.checkpoint, this.layout);
+            this.step({ kind: "checkpointStored", checkpoint, ...stored });
           } catch (error) {
             this.step({ kind: "checkpointStoreFailed", checkpoint, cause: { code: "FL2006", message: `Checkpoint ${checkpoint} cannot be written: ${(error as Error).message}.` } });
           }

@@ -1,12 +1,14 @@
 /**
  * The folder of one run and what lies where in it.
  *
- * `run.json`, `token` and `config.json` (0600), `journal.ndjson`, `control.sock`, `data/*.sock`, `functions/`, `checkpoints/chk-N/`,
+ * `run.json`, `token` and `config.json` (0600), `journal.ndjson`, `control.sock`, `data/*.sock`, `functions/`, `checkpoints/chk-N/`, `savepoints/`,
  * `partitions/`, `output/`, `logs/PROCESS.log`, `report.json`, `report.html`.
  */
 import { join } from "node:path";
 import type { JobSpec } from "../graph/jobFile";
+import type { SplitAssignment } from "../graph/sourceSplits";
 import type { ProcessName } from "../observe/journalEvent";
+import type { SinkOutput } from "../operators/fileSink";
 
 /** What the coordinator needs to start or to take over; written before it is started. */
 export interface RunConfig {
@@ -18,8 +20,24 @@ export interface RunConfig {
   readonly node: string;
   /** A debug run: every TaskManager waits for a debugger (see inspector.ts). */
   readonly inspect?: boolean;
+  /** What the run began from, when it did not begin empty. Its state is the first checkpoint of the run. */
+  readonly restored?: RestoredFrom;
   /** Folder of the run's sockets: the run's own, or a short one where that path is too long for a socket. */
   readonly socketDirectory: string;
+}
+
+/** A savepoint, or a checkpoint of another run, as this run took it over. */
+export interface RestoredFrom {
+  /** Absolute. */
+  readonly path: string;
+  /** Number of the checkpoint. */
+  readonly checkpoint: number;
+  readonly rescaled: readonly { readonly operator: string; readonly from: number; readonly to: number }[];
+  readonly skipped: readonly string[];
+  /** Source → what each of its subtasks had left to emit. */
+  readonly sources: Readonly<Record<string, readonly SplitAssignment[]>>;
+  /** File sink → the files that runs before this one had given, up to the savepoint. */
+  readonly sinks: Readonly<Record<string, readonly SinkOutput[]>>;
 }
 
 /** `run.json`: for `ps` and for finding a run again. */
@@ -43,6 +61,7 @@ export const runPaths = {
   checkpoints: (directory: string) => join(directory, "checkpoints"),
   /** Results that other regions read (batch). */
   partitions: (directory: string) => join(directory, "partitions"),
+  savepoints: (directory: string) => join(directory, "savepoints"),
   output: (directory: string) => join(directory, "output"),
   log: (directory: string, process: ProcessName) => join(directory, "logs", `${fileNameOf(process)}.log`),
   reportJson: (directory: string) => join(directory, "report.json"),

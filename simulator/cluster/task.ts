@@ -58,6 +58,8 @@ export class Task {
   /** A final barrier that came while operators were still finishing. */
   private deferredFinal: { readonly barrier: CheckpointBarrier; readonly alignmentMs: number } | undefined;
   private finalCheckpoint: number | undefined;
+  /** The barrier of a stop-with-savepoint was taken: what would come after it belongs to the run that starts from it. */
+  private suspended = false;
   private readonly checkpoints: SubtaskCheckpoints;
   private readonly aborted = new Set<number>();
   private counted: TaskCounts = { recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0 };
@@ -167,8 +169,8 @@ export class Task {
     }
   }
 
-  /** To a source: emit the barrier. `aligned` also where the job's checkpoints are not (a savepoint). */
-  triggerCheckpoint(checkpoint: number, final: boolean, aligned: boolean): void {
+  /** To a source: emit the barrier. A savepoint's is aligned also where the job's checkpoints are not. */
+  triggerCheckpoint(checkpoint: number, final: boolean, savepoint: "suspend" | "go on" | undefined): void {
     const { source } = this;
     if (this.state !== "RUNNING" || source === undefined) {
       const message = `${this.name} is ${this.state} and cannot take a checkpoint.`;
@@ -178,8 +180,9 @@ export class Task {
     this.loop.post(() => {
       const { checkpointing } = this.environment;
       const unaligned =
-        !final && !aligned && checkpointing?.unaligned === true && checkpointing.mode === "EXACTLY_ONCE";
-      const barrier: CheckpointBarrier = { kind: "barrier", checkpoint, final, unaligned };
+        !final && savepoint === undefined && checkpointing?.unaligned === true && checkpointing.mode === "EXACTLY_ONCE";
+      const suspend = savepoint === "suspend" ? { suspend: true } : {};
+      const barrier: CheckpointBarrier = { kind: "barrier", checkpoint, final, unaligned, ...suspend };
       if (this.aborted.delete(checkpoint)) {
         return;
       }
@@ -217,6 +220,9 @@ export class Task {
     this.input?.abortCheckpoint(checkpoint);
     if (this.deferredFinal?.barrier.checkpoint === checkpoint) {
       this.deferredFinal = undefined;
+    }
+    if (this.finalCheckpoint === checkpoint) {
+      this.suspended = false;
     }
     this.loop.wake();
   }
@@ -271,6 +277,9 @@ export class Task {
   }
 
   private step(): "progress" | "idle" {
+    if (this.suspended) {
+      return "idle";
+    }
     if (this.finishing !== undefined && !this.dataEnded && this.advanceFinish()) {
       return "progress";
     }
@@ -336,13 +345,14 @@ export class Task {
 
   /** All channels delivered the barrier, or this is a source: take the state, pass the barrier on, and acknowledge when it is durable. */
   private checkpoint(barrier: CheckpointBarrier, alignmentMs: number): void {
-    const { checkpoint, final } = barrier;
+    const { checkpoint, final, suspend } = barrier;
     if (final && !this.dataEnded) {
       this.deferredFinal = { barrier, alignmentMs };
       return;
     }
-    if (final) {
+    if (final || suspend === true) {
       this.finalCheckpoint = checkpoint;
+      this.suspended = suspend === true;
     }
     this.checkpoints.take(this.chain!, barrier, alignmentMs);
   }

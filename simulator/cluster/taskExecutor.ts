@@ -111,7 +111,7 @@ export class TaskExecutor {
               cause: { code: "FL2006", message: `${task} does not run here any more.` },
             });
           }
-          found?.triggerCheckpoint(message.checkpoint, message.final, message.aligned ?? false);
+          found?.triggerCheckpoint(message.checkpoint, message.final, message.savepoint);
         }
         break;
       case "checkpointComplete":

@@ -3,10 +3,13 @@
  *
  * A checkpoint is complete when every stream task has acknowledged it and its metadata is on disk; only then are tasks notified.
  * Services have no part in it. A `final` checkpoint is the last: no data follows its barriers, and tasks finish once it is complete.
+ *
+ * A savepoint is taken while no checkpoint is pending. Recovery does not use it, and sinks commit nothing for it (FLINK-25191), unless it stops
+ * the job: then it is the last checkpoint too, and tasks finish with it, without draining (Flink's `StopWithSavepointTerminationManager`).
  */
 import { isTerminal } from "../graph/executionState";
 import type { Cause, SubtaskName } from "../observe/journalEvent";
-import type { CheckpointCoordinatorState, CheckpointReason, CompletedCheckpoint, PendingCheckpoint } from "./checkpoint";
+import type { CheckpointCoordinatorState, CheckpointReason, CompletedCheckpoint, PendingCheckpoint, SavepointRequest } from "./checkpoint";
 import type { JobMasterInput, TaskRecord, Transition } from "./jobMasterState";
 import { notRunningCount } from "./taskState";
 
@@ -14,7 +17,7 @@ const PERIODIC = "checkpoint";
 const timeoutTimer = (checkpoint: number): string => `checkpoint-timeout:${checkpoint}`;
 
 export function newCheckpointCoordinator(completed: readonly CompletedCheckpoint[], nextCheckpoint: number): CheckpointCoordinatorState {
-  return { nextCheckpoint, pending: [], completed: [...completed], lastEndedAtMs: -Infinity, finalCompleted: false, consecutiveFailures: 0 };
+  return { nextCheckpoint, pending: [], savepointsDue: [], completed: [...completed], lastEndedAtMs: -Infinity, finalCompleted: false, consecutiveFailures: 0 };
 }
 
 export function latestCompleted(state: CheckpointCoordinatorState): CompletedCheckpoint | undefined {
@@ -39,17 +42,39 @@ export function onPeriodicTimer(t: Transition): void {
   }
   t.commands.push({ kind: "setTimer", timer: PERIODIC, atMs: t.nowMs + config.intervalMs });
   // Once the final one is due, every other would only put it off.
-  if (checkpoints.pending.length < config.maxConcurrent && !isFinalDue(t)) triggerCheckpoint(t, "periodic");
+  if (checkpoints.pending.length < config.maxConcurrent && checkpoints.savepointsDue.length === 0 && !isFinalDue(t)) triggerCheckpoint(t, "periodic");
+}
+
+/** Asks for a savepoint; asked twice for the same one, the second time changes nothing. Its outcome is an event of the journal. */
+export function onSavepoint(t: Transition, savepoint: SavepointRequest): void {
+  const { state } = t;
+  const { checkpoints } = state;
+  const known = (other: SavepointRequest | undefined): boolean => other?.request === savepoint.request;
+  if (checkpoints.savepointsDue.some(known) || checkpoints.pending.some((pending) => known(pending.savepoint))) return;
+  const stops = checkpoints.savepointsDue.some(({ stop }) => stop) || checkpoints.pending.some((pending) => pending.savepoint?.stop);
+  if (state.job.runtime.mode === "batch") failSavepoint(t, savepoint, "A batch job takes no savepoints.");
+  else if (state.stopping !== undefined || checkpoints.finalCompleted || checkpoints.pending.some((pending) => pending.final) || stops) {
+    failSavepoint(t, savepoint, "The job is ending.");
+  } else if (state.jobState !== "RUNNING") failSavepoint(t, savepoint, `The job is ${state.jobState}; a savepoint needs every task RUNNING.`, "Ask again once it runs.");
+  else {
+    checkpoints.savepointsDue.push(savepoint);
+    triggerWhenDue(t);
+  }
+}
+
+function failSavepoint(t: Transition, { request }: SavepointRequest, message: string, hint?: string, checkpoint?: number): void {
+  t.events.push({ kind: "savepoint.failed", request, checkpoint, cause: { code: "FL2013", message, hint } });
 }
 
 /**
  * Sends barriers to the sources. Needs every stream task RUNNING; beside or after the final checkpoint there is no other.
  * @returns whether it was triggered.
  */
-export function triggerCheckpoint(t: Transition, reason: CheckpointReason): boolean {
+export function triggerCheckpoint(t: Transition, reason: CheckpointReason, savepoint?: SavepointRequest): boolean {
   const { state } = t;
   const { checkpoints } = state;
-  if (state.job.runtime.mode === "batch" || checkpoints.finalCompleted || checkpoints.pending.some((pending) => pending.final)) return false;
+  if (state.job.runtime.mode === "batch" || checkpoints.finalCompleted) return false;
+  if (checkpoints.pending.some((pending) => pending.final || pending.savepoint !== undefined)) return false;
   if (notRunningCount(state) > 0 || state.streamCounts.RUNNING === 0) return false;
   const all = streamTasks(t);
   const tasks = all.filter((task) => task.state !== "FINISHED");
@@ -60,6 +85,7 @@ export function triggerCheckpoint(t: Transition, reason: CheckpointReason): bool
     checkpoint,
     reason,
     final,
+    savepoint,
     triggeredAtMs: t.nowMs,
     waitingFor: new Map(tasks.map((task) => [task.name, task.attempt])),
     handles: kept.handles,
@@ -76,6 +102,7 @@ export function triggerCheckpoint(t: Transition, reason: CheckpointReason): bool
       checkpoint,
       tasks: group.map((task) => ({ task: task.name, attempt: task.attempt })),
       final,
+      savepoint: savepoint === undefined ? undefined : savepoint.stop ? "suspend" : "go on",
     });
   }
   const timeoutMs = state.job.runtime.checkpointing?.timeoutMs ?? 600_000;
@@ -83,15 +110,24 @@ export function triggerCheckpoint(t: Transition, reason: CheckpointReason): bool
   return true;
 }
 
-/** All sources are at their end, or a drain was asked for: the last checkpoint, as soon as none other is pending. */
-export function triggerFinalWhenDue(t: Transition): void {
+/**
+ * As soon as no checkpoint is pending: a savepoint that was asked for, then the last checkpoint, once all sources are at their end or a
+ * drain was asked for.
+ */
+export function triggerWhenDue(t: Transition): void {
   const { state } = t;
-  if (state.jobState === "RUNNING" && state.checkpoints.pending.length === 0 && isFinalDue(t)) triggerCheckpoint(t, "final");
+  if (state.jobState !== "RUNNING" || state.checkpoints.pending.length > 0) return;
+  const savepoint = state.checkpoints.savepointsDue.shift();
+  if (savepoint !== undefined) {
+    if (triggerCheckpoint(t, "savepoint", savepoint)) return;
+    failSavepoint(t, savepoint, "Not every task is RUNNING.", "Ask again once they are.");
+  }
+  if (isFinalDue(t)) triggerCheckpoint(t, "final");
 }
 
 function isFinalDue(t: Transition): boolean {
   const { state } = t;
-  if (state.checkpoints.finalCompleted || state.job.runtime.mode === "batch") return false;
+  if (state.checkpoints.finalCompleted || state.job.runtime.mode === "batch" || state.stopping === "savepoint") return false;
   const sources = state.topology.streamVertices
     .filter(({ id }) => state.topology.isSource(id))
     .flatMap(({ id }) => (state.tasksByVertex.get(id) ?? []).filter((task) => task.state !== "FINISHED"));
@@ -151,6 +187,7 @@ function storeIfAcknowledged(t: Transition, pending: PendingCheckpoint): void {
   t.commands.push({
     kind: "storeCheckpoint",
     checkpoint: { checkpoint: pending.checkpoint, handles: pending.handles, sourceOffsets: pending.sourceOffsets, final: pending.final },
+    savepoint: pending.savepoint,
   });
 }
 
@@ -163,8 +200,19 @@ export function onStored(t: Transition, stored: Extract<JobMasterInput, { kind: 
     if (older.checkpoint < pending.checkpoint) giveUp(t, older, `Checkpoint ${pending.checkpoint} was complete before it.`);
   }
   removePending(t, pending, { abort: false });
+  if (pending.savepoint !== undefined) {
+    tellOfSavepoint(t, pending, pending.savepoint, stored);
+    if (!pending.savepoint.stop) {
+      t.commands.push({ kind: "discardCheckpoint", checkpoint: pending.checkpoint });
+      triggerWhenDue(t);
+      return;
+    }
+    t.state.stopping = "savepoint";
+    t.events.push({ kind: "run.stopping", mode: "savepoint" });
+  }
+  const last = pending.final || pending.savepoint !== undefined;
   checkpoints.consecutiveFailures = 0;
-  checkpoints.finalCompleted = pending.final;
+  checkpoints.finalCompleted = last;
   checkpoints.completed.push({
     checkpoint: pending.checkpoint,
     handles: pending.handles,
@@ -181,19 +229,32 @@ export function onStored(t: Transition, stored: Extract<JobMasterInput, { kind: 
     sourceOffsets: Object.fromEntries(pending.sourceOffsets),
   });
   for (const process of taskManagersOf(t)) {
-    t.commands.push({ kind: "notifyCheckpointComplete", process, checkpoint: pending.checkpoint, final: pending.final });
+    t.commands.push({ kind: "notifyCheckpointComplete", process, checkpoint: pending.checkpoint, final: last });
   }
   const retained = t.state.job.runtime.checkpointing?.retained ?? 1;
   while (checkpoints.completed.length > retained && !isReferredTo(t, checkpoints.completed)) {
     const oldest = checkpoints.completed.shift();
     if (oldest !== undefined) t.commands.push({ kind: "discardCheckpoint", checkpoint: oldest.checkpoint });
   }
-  triggerFinalWhenDue(t);
+  triggerWhenDue(t);
+}
+
+function tellOfSavepoint(t: Transition, pending: PendingCheckpoint, savepoint: SavepointRequest, { bytes }: { readonly bytes: number }): void {
+  t.events.push({
+    kind: "savepoint.completed",
+    request: savepoint.request,
+    checkpoint: pending.checkpoint,
+    path: savepoint.directory,
+    bytes,
+    durationMs: t.nowMs - pending.triggeredAtMs,
+    alignmentMs: pending.alignmentMs,
+    stop: savepoint.stop,
+  });
 }
 
 /**
  * A checkpoint failed (declined, timed out, or its metadata could not be written).
- * @returns the cause, when more checkpoints failed in a row than are tolerated, so that the job has to fail over.
+ * @returns the cause, when more checkpoints failed in a row than are tolerated, so that the job has to fail over. Savepoints do not count.
  */
 export function onCheckpointFailed(t: Transition, checkpoint: number, cause: Cause): Cause | undefined {
   const { checkpoints } = t.state;
@@ -202,13 +263,18 @@ export function onCheckpointFailed(t: Transition, checkpoint: number, cause: Cau
   removePending(t, pending, { abort: true });
   t.commands.push({ kind: "discardCheckpoint", checkpoint });
   t.events.push({ kind: "checkpoint.failed", checkpoint, cause });
+  if (pending.savepoint !== undefined) {
+    failSavepoint(t, pending.savepoint, cause.message, cause.hint, checkpoint);
+    triggerWhenDue(t);
+    return undefined;
+  }
   checkpoints.consecutiveFailures++;
   const tolerable = t.state.job.runtime.checkpointing?.tolerableFailed ?? 0;
   if (checkpoints.consecutiveFailures > tolerable) {
     checkpoints.consecutiveFailures = 0;
     return { code: "FL2006", message: `${tolerable + 1} checkpoints in a row failed, more than execution.checkpointing.tolerable-failed allows: ${cause.message}` };
   }
-  triggerFinalWhenDue(t);
+  triggerWhenDue(t);
   return undefined;
 }
 
@@ -239,6 +305,7 @@ export function abortPending(t: Transition, reason: string): void {
   for (const pending of [...t.state.checkpoints.pending]) {
     if (!pending.storing) giveUp(t, pending, reason);
   }
+  for (const savepoint of t.state.checkpoints.savepointsDue.splice(0)) failSavepoint(t, savepoint, reason);
 }
 
 /** Not counted as a failed checkpoint. */
@@ -246,6 +313,7 @@ function giveUp(t: Transition, pending: PendingCheckpoint, reason: string): void
   removePending(t, pending, { abort: true });
   t.commands.push({ kind: "discardCheckpoint", checkpoint: pending.checkpoint });
   t.events.push({ kind: "checkpoint.failed", checkpoint: pending.checkpoint, cause: { code: "FL2006", message: reason } });
+  if (pending.savepoint !== undefined) failSavepoint(t, pending.savepoint, reason, undefined, pending.checkpoint);
 }
 
 /** Whether a newer checkpoint keeps files of the oldest one: the state of tasks that had finished (see {@link stateOfFinished}). */

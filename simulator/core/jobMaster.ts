@@ -8,6 +8,7 @@
 import { isJobTerminal, isTerminal } from "../graph/executionState";
 import type { JobSpec, ServiceSpec } from "../graph/jobFile";
 import type { Cause, JournalEventBody, SubtaskName } from "../observe/journalEvent";
+import type { CompletedCheckpoint } from "./checkpoint";
 import {
   abortPending,
   checkpointOfTimeout,
@@ -17,11 +18,12 @@ import {
   onAcknowledge,
   onCheckpointFailed,
   onPeriodicTimer,
+  onSavepoint,
   onStored,
   onTaskFinished,
   startPeriodicCheckpoints,
   triggerCheckpoint,
-  triggerFinalWhenDue,
+  triggerWhenDue,
 } from "./checkpointCoordinator";
 import {
   cancelAll,
@@ -57,8 +59,11 @@ export interface StepResult {
   readonly events: readonly JournalEventBody[];
 }
 
-/** @param seed for the jitter of restart delays. */
-export function createJobMaster(job: JobSpec, seed: number, recovered?: RecoveredJob): JobMasterState {
+/**
+ * @param seed for the jitter of restart delays.
+ * @param initial what the run begins with: the state of another run (a savepoint), as a checkpoint of this one.
+ */
+export function createJobMaster(job: JobSpec, seed: number, recovered?: RecoveredJob, initial?: CompletedCheckpoint): JobMasterState {
   const state: JobMasterState = {
     job,
     topology: Topology.of(job),
@@ -80,7 +85,10 @@ export function createJobMaster(job: JobSpec, seed: number, recovered?: Recovere
     failoverCount: recovered?.failoverCount ?? 0,
     failureCount: recovered?.failureCount ?? 0,
     heldFailures: new Map(),
-    checkpoints: newCheckpointCoordinator(recovered?.completed ?? [], recovered?.nextCheckpoint ?? 1),
+    checkpoints: newCheckpointCoordinator(
+      recovered?.completed ?? (initial === undefined ? [] : [initial]),
+      recovered?.nextCheckpoint ?? (initial?.checkpoint ?? 0) + 1,
+    ),
     random: { seed },
     stopping: recovered?.stopping,
     committing: false,
@@ -179,7 +187,7 @@ function apply(t: Transition, input: JobMasterInput): void {
       const task = state.tasks.get(input.task);
       if (task === undefined || task.attempt !== input.attempt) return;
       task.atEnd = true;
-      triggerFinalWhenDue(t);
+      triggerWhenDue(t);
       return;
     }
     case "instancePhase":
@@ -236,6 +244,9 @@ function apply(t: Transition, input: JobMasterInput): void {
       return;
     case "triggerCheckpoint":
       if (state.jobState === "RUNNING") triggerCheckpoint(t, "manual");
+      return;
+    case "savepoint":
+      onSavepoint(t, input.savepoint);
       return;
   }
 }
@@ -424,8 +435,13 @@ function checkAllRunning(t: Transition): void {
     if (state.streamCounts.RUNNING + state.streamCounts.FINISHED === 0 || isCancelling(t)) return;
   } else if (notRunningCount(state) > 0) return;
   setJobState(t, "RUNNING");
+  if (state.stopping === "savepoint") {
+    // Something failed while the job was ending. What the savepoint holds is committed once more, and no record after it is to count.
+    cancelAll(t);
+    return;
+  }
   startPeriodicCheckpoints(t);
-  triggerFinalWhenDue(t);
+  triggerWhenDue(t);
 }
 
 function onTimer(t: Transition, timer: string): void {
@@ -471,10 +487,11 @@ function failedCheckpoint(t: Transition, checkpoint: number, cause: Cause): void
 function onStop(t: Transition, mode: "drain" | "cancel"): void {
   const { state } = t;
   if (isJobTerminal(state.jobState) || state.committing || state.stopping === "cancel" || state.stopping === mode) return;
+  if (state.stopping === "savepoint" && mode === "drain") return;
   state.stopping = mode;
   t.events.push({ kind: "run.stopping", mode });
   if (mode === "drain") {
-    triggerFinalWhenDue(t);
+    triggerWhenDue(t);
     return;
   }
   cancelJob(t);
@@ -500,6 +517,8 @@ function finishIfOver(t: Transition): void {
     if (liveCount(state) === 0) end(t, "FAILED", state.failure);
   } else if (state.stopping === "cancel") {
     if (liveCount(state) === 0) end(t, "CANCELED");
+  } else if (state.stopping === "savepoint" && liveCount(state) === 0 && state.failovers.size === 0 && state.heldFailures.size === 0) {
+    end(t, "FINISHED");
   } else if (isAllFinished(t) && !state.committing) {
     if (state.job.runtime.mode !== "batch") end(t, "FINISHED");
     else if (state.recovering === undefined) commitOutput(t);

@@ -3,7 +3,7 @@ import type { ExecutionState, JobState } from "../graph/executionState";
 import type { JobSpec } from "../graph/jobFile";
 import type { Cause, InstancePhase, JournalEventBody, LossEvidence, ProcessName, SubtaskName } from "../observe/journalEvent";
 import type { ServiceAutoscaling } from "./autoscaler";
-import type { CheckpointCoordinatorState, CompletedCheckpoint } from "./checkpoint";
+import type { CheckpointCoordinatorState, CompletedCheckpoint, SavepointRequest } from "./checkpoint";
 import type { ServiceEndpoint, StateHandle, TaskDeployment } from "./deployment";
 import type { RestartStrategyState } from "./restartStrategy";
 import type { SeededRandom } from "./seededRandom";
@@ -97,10 +97,10 @@ export interface JobMasterState {
   readonly heldFailures: Map<SubtaskName, { readonly attempt: number; readonly cause: Cause; readonly producer: SubtaskName }>;
   readonly checkpoints: CheckpointCoordinatorState;
   readonly random: SeededRandom;
-  /** Set once a stop was asked for. */
-  stopping: "drain" | "cancel" | undefined;
   /** Batch: all tasks have finished, and what the sinks prepared is being committed. */
   committing: boolean;
+  /** Set once a stop was asked for; `savepoint` once that savepoint is complete: then there is no way back. */
+  stopping: StopMode | undefined;
   /** While a new coordinator waits for its predecessor's processes. */
   recovering: RecoveredJob | undefined;
   /** All that was told to end has ended, or the job is over: no more commands but `endJob`. */
@@ -122,12 +122,14 @@ export interface RecoveredJob {
   /** Service → number of instances that it was scaled to. */
   readonly parallelism?: ReadonlyMap<string, number>;
   /** The stop that had been asked for. */
-  readonly stopping?: "drain" | "cancel";
+  readonly stopping?: StopMode;
   /** Why the job was failing for good, if it was. */
   readonly failure?: Cause;
   /** Processes of the run that live and will connect, so far as that is known; otherwise all are waited for that could be there. */
   readonly awaited?: readonly ProcessName[];
 }
+
+export type StopMode = "drain" | "cancel" | "savepoint";
 
 export type TimerName = string;
 
@@ -188,7 +190,8 @@ export type JobMasterInput =
       readonly queueDepth: number;
       readonly inFlight: number;
     }
-  | { readonly kind: "triggerCheckpoint" };
+  | { readonly kind: "triggerCheckpoint" }
+  | { readonly kind: "savepoint"; readonly savepoint: SavepointRequest };
 
 export type JobMasterCommand =
   | { readonly kind: "startProcess"; readonly process: ProcessName; readonly role: "taskmanager" | "service"; readonly instance?: { readonly instance: SubtaskName; readonly attempt: number; readonly service: string } }
@@ -202,12 +205,15 @@ export type JobMasterCommand =
       readonly checkpoint: number;
       readonly tasks: readonly { readonly task: SubtaskName; readonly attempt: number }[];
       readonly final: boolean;
+      /** A savepoint: aligned in every job. `suspend`: sources give nothing after its barrier. */
+      readonly savepoint: "suspend" | "go on" | undefined;
     }
   /** What these finished attempts left to be read is not needed any more. */
   | { readonly kind: "releasePartitions"; readonly process: ProcessName; readonly producers: readonly { readonly task: SubtaskName; readonly attempt: number }[] }
   /** Batch: commit what the sinks of these attempts prepared, and nothing else. Answered by `outputCommitted` or `outputCommitFailed`. */
   | { readonly kind: "commitOutput"; readonly tasks: readonly { readonly task: SubtaskName; readonly vertex: string; readonly index: number; readonly attempt: number }[] }
-  | { readonly kind: "storeCheckpoint"; readonly checkpoint: CompletedCheckpoint }
+  /** With `savepoint` into its folder too; one that does not stop the job there alone, as recovery is not to use it. */
+  | { readonly kind: "storeCheckpoint"; readonly checkpoint: CompletedCheckpoint; readonly savepoint: SavepointRequest | undefined }
   | { readonly kind: "notifyCheckpointComplete"; readonly process: ProcessName; readonly checkpoint: number; readonly final: boolean }
   | { readonly kind: "notifyCheckpointAborted"; readonly process: ProcessName; readonly checkpoint: number }
   /** Delete the files of a checkpoint that is not needed any more. */

@@ -4,7 +4,7 @@
  */
 import type { Cause, JournalEvent, SubtaskName } from "../observe/journalEvent";
 import type { CompletedCheckpoint } from "./checkpoint";
-import type { RecoveredJob } from "./jobMasterState";
+import type { RecoveredJob, StopMode } from "./jobMasterState";
 
 export class RecoveredJobFold {
   private readonly attempts = new Map<SubtaskName, number>();
@@ -14,7 +14,7 @@ export class RecoveredJobFold {
   private highestCheckpoint = 0;
   private failureCount = 0;
   private failoverCount = 0;
-  private stopping: "drain" | "cancel" | undefined;
+  private stopping: StopMode | undefined;
   private failure: Cause | undefined;
 
   observe(event: JournalEvent): void {

@@ -71,6 +71,9 @@ export function applyEvent(state: RunState, event: JournalEvent): RunState {
         bytes: event.bytes,
       };
       break;
+    case "savepoint.completed":
+      state.checkpoints.pending = state.checkpoints.pending.filter((one) => one !== event.checkpoint);
+      break;
     case "checkpoint.failed":
       state.checkpoints.failed += 1;
       state.checkpoints.pending = state.checkpoints.pending.filter((one) => one !== event.checkpoint);

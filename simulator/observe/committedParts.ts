@@ -37,6 +37,30 @@ export async function findParts(path: string, runDirectory: string): Promise<Sin
   return { committed: matching("", /^\d+-\d+\.ndjson$/), uncommitted: matching(".", /^\d+-\d+\./) };
 }
 
+/** Files that one subtask of a run before this one had committed up to a savepoint: `PREFIX N.ndjson`, with N below `next`. */
+export interface EarlierOutput {
+  /** Absolute. */
+  readonly directory: string;
+  readonly prefix: string;
+  readonly next: number;
+}
+
+/** @throws FaultlineError FL2009 when a folder is not there any more. */
+export async function findEarlierParts(outputs: readonly EarlierOutput[]): Promise<readonly string[]> {
+  const files: string[] = [];
+  for (const { directory, prefix, next } of outputs) {
+    if (next === 0) continue;
+    const names = await readdir(directory).catch((error: unknown) => {
+      throw unreadable(directory, error);
+    });
+    for (const name of names) {
+      const number = name.startsWith(prefix) ? /^(\d+)\.ndjson$/.exec(name.slice(prefix.length))?.[1] : undefined;
+      if (number !== undefined && Number(number) < next) files.push(join(directory, name));
+    }
+  }
+  return files.sort();
+}
+
 /**
  * The records of these files, in order. Lines that are not JSON are counted in `damage` and left out.
  * @throws FaultlineError FL2009

@@ -174,6 +174,30 @@ export type JournalEventBody =
     }
   | { readonly kind: "checkpoint.failed"; readonly checkpoint: number; readonly cause: Cause }
   | { readonly kind: "checkpoint.damaged"; readonly checkpoint: number; readonly path: string; readonly cause: Cause }
+  /** Not used by recovery and without effect on sinks, unless it stopped the job. `path`: absolute. */
+  | {
+      readonly kind: "savepoint.completed";
+      readonly request: string;
+      readonly checkpoint: number;
+      readonly path: string;
+      readonly bytes: number;
+      readonly durationMs: number;
+      readonly alignmentMs: number;
+      /** The job ends with it. */
+      readonly stop: boolean;
+    }
+  | { readonly kind: "savepoint.failed"; readonly request: string; readonly checkpoint: number | undefined; readonly cause: Cause }
+  /** The run began from a savepoint, or from a checkpoint of another run. */
+  | {
+      readonly kind: "savepoint.restored";
+      /** Absolute. */
+      readonly path: string;
+      readonly checkpoint: number;
+      /** Operators whose parallelism is another now. */
+      readonly rescaled: readonly { readonly operator: string; readonly from: number; readonly to: number }[];
+      /** Operators whose state was left behind, as was asked for. */
+      readonly skipped: readonly string[];
+    }
   | { readonly kind: "task.restored"; readonly task: SubtaskName; readonly attempt: number; readonly checkpoint: number | undefined; readonly bytes: number }
   /** Rewound records of a source subtask: emitted before the failure and to be emitted again. */
   | { readonly kind: "source.rewound"; readonly task: SubtaskName; readonly attempt: number; readonly records: number }
@@ -197,7 +221,7 @@ export type JournalEventBody =
     }
   | { readonly kind: "log"; readonly process: ProcessName; readonly level: "error" | "warn" | "info"; readonly message: string; readonly code?: ErrorCode }
   /** A stop was asked for. `drain`: sources end where they are, the rest is flushed and committed, and the job is FINISHED. */
-  | { readonly kind: "run.stopping"; readonly mode: "drain" | "cancel" }
+  | { readonly kind: "run.stopping"; readonly mode: "drain" | "cancel" | "savepoint" }
   | { readonly kind: "run.ended"; readonly state: JobState; readonly cause?: Cause };
 
 /** `at`: milliseconds since the epoch, with a fraction; on one machine all processes' times are comparable. Order is `seq`, not `at`. */

@@ -94,7 +94,7 @@ export class RunFacts {
   started: JournalEventOf<"run.started"> | undefined;
   ended: JournalEventOf<"run.ended"> | undefined;
   /** A stop was asked for. */
-  stopping: "drain" | "cancel" | undefined;
+  stopping: "drain" | "cancel" | "savepoint" | undefined;
   lastAt = 0;
   readonly jobStates: { readonly state: JobState; readonly at: number; readonly cause?: Cause }[] = [];
   readonly tasks = new Map<SubtaskName, TaskAttempt[]>();

@@ -1,12 +1,14 @@
 /**
  * What the sources of a job hold, read from where they read, and how much of it counts in a run.
  *
- * Record g (from 0, over the whole sequence with its repeats) belongs to subtask g mod parallelism; the k-th record of subtask s is record
- * k · parallelism + s.
+ * Records are numbered from 0, over the whole sequence with its repeats; `sourceSplits.ts` says which belong to which subtask. What counts in a
+ * run that began from a savepoint is what it and the runs before it emitted, up to the savepoint.
  */
 import { createReadStream } from "node:fs";
 import { FaultlineError } from "../graph/errors";
 import type { SourceConnector } from "../graph/jobFile";
+import { advance, countBelow, initialAssignment, RecordsLeft } from "../graph/sourceSplits";
+import type { SplitAssignment } from "../graph/sourceSplits";
 import type { SubtaskName } from "./journalEvent";
 import type { SourceSpecOperator } from "./sinkLineage";
 import { readCsv, readLines } from "./textRecords";
@@ -31,24 +33,33 @@ export interface SourceShare {
   readonly perPass: number | undefined;
   /** Records that there are, over all subtasks; may be infinite. */
   readonly held: number;
-  /** Records of each subtask that count. */
-  readonly bySubtask: readonly number[];
+  /** Records that do not count: nobody emitted them, as far as is known. */
+  readonly left: RecordsLeft;
   readonly total: number;
 }
 
-/** @throws FaultlineError FL2010 when the source's file cannot be read. */
-export async function sourceShare(source: SourceSpecOperator, end: RunEnd): Promise<SourceShare> {
+/**
+ * @param assignments what each subtask had to emit when the run began, when it did not begin at the beginning
+ * @throws FaultlineError FL2010 when the source's file cannot be read.
+ */
+export async function sourceShare(
+  source: SourceSpecOperator,
+  end: RunEnd,
+  assignments?: readonly SplitAssignment[],
+): Promise<SourceShare> {
   const { connector, limit } = source.source;
   const { parallelism } = source;
   const perPass = connector.kind === "file" ? await countRecords(connector) : undefined;
   const all = connector.kind === "file" ? (perPass ?? 0) * connector.repeat : Infinity;
   const held = Math.min(all, limit ?? Infinity);
-  const bySubtask = Array.from({ length: parallelism }, (_, subtask) => {
-    const whole = held === Infinity ? Infinity : Math.max(0, Math.ceil((held - subtask) / parallelism));
-    if (end.ending === "complete" && whole !== Infinity) return whole;
-    return Math.min(whole, end.sourceOffsets?.[`${source.id}#${subtask}`] ?? 0);
+  const ranges = Array.from({ length: parallelism }, (_, subtask): SplitAssignment => {
+    const assigned = assignments?.[subtask] ?? initialAssignment(subtask, parallelism);
+    const whole = assigned.reduce((sum, range) => sum + countBelow(range, held), 0);
+    const emitted = end.sourceOffsets?.[`${source.id}#${subtask}`] ?? 0;
+    return advance(assigned, end.ending === "complete" && whole !== Infinity ? whole : Math.min(whole, emitted));
   });
-  return { source, perPass, held, bySubtask, total: bySubtask.reduce((sum, count) => sum + count, 0) };
+  const left = new RecordsLeft(ranges.flat());
+  return { source, perPass, held, left, total: left.emittedBelow(held) };
 }
 
 /** One record of a source. */
@@ -77,12 +88,10 @@ export async function* identities(
     }
     return;
   }
-  const { parallelism } = share.source;
-  for (const [subtask, count] of share.bySubtask.entries()) {
-    for (let k = 0; k < count; k++) {
-      const index = k * parallelism + subtask;
-      yield { id: fieldOf(makeRecord === undefined ? { seq: index } : makeRecord(index), field), times: 1, most: 1 };
-    }
+  const end = Math.min(share.held, share.left.front);
+  for (let index = 0; index < end; index++) {
+    if (share.left.has(index)) continue;
+    yield { id: fieldOf(makeRecord === undefined ? { seq: index } : makeRecord(index), field), times: 1, most: 1 };
   }
 }
 
@@ -96,14 +105,13 @@ function timesCounted(
   position: number,
   passes: number,
 ): { readonly times: number; readonly most: number } {
-  const { parallelism } = share.source;
   let times = 0;
   let most = 0;
   for (let pass = 0; pass < passes; pass++) {
     const record = pass * (share.perPass ?? 0) + position;
     if (record >= share.held) break;
     most += 1;
-    if (Math.floor(record / parallelism) < (share.bySubtask[record % parallelism] ?? 0)) times += 1;
+    if (!share.left.has(record)) times += 1;
   }
   return { times, most };
 }

@@ -5,14 +5,25 @@
  * Memory is bounded by the ids of one sink: about 100 bytes for each id that is expected or found.
  */
 import type { JobSpec } from "../graph/jobFile";
-import { findParts, partRecords, sinkFolder, type SinkParts } from "./committedParts";
+import { findEarlierParts, findParts, partRecords, sinkFolder, type EarlierOutput, type SinkParts } from "./committedParts";
+import type { SplitAssignment } from "../graph/sourceSplits";
 import { RecordBalance } from "./recordBalance";
 import { factsOf, type RunFacts, type RunHistory } from "./runFacts";
 import type { OutputVerification, SinkVerification } from "./runReport";
 import { sinkLineage, type SinkLineage, type SinkSpecOperator, type SourceSpecOperator } from "./sinkLineage";
 import { fieldOf, identities, sourceShare, type MakeRecord, type RunEnd, type SourceShare } from "./sourceRecords";
 
+/** What the runs before this one had done, up to the savepoint that it began from: with it they count as one. */
+export interface EarlierRuns {
+  /** Source → what each subtask had left to emit. */
+  readonly sources: Readonly<Record<string, readonly SplitAssignment[]>>;
+  /** File sink → what they had committed. */
+  readonly sinks: Readonly<Record<string, readonly EarlierOutput[]>>;
+}
+
 export interface VerifyOutputOptions {
+  /** Set for a run that began from a savepoint. */
+  readonly earlier?: EarlierRuns;
   /** Records of a generator with a function of the person's own. Without it such records are counted and not compared. */
   readonly makeRecord?: (source: SourceSpecOperator) => MakeRecord | undefined;
 }
@@ -20,7 +31,9 @@ export interface VerifyOutputOptions {
 /** How the run ended, as far as it says how much of the sources counts. */
 function runEndOf(facts: RunFacts): RunEnd {
   const finished = facts.ended?.state === "FINISHED";
-  const ending = finished ? (facts.stopping === undefined ? "complete" : "drained") : "broken";
+  // Stopped with a savepoint it drained nothing: what counts is what the savepoint holds, its last checkpoint.
+  const drained = facts.stopping === "savepoint" ? "broken" : "drained";
+  const ending = finished ? (facts.stopping === undefined ? "complete" : drained) : "broken";
   return { ending, sourceOffsets: facts.lastCheckpoint?.sourceOffsets };
 }
 
@@ -39,7 +52,7 @@ export async function verifyOutput(
   const end = runEndOf(factsOf(history));
   const shares = new Map<SourceSpecOperator, SourceShare>();
   for (const operator of job.operators) {
-    if (operator.kind === "source") shares.set(operator, await sourceShare(operator, end));
+    if (operator.kind === "source") shares.set(operator, await sourceShare(operator, end, options.earlier?.sources[operator.id]));
   }
   const check: Check = { job, runDirectory, end, shares, options };
   const sinks: SinkVerification[] = [];
@@ -73,7 +86,9 @@ async function verifySink(sink: SinkSpecOperator, check: Check): Promise<SinkVer
   const { connector, identity } = sink.sink;
   if (lineage.kind === "none" || connector.kind !== "file" || why !== undefined)
     return notCounted(sink, why ?? "it keeps nothing");
-  const parts = await findParts(connector.path, check.runDirectory);
+  const own = await findParts(connector.path, check.runDirectory);
+  const earlier = check.options.earlier?.sinks[sink.id] ?? [];
+  const parts = { ...own, committed: [...(await findEarlierParts(earlier)), ...own.committed] };
   if (lineage.kind === "window-counts") return countWindows(sink, parts, expectedOf(lineage, check));
   const blind = identity === undefined ? undefined : withoutIdentity([...lineage.sources.keys()], check.options);
   if (identity === undefined || blind !== undefined) return countRecords(sink, parts, lineage, check, blind);

@@ -33,7 +33,7 @@ export interface AsyncLimits {
 }
 
 /** Elements taken and not emitted yet: `[value, timestamp]`. */
-type Snapshot = readonly (readonly [value: unknown, timestamp: number | undefined])[];
+export type AsyncState = readonly (readonly [value: unknown, timestamp: number | undefined])[];
 
 export abstract class AsyncWaitOperator extends StreamOperator {
   private segments: Segment[] = [{ calls: new Set(), done: [], watermark: undefined }];
@@ -44,7 +44,7 @@ export abstract class AsyncWaitOperator extends StreamOperator {
   private full = false;
   private emitting = false;
   private closed = false;
-  private restored: Snapshot = [];
+  private restored: AsyncState = [];
 
   constructor(
     context: OperatorContext,
@@ -58,7 +58,7 @@ export abstract class AsyncWaitOperator extends StreamOperator {
   protected abstract call(value: unknown): Promise<unknown>;
 
   override async open(state: unknown): Promise<void> {
-    this.restored = (state as Snapshot | undefined) ?? [];
+    this.restored = (state as AsyncState | undefined) ?? [];
   }
 
   override start(): void {
@@ -95,7 +95,7 @@ export abstract class AsyncWaitOperator extends StreamOperator {
     return this.taken === 0;
   }
 
-  override snapshot(): { state: Snapshot } {
+  override snapshot(): { state: AsyncState } {
     const state: [unknown, number | undefined][] = [];
     for (const { calls } of this.segments) {
       for (const { value, timestamp } of calls) {

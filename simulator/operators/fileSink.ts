@@ -23,7 +23,7 @@ const syncFile = promisify(fsync);
 const PIECE_LENGTH = 64 * 1024;
 
 /** A closed file that waits for its checkpoint. */
-interface PendingFile {
+export interface PendingFile {
   /** Absolute: a savepoint may be restored by another run. */
   readonly directory: string;
   readonly name: string;
@@ -32,10 +32,18 @@ interface PendingFile {
   readonly checkpoint: number;
 }
 
-interface Snapshot {
-  /** Number of the next file. */
+/** Files `<prefix><n>.ndjson` with a number below `next`: what one subtask had given up to a checkpoint. */
+export interface SinkOutput {
+  /** Absolute. */
+  readonly directory: string;
+  readonly prefix: string;
   readonly next: number;
+}
+
+export interface FileSinkState extends SinkOutput {
   readonly pending: readonly PendingFile[];
+  /** What runs before this one had given, up to the savepoint that it began from. */
+  readonly before: readonly SinkOutput[];
 }
 
 /** Where the sink writes. */
@@ -53,6 +61,7 @@ export class FileSink extends StreamOperator {
   private readonly prefix: string;
   private next = 0;
   private pending: PendingFile[] = [];
+  private before: readonly SinkOutput[] = [];
   private descriptor: number | undefined;
   private currentName = "";
   private records = 0;
@@ -70,8 +79,9 @@ export class FileSink extends StreamOperator {
   }
 
   override async open(state: unknown): Promise<void> {
-    const snapshot = state as Snapshot | undefined;
+    const snapshot = state as FileSinkState | undefined;
     this.next = snapshot?.next ?? 0;
+    this.before = snapshot?.before ?? [];
     try {
       await mkdir(this.directory, { recursive: true });
       this.report(await this.commit(snapshot?.pending ?? [], true), undefined);
@@ -104,7 +114,8 @@ export class FileSink extends StreamOperator {
 
   override snapshot(checkpoint: number): OperatorSnapshot {
     const closed = this.closeFile(checkpoint);
-    const state: Snapshot = { next: this.next, pending: [...this.pending] };
+    const { directory, prefix, next, before } = this;
+    const state: FileSinkState = { directory, prefix, next, pending: [...this.pending], before };
     return { state, durable: closed };
   }
 

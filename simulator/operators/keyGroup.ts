@@ -6,6 +6,14 @@
 /** Flink's `pipeline.max-parallelism` for a small job. */
 export const DEFAULT_MAX_PARALLELISM = 128;
 
+/**
+ * Into how many groups the keys of an operator fall: what it says itself, else enough for its parallelism. Flink's default grows by powers
+ * of two above 85; here it stays at 128 until the parallelism is greater.
+ */
+export function maxParallelismOf(configured: number | undefined, parallelism: number): number {
+  return configured ?? Math.max(DEFAULT_MAX_PARALLELISM, parallelism);
+}
+
 /** A stable, well mixed hash of a text: FNV-1a over its UTF-16 units and MurmurHash3's finalizer; 32 bits, unsigned. */
 export function hashText(text: string): number {
   let hash = 0x811c9dc5;

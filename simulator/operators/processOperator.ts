@@ -9,7 +9,7 @@ import { TimerHeap } from "./timerHeap";
 
 type KeyState = Map<string, unknown>;
 
-interface Snapshot {
+export interface ProcessState {
   readonly keys: readonly (readonly [key: unknown, state: readonly (readonly [name: string, value: unknown])[]])[];
   readonly eventTimers: readonly (readonly [time: number, key: unknown])[];
   readonly processingTimers: readonly (readonly [time: number, key: unknown])[];
@@ -45,7 +45,7 @@ export class ProcessOperator extends StreamOperator {
         throw this.loaded.failed(error, undefined);
       }
     }
-    const snapshot = state as Snapshot | undefined;
+    const snapshot = state as ProcessState | undefined;
     for (const [key, values] of snapshot?.keys ?? []) {
       this.setKey(key);
       this.states.set(stateKey(key), new Map<string, unknown>(values));
@@ -95,7 +95,7 @@ export class ProcessOperator extends StreamOperator {
     });
   }
 
-  override snapshot(): { state: Snapshot } {
+  override snapshot(): { state: ProcessState } {
     const named = (timers: TimerHeap): [number, unknown][] =>
       timers.all.map(({ time, key }) => [time, this.keyOf(key)]);
     return {

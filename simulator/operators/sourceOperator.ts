@@ -1,9 +1,11 @@
 /**
  * Sources: which records a subtask emits, when, and with what event time. The records of all subtasks together are numbered from 0; subtask
- * `i` of `p` emits `i, i + p, i + 2p, …`, so that its state is one number.
+ * `i` of `p` emits `i, i + p, i + 2p, …`, so that its state is one number; what a run that began from a savepoint has left are ranges of them.
  */
 import { FaultlineError } from "../graph/errors";
 import type { EventTimeConfig, SourceSpec } from "../graph/jobFile";
+import { countBelow, initialAssignment } from "../graph/sourceSplits";
+import type { RecordRange, SplitAssignment } from "../graph/sourceSplits";
 import { FileRecords } from "./fileRecords";
 import type { GeneratorFunction } from "./functions";
 import { recordText } from "./recordText";
@@ -23,9 +25,16 @@ interface RecordReader {
   close(): void;
 }
 
+/** Records emitted; with ranges, those emitted since they were given and what is left of them. */
+export type SourceState = number | { readonly emitted: number; readonly left: SplitAssignment };
+
 export class SourceOperator extends StreamOperator implements SourcePoll {
   private reader: RecordReader | undefined;
   private emitted = 0;
+  /** What is left, each range with a record to come. */
+  private ranges: { from: number; readonly step: number; readonly until: number }[] = [];
+  /** The ranges are those that the job began with: their state is the number of records. */
+  private initial = true;
   private total = 0;
   private stopped = false;
   private highestTimestamp = -Infinity;
@@ -50,10 +59,14 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
 
   override async open(state: unknown): Promise<void> {
     const { subtask, parallelism } = this.context;
-    this.emitted = (state as number | undefined) ?? 0;
+    const restored = (state as SourceState | undefined) ?? 0;
+    this.initial = typeof restored === "number";
+    this.emitted = typeof restored === "number" ? restored : restored.emitted;
+    const left = typeof restored === "number" ? initialAssignment(subtask, parallelism, restored) : restored.left;
+    this.ranges = left.map((range) => ({ ...range }));
     this.reader = await this.openReader();
     const all = Math.min(this.reader.total, this.source.limit ?? Infinity);
-    this.total = Math.max(0, Math.ceil((all - subtask) / parallelism));
+    this.total = this.emitted + left.reduce((sum, range) => sum + countBelow(range, all), 0);
     const rate = this.source.ratePerSecond;
     this.intervalMs = rate === undefined ? undefined : (1000 * parallelism) / rate;
   }
@@ -73,12 +86,12 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
   }
 
   poll(limit: number): ReturnType<SourcePoll["poll"]> {
-    const { control, subtask, parallelism } = this.context;
+    const { control } = this.context;
     const reader = this.reader!;
     const end = this.stopped ? this.emitted : Math.min(this.total, this.emitted + limit);
     const due = this.intervalMs === undefined ? end : Math.min(end, this.due(this.intervalMs));
     while (this.emitted < due && !control.blocked) {
-      const index = subtask + this.emitted * parallelism;
+      const index = this.takeNext();
       const value = reader.read(index);
       // Counted before it is emitted: what it becomes may be under way at a checkpoint, but never missing from it.
       this.emitted++;
@@ -105,13 +118,33 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
     this.output.watermark(Infinity);
   }
 
-  override snapshot(): { state: number } {
-    return { state: this.emitted };
+  override snapshot(): { state: SourceState } {
+    const { emitted } = this;
+    const left = this.ranges.map((range): RecordRange => ({ ...range }));
+    return { state: this.initial ? emitted : { emitted, left } };
   }
 
   override async close(): Promise<void> {
     this.watermarkTimer?.cancel();
     this.reader?.close();
+  }
+
+  /** The number of the next record. */
+  private takeNext(): number {
+    let [next] = this.ranges;
+    if (this.ranges.length > 1) {
+      for (const range of this.ranges) {
+        if (range.from < next.from) {
+          next = range;
+        }
+      }
+    }
+    const index = next.from;
+    next.from += next.step;
+    if (next.from >= next.until) {
+      this.ranges = this.ranges.filter((range) => range !== next);
+    }
+    return index;
   }
 
   /** Up to how many records may be emitted by now. */

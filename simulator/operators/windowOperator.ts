@@ -27,7 +27,7 @@ interface KeyPanes {
   readonly panes: Pane[];
 }
 
-interface Snapshot {
+export interface WindowState {
   readonly keys: readonly (readonly [key: unknown, panes: readonly Pane[]])[];
   readonly late: number;
 }
@@ -52,7 +52,7 @@ export class WindowOperator extends StreamOperator {
   }
 
   override async open(state: unknown): Promise<void> {
-    const snapshot = state as Snapshot | undefined;
+    const snapshot = state as WindowState | undefined;
     for (const [key, panes] of snapshot?.keys ?? []) {
       const id = stateKey(key);
       this.keys.set(id, { key, panes: panes.map((pane) => ({ ...pane })) });
@@ -113,7 +113,7 @@ export class WindowOperator extends StreamOperator {
     }
   }
 
-  override snapshot(): { state: Snapshot } {
+  override snapshot(): { state: WindowState } {
     return {
       state: { keys: [...this.keys.values()].map(({ key, panes }) => [key, panes]), late: this.lateElements },
     };

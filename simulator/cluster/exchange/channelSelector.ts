@@ -2,7 +2,7 @@
  * Which channels an element goes to. Flink's `StreamPartitioner`s: FORWARD, RESCALE, REBALANCE, SHUFFLE, HASH, BROADCAST, GLOBAL, CUSTOM.
  */
 import type { ShipStrategy } from "../../graph/jobFile";
-import { DEFAULT_MAX_PARALLELISM, hashText, keyGroupOf, subtaskOfKeyGroup } from "../../operators/keyGroup";
+import { hashText, keyGroupOf, maxParallelismOf, subtaskOfKeyGroup } from "../../operators/keyGroup";
 
 /** The channel of an element; {@link ALL_CHANNELS} for every one. */
 export type ChannelSelector = (value: unknown) => number;
@@ -57,7 +57,7 @@ export function channelSelector(options: ChannelSelectorOptions): ChannelSelecto
       return hashSelector(
         options.key!,
         channels,
-        options.maxParallelism ?? Math.max(DEFAULT_MAX_PARALLELISM, channels),
+        maxParallelismOf(options.maxParallelism, channels),
       );
     case "CUSTOM": {
       const partitioner = options.partitioner!;

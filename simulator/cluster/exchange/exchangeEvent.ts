@@ -8,6 +8,8 @@ export interface CheckpointBarrier {
   readonly final: boolean;
   /** Overtakes the data before it, which goes into the checkpoint. */
   readonly unaligned: boolean;
+  /** Stop-with-savepoint: whoever took it takes no input until it is complete (then it finishes) or aborted (then it goes on). */
+  readonly suspend?: boolean;
 }
 
 export type ExchangeEvent =
