@@ -28,10 +28,6 @@ export function runControls(record: RunRecord): Omit<Run, "owned" | "ended" | "d
     stop: async (mode) => void (await callRun(record, { kind: "stop", mode })),
     scale: async (service, parallelism) => void (await callRun(record, { kind: "scale", service, parallelism })),
     savepoint: (options) => takeSavepoint(record, options),
-    get ended() {
-      return waitForEnd(record);
-    },
-    dispose: () => Promise.resolve(),
   };
 }
 
