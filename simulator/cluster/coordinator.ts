@@ -232,7 +232,8 @@ export class Coordinator {
   /** Under `embedded`, a TaskManager loads the models: it is told before it is given tasks. */
   private orderLoadFaults(taskManager: ProcessName): void {
     for (const target of this.embeddedCopies()) {
-      for (const order of this.faults.takeForLoad(target)) this.send(taskManager, { kind: "performFault", order: { ...order, carrier: this.carrierOf(target) } });
+      // Which TaskManager gets the task is not known yet: whoever comes up after the kill takes its place.
+      for (const order of this.faults.takeForLoad(target, true)) this.send(taskManager, { kind: "performFault", order: { ...order, carrier: this.carrierOf(target) } });
     }
   }
 

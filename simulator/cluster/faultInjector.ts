@@ -33,9 +33,12 @@ interface ActiveFault {
   readonly name: string;
   readonly context: FaultContext;
   readonly process: ProcessName;
-  readonly pid: number;
+  /** `undefined` for one that waits for a load. */
+  pid: number | undefined;
   effective: boolean;
   timer: NodeJS.Timeout | undefined;
+  /** It has hit as many loads as it was to hit. */
+  lastLoad: boolean;
 }
 
 interface PlannedFault {
@@ -99,7 +102,7 @@ export class FaultInjector {
     const momentary = fault.heal === undefined;
     this.host.journal({ kind: "fault.injected", injection, fault: fault.name, target: name, parameters, by, ...(momentary ? { momentary } : {}) });
     this.host.flushJournal();
-    const active: ActiveFault = { injection, fault, name, context, process: planned.process, pid: planned.pid, effective: false, timer: undefined };
+    const active: ActiveFault = { injection, fault, name, context, process: planned.process, pid: planned.pid, effective: false, timer: undefined, lastLoad: false };
     this.active.push(active);
     try {
       fault.inject(context);
@@ -135,6 +138,7 @@ export class FaultInjector {
     fault.effective = true;
     this.host.journal({ kind: "fault.effective", injection, evidence });
     if (fault.fault.heal === undefined) this.remove(fault);
+    else if (fault.lastLoad) this.onOver(injection);
   }
 
   /** A fault could not be carried out. */
@@ -167,13 +171,16 @@ export class FaultInjector {
     }
   }
 
-  /** What the process that loads this copy of a model has to carry out. Counts as one load. */
-  takeForLoad(target: string): readonly FaultOrder[] {
+  /** What the process that loads this copy of a model has to carry out. Counts as one load, unless it is told of `all` that are to come. */
+  takeForLoad(target: string, all = false): readonly FaultOrder[] {
     return this.nextLoads
-      .filter(({ order, left }) => order.target === target && left > 0)
+      .filter(({ order }) => order.target === target)
       .map((load) => {
-        load.left--;
+        load.left -= all ? load.left : 1;
         if (load.left === 0) this.nextLoads.splice(this.nextLoads.indexOf(load), 1);
+        // It belongs to no process that could be gone before the load is seen to have been hit.
+        const active = this.active.find(({ injection }) => injection === load.order.injection);
+        if (active !== undefined) Object.assign(active, { pid: undefined, lastLoad: !all && load.left === 0 });
         return load.order;
       });
   }
@@ -194,8 +201,14 @@ export class FaultInjector {
       },
       perform: () => performers.forEach((performer) => this.host.perform(performer, order)),
       endPerforming: () => performers.forEach((performer) => this.host.endPerforming(performer, injection)),
-      atNextLoads: (loads) => void this.nextLoads.push({ order, left: loads }),
+      atNextLoads: (loads, restart) => {
+        // A TaskManager that lives can be told by itself; a process that is to be started is given it as it starts.
+        if (order.carrier !== undefined && !restart) return this.host.perform(planned.process, order);
+        this.nextLoads.push({ order, left: loads });
+        if (restart) signal("SIGKILL");
+      },
       forgetLoads: () => {
+        this.host.endPerforming(planned.process, injection);
         const at = this.nextLoads.findIndex((load) => load.order.injection === injection);
         if (at >= 0) this.nextLoads.splice(at, 1);
       },
@@ -237,7 +250,7 @@ export class FaultInjector {
   private confirmStopped(injection: number, more = "", attempt = 0): void {
     const fault = this.active.find((candidate) => candidate.injection === injection);
     if (fault === undefined || fault.effective) return;
-    const state = processState(fault.pid);
+    const state = fault.pid === undefined ? undefined : processState(fault.pid);
     if (state === "T" || state === undefined) {
       const seen = state === "T" ? "is stopped (state T)" : "was sent SIGSTOP";
       this.onEffect(injection, `${fault.process} (process ${fault.pid}) ${seen}${more === "" ? "" : ` and ${more}`}`);

@@ -1,6 +1,7 @@
 /** The client that a task calls a service with, by how the service's model is run. */
 import type * as Embedded from "../inference/embeddedClient";
 import type * as Ros from "../inference/rosClient";
+import type { BatchedModel } from "../inference/batchedModel";
 import type { InferenceClientEvent } from "../inference/inferenceClient";
 import type { InferenceClient } from "../inference/inferenceClient";
 import type { InstancePhase, SubtaskName } from "../observe/journalEvent";
@@ -10,6 +11,8 @@ import type { ServiceEndpoint } from "./controlMessages";
 /** A client whose endpoints may change. */
 export interface ManagedInferenceClient extends InferenceClient {
   updateEndpoints?(endpoints: readonly ServiceEndpoint[]): void;
+  /** Loaded in this process (`embedded`). */
+  readonly model?: BatchedModel;
 }
 
 export interface InferenceClientRequest {

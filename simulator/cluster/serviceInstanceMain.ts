@@ -1,8 +1,15 @@
-/** Entry of a service instance's process: `serviceInstance RUN_DIRECTORY PROCESS SERVICE INSTANCE ATTEMPT`. */
+/**
+ * Entry of a service instance's process: `serviceInstance RUN_DIRECTORY PROCESS SERVICE INSTANCE ATTEMPT [FAULTS]`; FAULTS are those that its
+ * load is hit by, as JSON.
+ */
 import "../inference/modelThreadAhead";
 import { causeOf, runServiceInstance } from "../inference/serviceInstance";
 import type { ServiceInstance } from "../inference/serviceInstance";
+import type { FaultOrder } from "../faults/faultDefinition";
 import type { InstancePhase } from "../observe/journalEvent";
+import { FaultPerformer } from "./faultPerformer";
+import type { LoadEffect } from "./modelFaultWorks";
+import { faultyLoad as loadUnderFaults, modelFaultWorks } from "./modelFaultWorks";
 import { controlSocket } from "./runDirectory";
 import { WorkerConnection } from "./workerConnection";
 import { startWorker } from "./workerMain";
@@ -10,10 +17,12 @@ import { startWorker } from "./workerMain";
 const METRICS_INTERVAL_MS = 250;
 
 const worker = startWorker();
-const [service = "", instance = "", attemptText = "0"] = worker.args;
+const [service = "", instance = "", attemptText = "0", faultsText = "[]"] = worker.args;
 const attempt = Number(attemptText);
 const spec = worker.config.job.services.find((candidate) => candidate.id === service);
 if (spec === undefined) throw new Error(`no service ${service} in this run`);
+
+const faultyLoad = loadUnderFaults(spec, JSON.parse(faultsText) as FaultOrder[], worker.directory);
 
 let running: ServiceInstance | undefined;
 let phase: InstancePhase = "STARTING";
@@ -34,6 +43,8 @@ const connection = WorkerConnection.open({
   }),
   onMessage: (message) => {
     if (message.kind === "shutdown") void end(0);
+    if (message.kind === "performFault") faults.perform(message.order);
+    if (message.kind === "endFault") faults.end(message.injection);
     if (message.kind === "drain") void running?.drain().then(() => end(0));
   },
   // The model stays loaded and calls are answered while a new coordinator comes up.
@@ -41,18 +52,25 @@ const connection = WorkerConnection.open({
   onGivenUp: () => process.exit(1),
 });
 
+const faults = new FaultPerformer(
+  modelFaultWorks(() => running?.models ?? []),
+  (message) => connection.send(message),
+);
+
 runServiceInstance({
-  spec,
+  spec: faultyLoad?.spec ?? spec,
   instance: Number(instance.slice(instance.lastIndexOf("#") + 1)),
   attempt,
   token: worker.token,
   onPhase: ({ failedDevices, ...report }) => {
     for (const failed of failedDevices ?? []) log(`${failed.device} was not taken: ${failed.error}`);
     phase = report.phase;
+    if (phase === "WARMING") tellEffects(faultyLoad?.loaded(report.previousPhaseMs ?? 0));
     device = report.device ?? device;
     address = report.address ?? address;
     connection.send({ kind: "instancePhase", instance, attempt, ...report });
   },
+  onDeviceLost: (error) => fail(error),
 }).then(
   (started) => {
     running = started;
@@ -60,8 +78,8 @@ runServiceInstance({
     setInterval(sendMetrics, METRICS_INTERVAL_MS);
   },
   (error: unknown) => {
-    connection.send({ kind: "instanceFailed", instance, attempt, cause: causeOf(error) });
-    void end(1);
+    tellEffects(faultyLoad?.failed(causeOf(error).message));
+    fail(error);
   },
 );
 
@@ -81,6 +99,16 @@ function sendMetrics(): void {
     },
   });
   measuredMs = nowMs;
+}
+
+function fail(error: unknown): void {
+  if (ending) return;
+  connection.send({ kind: "instanceFailed", instance, attempt, cause: causeOf(error) });
+  void end(1);
+}
+
+function tellEffects(effects: readonly LoadEffect[] = []): void {
+  for (const effect of effects) connection.send({ kind: "faultEffective", ...effect });
 }
 
 function log(message: string): void {

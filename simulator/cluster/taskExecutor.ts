@@ -16,6 +16,7 @@ import { openInferenceClient } from "./inferenceClients";
 import type { InferenceClientFactory, ManagedInferenceClient } from "./inferenceClients";
 import { Task } from "./task";
 import type { TaskEnvironment } from "./taskEnvironment";
+import { TaskManagerFaults } from "./taskManagerFaults";
 import { TaskScheduler } from "./taskScheduler";
 
 export interface TaskExecutorOptions {
@@ -39,6 +40,7 @@ export class TaskExecutor {
   private readonly environment: TaskEnvironment;
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly endpoints = new Map<string, readonly ServiceEndpoint[]>();
+  private readonly faults: TaskManagerFaults;
   private closed = false;
 
   private constructor(
@@ -48,6 +50,7 @@ export class TaskExecutor {
     private readonly connections: DataConnections,
   ) {
     const { job } = options;
+    this.faults = new TaskManagerFaults(options.runDirectory, (message) => options.send(message));
     const graph = buildJobGraph(job);
     this.environment = {
       process: options.process,
@@ -137,7 +140,11 @@ export class TaskExecutor {
         void this.close();
         break;
       case "performFault":
+        this.faults.perform(message.order);
+        break;
       case "endFault":
+        this.faults.end(message.injection);
+        break;
       case "welcome":
       case "drain":
         break;
@@ -182,6 +189,7 @@ export class TaskExecutor {
     const task = new Task(this.environment, deployment, (ended) => {
       if (this.tasks.get(ended.name) === ended) {
         this.tasks.delete(ended.name);
+        this.faults.setModel(ended.name, undefined);
       }
     });
     this.tasks.set(task.name, task);
@@ -231,8 +239,9 @@ export class TaskExecutor {
       throw FaultlineError.of("FL1010", `There is no service "${service}".`);
     }
     const open = this.options.inferenceClientFactory ?? openInferenceClient;
-    const client = await open({
-      service: spec,
+    const faulty = spec.deployment === "embedded" ? await this.faults.load(task, spec) : undefined;
+    const opening = open({
+      service: faulty?.spec ?? spec,
       ...(model === undefined ? {} : { model }),
       task,
       subtask: index,
@@ -254,9 +263,13 @@ export class TaskExecutor {
       },
       onPhase: (phase, details) => {
         const instance = `${service}#${index}`;
+        if (phase === "WARMING") faulty?.loaded(details.previousPhaseMs ?? 0);
         this.journal({ kind: "instance.phase", instance, attempt, phase, pid: process.pid, ...details });
       },
     });
+    if (faulty !== undefined) opening.catch((error: Error) => faulty.failed(error.message));
+    const client = await opening;
+    if (spec.deployment === "embedded") this.faults.setModel(task, client.model);
     const latest = this.endpoints.get(service);
     if (latest !== undefined && (spec.deployment === "rpc-service" || spec.deployment === "sidecar")) {
       // Endpoints may have been pushed while the client was being made.

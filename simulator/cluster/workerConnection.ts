@@ -39,7 +39,7 @@ export class WorkerConnection {
   /** Sends now, or as soon as a coordinator welcomes this worker; the latter only for what still means something then. */
   send(message: WorkerMessage): void {
     if (this.stream !== undefined && this.heartbeat !== undefined) this.stream.write(message);
-    else if (message.kind === "journal" || message.kind === "instancePhase" || message.kind === "instanceFailed") this.waiting.push(message);
+    else if (message.kind === "journal" || message.kind === "instancePhase" || message.kind === "instanceFailed" || message.kind === "faultEffective") this.waiting.push(message);
   }
 
   /** Waits until what was sent has left this process. */

@@ -82,12 +82,17 @@ export function onResultsLost(t: Transition, process: ProcessName): void {
 }
 
 /** Decides about a task that has just FAILED. */
+/** A model that was loaded once may be loaded again: its file comes back, its device does. A function that is not there never comes. */
+function isOfModel({ code }: Cause): boolean {
+  return code.startsWith("FL3");
+}
+
 function failOver(t: Transition, task: TaskRecord, cause: Cause, process?: ProcessName): void {
   const { state } = t;
   const id = ++state.failureCount;
   t.events.push({ kind: "failure", id, task: task.name, attempt: task.attempt, process, cause });
   if (state.stopping === "cancel" || state.failure !== undefined) return;
-  if (NOT_RECOVERABLE.has(cause.code) && (task.vertexKind === "stream" || task.attempt === 0)) {
+  if (NOT_RECOVERABLE.has(cause.code) && (task.attempt === 0 || !isOfModel(cause))) {
     failJob(t, cause);
     return;
   }

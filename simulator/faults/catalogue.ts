@@ -6,8 +6,9 @@ import { closestName } from "../graph/closestName";
 import { FaultlineError } from "../graph/errors";
 import type { FaultDefinition, MachineFacilities } from "./faultDefinition";
 import { PROCESS_FAULTS } from "./processFaults";
+import { SERVICE_FAULTS } from "./serviceFaults";
 
-export const FAULT_CATALOGUE: readonly FaultDefinition[] = [...PROCESS_FAULTS];
+export const FAULT_CATALOGUE: readonly FaultDefinition[] = [...PROCESS_FAULTS, ...SERVICE_FAULTS];
 
 /** @throws FaultlineError FL1030 */
 export function findFault(name: string): FaultDefinition {

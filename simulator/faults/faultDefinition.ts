@@ -50,8 +50,8 @@ export interface FaultContext {
   /** Has the fault carried out where it belongs: in the process behind the target, or in those at the ends of the link. */
   perform(): void;
   endPerforming(): void;
-  /** Carried out by the next process that loads this copy of the model. */
-  atNextLoads(loads: number): void;
+  /** Carried out by the next processes that load this copy of the model; `restart`: its process is killed, so that it loads now. */
+  atNextLoads(loads: number, restart: boolean): void;
   forgetLoads(): void;
   /** Damages what the latest checkpoint keeps of the target. @throws an Error when there is no checkpoint. */
   damageCheckpoint(): void;

@@ -54,6 +54,7 @@ export const ERROR_CATALOGUE = {
   FL3008: "The service is not available",
   FL3009: "A request took too long",
   FL3010: "The model failed",
+  FL3011: "The device was lost",
   FL4001: "The editor cannot do this here",
   FL5001: "No Flink at this address",
   FL5002: "An answer of Flink that is not understood",

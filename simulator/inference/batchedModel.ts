@@ -9,7 +9,7 @@ import type { BatchingConfig, ServiceQueueConfig } from "../graph/jobFile";
 import { LatencyHistogram } from "../observe/latencyHistogram";
 import type { InstanceMetrics } from "../observe/journalEvent";
 import { partOutputs, stackParts, type BatchPart } from "./modelBatch";
-import type { ModelSession } from "./modelSession";
+import type { ModelRun, ModelSession } from "./modelSession";
 import type { ModelTensor } from "./modelThreadMessages";
 
 /** Below this, handing a batch over (0.1 to 0.3 ms) shows in the throughput. */
@@ -36,6 +36,8 @@ export interface ModelCall extends BatchEntry, BatchPart {
   settle(outcome: CallOutcome): void;
 }
 
+export type RunModel = (inputs: readonly ModelTensor[]) => Promise<ModelRun>;
+
 interface MutableCounts {
   requests: number;
   rejected: number;
@@ -58,12 +60,17 @@ export class BatchedModel {
   private totalRows = 0;
   private totalMs = 0;
   private readonly idleWaiters: (() => void)[] = [];
+  private readonly interceptors: ((run: RunModel) => RunModel)[] = [];
+  private run: RunModel;
 
   constructor(
     readonly session: ModelSession,
     batching: BatchingConfig,
     private readonly queue: ServiceQueueConfig,
+    /** Told when the device is gone (FL3011): this model will never run again. */
+    private readonly onDeviceLost: (error: FaultlineError) => void = () => undefined,
   ) {
+    this.run = (inputs) => this.session.run(inputs);
     const { batchAxis } = session.signature;
     const maxSize =
       batchAxis.kind === "none"
@@ -90,6 +97,21 @@ export class BatchedModel {
   }
   get queueConfig(): ServiceQueueConfig {
     return this.queue;
+  }
+
+  /** Puts something between the queue and the model, for a fault; the result takes it out. */
+  intercept(interceptor: (run: RunModel) => RunModel): () => void {
+    this.interceptors.push(interceptor);
+    this.chainInterceptors();
+    return () => {
+      this.interceptors.splice(this.interceptors.indexOf(interceptor), 1);
+      this.chainInterceptors();
+    };
+  }
+
+  private chainInterceptors(): void {
+    const direct: RunModel = (inputs) => this.session.run(inputs);
+    this.run = this.interceptors.reduce((run, interceptor) => interceptor(run), direct);
   }
 
   submit(call: ModelCall): void {
@@ -177,11 +199,12 @@ export class BatchedModel {
     const startedMs = performance.now();
     let runMs: number | undefined;
     try {
-      const run = await this.session.run(stackParts(this.session.signature, batch, rows));
+      const run = await this.run(stackParts(this.session.signature, batch, rows));
       runMs = run.runMs;
       this.settleBatch(batch, rows, run.outputs);
       this.countTime(batch, rows, runMs);
     } catch (error) {
+      if (error instanceof FaultlineError && error.code === "FL3011") this.onDeviceLost(error);
       if (batch.length > 1) await this.runOneByOne(batch);
       else for (const call of batch) this.settle(call, failed(error));
     } finally {
@@ -196,7 +219,7 @@ export class BatchedModel {
   private async runOneByOne(batch: readonly ModelCall[]): Promise<void> {
     for (const call of batch) {
       try {
-        const run = await this.session.run(stackParts(this.session.signature, [call], call.rows));
+        const run = await this.run(stackParts(this.session.signature, [call], call.rows));
         this.settleBatch([call], call.rows, run.outputs);
         this.countTime([call], call.rows, run.runMs);
       } catch (error) {

@@ -40,7 +40,7 @@ export class EmbeddedClient implements InferenceClient {
   private closed = false;
 
   private constructor(
-    private readonly model: BatchedModel,
+    readonly model: BatchedModel,
     readonly device: string,
   ) {}
 

@@ -1,4 +1,5 @@
 /** The models of one service instance: loaded side by side, warmed up one after the other, and measured together. */
+import type { FaultlineError } from "../graph/errors";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { HistogramCounts, InstanceMetrics } from "../observe/journalEvent";
 import { BatchedModel } from "./batchedModel";
@@ -52,9 +53,9 @@ export class LoadedModels {
   }
 
   /** Each behind its own queue. */
-  serve({ batching, queue, resultCacheBytes }: ServiceSpec): readonly LoadedModel[] {
+  serve({ batching, queue, resultCacheBytes }: ServiceSpec, onDeviceLost?: (error: FaultlineError) => void): readonly LoadedModel[] {
     return this.sessions.map(([name, session]) => {
-      const model = new BatchedModel(session, batching, queue);
+      const model = new BatchedModel(session, batching, queue, onDeviceLost);
       return { name, model, cache: resultCacheBytes > 0 ? new ResultCache(model, resultCacheBytes) : undefined };
     });
   }

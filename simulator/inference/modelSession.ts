@@ -92,6 +92,16 @@ export class ModelSession {
     });
   }
 
+  /** Fault: the device goes away under the session. Every run from now on fails with FL3011. */
+  loseDevice(): void {
+    this.post({ kind: "loseDevice" });
+  }
+
+  /** Fault: every run asks the device for this much memory first; 0 ends that. */
+  exhaustMemory(bytes: number, allocator: Uint8Array): void {
+    this.post({ kind: "exhaustMemory", bytes, allocator });
+  }
+
   async close(): Promise<void> {
     if (this.dead !== undefined) return;
     const ended = new Promise<void>((resolve) => this.worker.once("exit", () => resolve()));

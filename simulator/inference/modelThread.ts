@@ -43,6 +43,10 @@ const TYPE_OF_ORT = new Map(Object.entries(ORT_TYPE).map(([type, ort]) => [ort a
 ort.env.logLevel = "fatal";
 
 let session: InferenceSession | undefined;
+/** Where the session runs, in ONNX Runtime's words. */
+let providers: InferenceSession.SessionOptions["executionProviders"];
+/** Fault: a model that does nothing but ask the device for memory, and for how much. */
+let exhaustion: { readonly allocator: InferenceSession; readonly bytes: number } | undefined;
 /** Runs go one after the other, in order. */
 let work: Promise<void> = Promise.resolve();
 
@@ -72,6 +76,17 @@ async function handle(request: ModelThreadRequest): Promise<void> {
       return answer(await open(request));
     case "run":
       return run(request);
+    case "loseDevice":
+      await session?.release();
+      return;
+    case "exhaustMemory":
+      await exhaustion?.allocator.release();
+      exhaustion = undefined;
+      if (request.bytes > 0) {
+        const allocator = await ort.InferenceSession.create(request.allocator, { executionProviders: providers, logSeverityLevel: 4 });
+        exhaustion = { allocator, bytes: request.bytes };
+      }
+      return;
     case "close":
       await session?.release();
       session = undefined;
@@ -101,6 +116,7 @@ async function open(request: OpenModel): Promise<ModelThreadAnswer> {
         throw new Error(trial.error);
       }
       session = opened;
+      providers = providersOf(candidate);
       return {
         kind: "opened",
         device: candidate.name + (candidate.software === true ? " (software)" : ""),
@@ -121,11 +137,15 @@ async function open(request: OpenModel): Promise<ModelThreadAnswer> {
   return { kind: "notOpened", ...(problem ?? { code: "FL3003", message: "There is no device to try." }) };
 }
 
-function createSession(request: OpenModel, candidate: DeviceCandidate): Promise<InferenceSession> {
+function providersOf(candidate: DeviceCandidate): InferenceSession.SessionOptions["executionProviders"] {
   const provider =
     candidate.deviceId === undefined ? candidate.provider : { name: candidate.provider, deviceId: candidate.deviceId };
+  return candidate.provider === "cpu" ? ["cpu"] : [provider, "cpu"];
+}
+
+function createSession(request: OpenModel, candidate: DeviceCandidate): Promise<InferenceSession> {
   return ort.InferenceSession.create(request.path, {
-    executionProviders: candidate.provider === "cpu" ? ["cpu"] : [provider, "cpu"],
+    executionProviders: providersOf(candidate),
     intraOpNumThreads: request.intraOpThreads,
     interOpNumThreads: 1,
     logSeverityLevel: 4,
@@ -226,6 +246,7 @@ async function run(request: Extract<ModelThreadRequest, { kind: "run" }>): Promi
   const startedMs = performance.now();
   try {
     if (session === undefined) throw new Error("no model is loaded");
+    if (exhaustion !== undefined) await exhaust(exhaustion);
     const feeds: Record<string, OrtTensor> = {};
     for (const input of request.inputs) feeds[input.name] = ortTensor(input);
     const results = await (request.outputs === undefined ? session.run(feeds) : session.run(feeds, request.outputs));
@@ -242,11 +263,28 @@ async function run(request: Extract<ModelThreadRequest, { kind: "run" }>): Promi
     answer({ kind: "ran", run: request.run, outputs, runMs }, [...transfer]);
   } catch (error) {
     const message = errorText(error);
-    const problem: ModelProblem = outOfMemory(message)
-      ? { code: "FL3006", message: `The device has not enough memory for this run: ${message}` }
-      : { code: "FL3010", message: `The model failed: ${message}` };
-    answer({ kind: "runFailed", run: request.run, runMs: performance.now() - startedMs, ...problem });
+    answer({ kind: "runFailed", run: request.run, runMs: performance.now() - startedMs, ...runProblem(message) });
   }
+}
+
+/** As many numbers as the fault says are asked of the device: ONNX Runtime's own allocation, which fails or does not. */
+async function exhaust({ allocator, bytes }: NonNullable<typeof exhaustion>): Promise<void> {
+  const shape = new ort.Tensor("int64", BigInt64Array.from([BigInt(Math.ceil(bytes / 4))]), [1]);
+  const outputs = await allocator.run({ shape });
+  for (const output of Object.values(outputs)) output.dispose();
+}
+
+function runProblem(message: string): ModelProblem {
+  if (outOfMemory(message)) return { code: "FL3006", message: `The device has not enough memory for this run: ${message}` };
+  if (deviceLost(message)) return { code: "FL3011", message: `The device is lost: ${message}`, hint: "The instance has to be started again." };
+  return { code: "FL3010", message: `The model failed: ${message}` };
+}
+
+/** A session whose device is gone never runs again: CUDA's sticky errors, a GPU that was reset or removed, a session that was let go. */
+function deviceLost(text: string): boolean {
+  return /session already disposed|device (?:was |is )?(?:lost|removed|reset)|DEVICE_LOST|DEVICE_REMOVED|CUDA (?:failure|error) (?:4|46|700|702|709|710|714|718|719|720)\b|cudaErrorDevicesUnavailable/i.test(
+    text,
+  );
 }
 
 /** Float16Array exists in newer Nodes; between threads and on the wire FP16 is Uint16Array everywhere. */

@@ -40,6 +40,10 @@ export type ModelThreadRequest =
       readonly inputs: readonly ModelTensor[];
       readonly outputs?: readonly string[];
     }
+  /** Fault: the session is let go under whoever uses it. */
+  | { readonly kind: "loseDevice" }
+  /** Fault: before every run, this much more memory is asked of the model's device; 0 ends it. */
+  | { readonly kind: "exhaustMemory"; readonly bytes: number; readonly allocator: Uint8Array }
   | { readonly kind: "close" };
 
 export interface DeviceTrial {

@@ -9,6 +9,7 @@ import { performance } from "node:perf_hooks";
 import { FaultlineError } from "../graph/errors";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { Cause, InstanceMetrics, InstancePhase } from "../observe/journalEvent";
+import type { BatchedModel } from "./batchedModel";
 import { deviceCandidates } from "./device";
 import { autoAccelerators } from "./doctorDevices";
 import { DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MAX_TENSOR_BYTES, InferenceServer } from "./inferenceServer";
@@ -35,6 +36,8 @@ export interface ServiceInstanceOptions {
   /** 0 or absent for any free port. */
   readonly port?: number;
   readonly onPhase: (report: PhaseReport) => void;
+  /** The device is gone: the instance cannot answer any more. */
+  readonly onDeviceLost?: (error: FaultlineError) => void;
 }
 
 export interface ServiceInstance {
@@ -45,6 +48,7 @@ export interface ServiceInstance {
   drain(): Promise<void>;
   close(): Promise<void>;
   takeMetrics(): InstanceMetrics;
+  readonly models: readonly BatchedModel[];
 }
 
 /** Resolves when the instance is READY. Rejects with FL3001 to FL3006, FL3009 or FL3010 when it cannot be; everything is closed then. */
@@ -87,13 +91,14 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
     await opening.then((opened) => opened.close()).catch(() => undefined);
     throw error;
   }
-  const models = loaded.serve(spec);
+  const models = loaded.serve(spec, options.onDeviceLost);
   for (const model of models) server.addModel(model);
   server.setReady();
   enter("READY", { device, address });
   return {
     address,
     device,
+    models: models.map(({ model }) => model),
     drain: async () => {
       enter("DRAINING", { device, address });
       await server.drain();

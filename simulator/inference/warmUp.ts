@@ -30,6 +30,11 @@ export async function warmUp(
   return { completed };
 }
 
+/** One run with zeros on the session itself, past queue and batching. Rejects as `ModelSession.run`. */
+export async function runOnce(session: ModelSession): Promise<void> {
+  await session.run(stackParts(session.signature, [zeroPart(session, 1)], 1));
+}
+
 function zeroPart(session: ModelSession, rows: number): BatchPart {
   const { signature } = session;
   const shapes = signature.inputs.map((input) => {
