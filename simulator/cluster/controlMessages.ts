@@ -8,6 +8,7 @@ import type { SavepointRequest } from "../core/checkpoint";
 import type { ServiceEndpoint, TaskDeployment } from "../core/deployment";
 import type { JobMasterInput } from "../core/jobMasterState";
 import type { FaultOrder } from "../faults/faultDefinition";
+import type { FaultMessage } from "./faultPerformer";
 
 export type { ProducerLocation, ServiceEndpoint, StateHandle, TaskDeployment } from "../core/deployment";
 
@@ -31,9 +32,7 @@ export type WorkerMessage =
       { kind: "taskState" | "endOfData" | "instancePhase" | "instanceFailed" | "checkpointAck" | "checkpointDeclined" }
     >
   /** A fault that this worker carries out took effect, could not be carried out, or is over. */
-  | { readonly kind: "faultEffective"; readonly injection: number; readonly evidence: string }
-  | { readonly kind: "faultFailed"; readonly injection: number; readonly cause: Cause }
-  | { readonly kind: "faultOver"; readonly injection: number }
+  | FaultMessage
   /** Something for the journal that only the worker sees: metrics, retries, commits, logs. */
   | { readonly kind: "journal"; readonly at: number; readonly body: JournalEventBody };
 

@@ -276,6 +276,7 @@ export class Coordinator {
       case "faultEffective":
       case "faultFailed":
       case "faultOver":
+      case "faultEnded":
         this.onFaultMessage(message);
         return;
       default:
@@ -286,7 +287,8 @@ export class Coordinator {
   private onFaultMessage(message: FaultMessage): void {
     if (message.kind === "faultEffective") this.faults.onEffect(message.injection, message.evidence);
     else if (message.kind === "faultFailed") this.faults.onFailed(message.injection, message.cause);
-    else this.faults.onOver(message.injection);
+    else if (message.kind === "faultOver") this.faults.onOver(message.injection);
+    else this.faults.onEnded(message.injection);
   }
 
   private tellLoad({ intervalMs, instances = {} }: Extract<JournalEventBody, { kind: "metrics" }>): void {

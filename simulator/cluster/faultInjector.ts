@@ -60,6 +60,10 @@ export class FaultInjector {
   private readonly active: ActiveFault[] = [];
   private readonly starving = new Map<number, NodeJS.Timeout>();
   private readonly nextLoads: { readonly order: FaultOrder; left: number }[] = [];
+  /** How many processes carry a fault out. */
+  private readonly performers = new Map<number, number>();
+  /** Healed, and not yet confirmed by those who carry it out. */
+  private readonly healing = new Map<number, { readonly by: "command" | "duration"; readonly process: ProcessName; left: number }>();
   private readonly damages = new Map<number, () => void>();
 
   constructor(
@@ -128,7 +132,19 @@ export class FaultInjector {
     } catch {
       // The process is gone: there is nothing left to heal.
     }
-    this.host.journal({ kind: "fault.healed", injection: fault.injection, by });
+    const { injection, process } = fault;
+    const left = this.performers.get(injection) ?? 0;
+    this.performers.delete(injection);
+    if (left === 0 || by === "end") this.host.journal({ kind: "fault.healed", injection, by });
+    else this.healing.set(injection, { by, process, left });
+  }
+
+  /** One of those who carried the fault out does so no more. */
+  onEnded(injection: number): void {
+    const healing = this.healing.get(injection);
+    if (healing === undefined || --healing.left > 0) return;
+    this.healing.delete(injection);
+    this.host.journal({ kind: "fault.healed", injection, by: healing.by });
   }
 
   /** Whoever carries a fault out saw its effect. */
@@ -159,6 +175,7 @@ export class FaultInjector {
 
   /** A process was seen to be gone: that is what some fault wanted. */
   onProcessGone(process: ProcessName, pid: number, how: string): void {
+    for (const [injection, healing] of this.healing) if (healing.process === process) this.onEnded(injection);
     for (const fault of [...this.active]) {
       if (fault.process !== process || fault.pid !== pid) continue;
       if (this.nextLoads.some(({ order }) => order.injection === fault.injection)) continue;
@@ -199,7 +216,10 @@ export class FaultInjector {
         this.starving.delete(injection);
         signal("SIGCONT");
       },
-      perform: () => performers.forEach((performer) => this.host.perform(performer, order)),
+      perform: () => {
+        this.performers.set(injection, performers.length);
+        performers.forEach((performer) => this.host.perform(performer, order));
+      },
       endPerforming: () => performers.forEach((performer) => this.host.endPerforming(performer, injection)),
       atNextLoads: (loads, restart) => {
         // A TaskManager that lives can be told by itself; a process that is to be started is given it as it starts.

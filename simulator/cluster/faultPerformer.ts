@@ -17,7 +17,9 @@ export type FaultWorks = Readonly<Record<string, FaultWork>>;
 export type FaultMessage =
   | { readonly kind: "faultEffective"; readonly injection: number; readonly evidence: string }
   | { readonly kind: "faultFailed"; readonly injection: number; readonly cause: Cause }
-  | { readonly kind: "faultOver"; readonly injection: number };
+  | { readonly kind: "faultOver"; readonly injection: number }
+  /** What the coordinator asked to end has ended here. */
+  | { readonly kind: "faultEnded"; readonly injection: number };
 
 export class FaultPerformer {
   private readonly ends = new Map<number, () => void>();
@@ -42,7 +44,8 @@ export class FaultPerformer {
       },
       failed,
       over: () => {
-        this.end(injection);
+        this.ends.get(injection)?.();
+        this.ends.delete(injection);
         this.send({ kind: "faultOver", injection });
       },
     };
@@ -60,5 +63,6 @@ export class FaultPerformer {
     const end = this.ends.get(injection);
     this.ends.delete(injection);
     end?.();
+    this.send({ kind: "faultEnded", injection });
   }
 }
