@@ -12,7 +12,7 @@ export function modelFaultWorks(modelsOf: (order: FaultOrder) => readonly Batche
   return Object.fromEntries(Object.entries(MODEL_FAULTS).map(([name, fault]): [string, FaultWork] => [name, (order, observer) => {
     const models = modelsOf(order);
     if (models.length === 0) throw new Error("its model is not loaded at the moment.");
-    const ends = models.map((model) => fault(model, order.parameters, observer.effective, observer.failed));
+    const ends = models.map((model) => fault(model, order.parameters, (evidence) => observer.effective(evidence), (message) => observer.failed(message)));
     return ends.every((end) => end === undefined) ? undefined : () => ends.forEach((end) => end?.());
   }]));
 }
