@@ -47,7 +47,8 @@ export function onTaskFailed(t: Transition, task: TaskRecord, cause: Cause, proc
 export function onConsumerFailed(t: Transition, task: TaskRecord, cause: Cause, producer: SubtaskName): void {
   const source = t.state.tasks.get(producer);
   // What a finished producer left is lost, with its process or alone; the loss of the process would say it all.
-  const mayBeTold = source !== undefined && (!isTerminal(source.state) || (leavesResults(t, source) && !source.outputGone));
+  const mayBeTold =
+    source !== undefined && (!isTerminal(source.state) || t.state.heldFailures.has(producer) || (leavesResults(t, source) && !source.outputGone));
   if (isTerminal(task.state) || task.state === "CANCELING" || !mayBeTold) {
     onTaskFailed(t, task, cause);
     return;

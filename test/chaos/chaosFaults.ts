@@ -1,5 +1,15 @@
 /** The blows of a chaos run: what is done to which processes, when, and the proof from outside that it was done. */
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { openRun } from "../../simulator/client/openRun";
 import { nextRandom } from "../../simulator/core/seededRandom";
@@ -7,6 +17,8 @@ import type { SeededRandom } from "../../simulator/core/seededRandom";
 import { FaultlineError } from "../../simulator/graph/errors";
 import { until } from "../process/faultlineCli";
 import type { RunUnderTest } from "../process/faultlineCli";
+import type { ChaosJob } from "./chaosJob";
+import { linksReset } from "./linkReset";
 import { isAlive, isStopped, runProcesses } from "./runProcesses";
 
 export const BLOWS = [
@@ -27,6 +39,8 @@ export const BLOWS = [
   "coordinator before completion",
   "damaged checkpoint",
   "hung TaskManager and coordinator",
+  "link reset",
+  "checkpoint storage error",
 ] as const;
 export type BlowKind = (typeof BLOWS)[number];
 
@@ -38,7 +52,7 @@ export interface Blow {
   /** 0 to 1. */
   readonly chance: number;
   /** What the next blow waits for. */
-  readonly then: "checkpoint" | "running" | "nothing";
+  readonly then: "checkpoint" | "finished task" | "running" | "nothing";
 }
 
 /** Faults that a blow of the kind consists of. */
@@ -59,13 +73,30 @@ export function faultsOf(kind: BlowKind, instances: readonly string[]): number {
   }
 }
 
+const NEEDS_CHECKPOINTS: ReadonlySet<BlowKind> = new Set([
+  "during checkpoint",
+  "coordinator during checkpoint",
+  "coordinator before completion",
+  "damaged checkpoint",
+  "checkpoint storage error",
+]);
+
 /** Blows with together at least so many faults. */
-export function planBlows(random: SeededRandom, faults: number, instances: readonly string[]): Blow[] {
+export function planBlows(
+  random: SeededRandom,
+  faults: number,
+  { instances, batch }: Pick<ChaosJob, "instances" | "batch">,
+): Blow[] {
   const blows: Blow[] = [];
   let kinds: BlowKind[] = [];
   for (let planned = 0; planned < faults;) {
     // Every kind comes once before any comes again.
-    if (kinds.length === 0) kinds = BLOWS.filter((kind) => kind !== "services and TaskManager" || instances.length > 0);
+    if (kinds.length === 0) {
+      kinds = BLOWS.filter(
+        (kind) =>
+          (kind !== "services and TaskManager" || instances.length > 0) && !(batch && NEEDS_CHECKPOINTS.has(kind)),
+      );
+    }
     const [kind] = kinds.splice(Math.floor(nextRandom(random) * kinds.length), 1);
     const taskManager = Math.floor(nextRandom(random) * 2);
     const workers = ["taskmanager:0", "taskmanager:1", ...instances.map((instance) => `service:${instance}`)];
@@ -73,7 +104,7 @@ export function planBlows(random: SeededRandom, faults: number, instances: reado
     const alone = ["crash", "terminate", "hang", "hang and heal"].includes(kind);
     const chance = nextRandom(random);
     const toss = nextRandom(random);
-    const then = toss < 0.5 ? "checkpoint" : toss < 0.8 ? "running" : "nothing";
+    const then = toss < 0.5 ? (batch ? "finished task" : "checkpoint") : toss < 0.8 ? "running" : "nothing";
     blows.push({
       kind,
       target: alone ? any : `taskmanager:${taskManager}`,
@@ -93,6 +124,7 @@ export class Striker {
   constructor(
     private readonly run: RunUnderTest,
     private readonly instances: readonly string[],
+    private readonly batch: boolean,
   ) {}
 
   async strike({ kind, target, otherTarget, chance }: Blow): Promise<number> {
@@ -164,14 +196,26 @@ export class Striker {
         await until(() => isStopped(pid), `${target} is stopped`, 5_000);
         return 1 + (await this.kill(["coordinator"]));
       }
+      case "link reset":
+        return this.resetLinks(target);
+      case "checkpoint storage error":
+        return this.failCheckpointStorage();
     }
   }
 
-  /** Strikes while the job is finishing: its sources are at their end, and the last checkpoint is due. It may be over before it is hit. */
+  /**
+   * Strikes while the job is finishing: its sources are at their end, and the last checkpoint is due; in batch, a sink has finished and nothing is
+   * committed. It may be over before it is hit.
+   */
   async strikeAtTheEnd(targets: readonly string[]): Promise<number> {
-    const { event } = await this.orOver(
-      this.run.event("checkpoint.triggered", ({ reason }) => reason === "final").then(() => ({ event: true })),
-    );
+    const since = this.seen();
+    const ending = this.batch
+      ? this.run.event(
+          "task.state",
+          ({ seq, task, to }) => seq >= since && to === "FINISHED" && task.startsWith("all#"),
+        )
+      : this.run.event("checkpoint.triggered", ({ reason }) => reason === "final");
+    const { event } = await this.orOver(ending.then(() => ({ event: true })));
     if (!event) return 0;
     return this.kill(targets).catch((error: unknown) => {
       if (error instanceof RunIsOver) return 0;
@@ -182,6 +226,12 @@ export class Striker {
   /** Waits for what the next blow waits for. */
   async settle(then: Blow["then"], since: number): Promise<void> {
     if (then === "nothing") return;
+    const finished = this.run.event(
+      "task.state",
+      ({ seq, vertexKind, to }) => seq >= since && vertexKind === "stream" && to === "FINISHED",
+    );
+    if (then === "finished task") await this.orOver(finished);
+    else finished.catch(() => undefined);
     if (then === "checkpoint") await this.orOver(this.run.event("checkpoint.completed", (event) => event.seq >= since));
     await this.orOver(untilEvent(() => this.jobState() === "RUNNING"));
   }
@@ -281,6 +331,62 @@ export class Striker {
     await until(() => !isAlive(coordinator), "the coordinator is gone", 5_000);
     await this.run.event("checkpoint.damaged", (event) => event.seq >= seen && event.checkpoint === newest.number);
     return 2;
+  }
+
+  /** Every connection of the TaskManager to others and to services breaks; tried again until there was one to break. */
+  private async resetLinks(target: string): Promise<number> {
+    const deadline = Date.now() + 30_000;
+    for (;;) {
+      const pid = await this.pidOf(target);
+      // Node's own handlers are there once it has connected; before, the signal would end it.
+      const there = this.run.of("process.connected").some((event) => event.pid === pid);
+      if (there) {
+        process.kill(pid, "SIGUSR2");
+        await pause(30);
+        if (linksReset(this.run.directory, pid) > 0) return 1;
+      }
+      if (this.over) throw new RunIsOver(`the run was over before links of ${target} were there`);
+      if (Date.now() > deadline) throw new Error(`${target} had no links to break for 30 s`);
+      await pause(20);
+    }
+  }
+
+  /** Where the next checkpoints would be written there is a file: the disk refuses them. */
+  private async failCheckpointStorage(): Promise<number> {
+    const deadline = Date.now() + 30_000;
+    for (;;) {
+      const seen = this.seen();
+      const next =
+        Math.max(
+          0,
+          ...this.checkpoints().map(({ number }) => number),
+          ...this.run.of("checkpoint.triggered").map(({ checkpoint }) => checkpoint),
+        ) + 1;
+      const blocked = [next, next + 1].flatMap((number) => {
+        const path = join(this.run.directory, "checkpoints", `chk-${number}`);
+        try {
+          writeFileSync(path, "", { flag: "wx" });
+          return [{ number, path }];
+        } catch {
+          return [];
+        }
+      });
+      const refused = (): boolean =>
+        this.run
+          .of("checkpoint.failed")
+          .some(
+            ({ seq, checkpoint, cause }) =>
+              seq >= seen &&
+              blocked.some(({ number }) => number === checkpoint) &&
+              cause.message.includes("cannot be written"),
+          );
+      await until(() => refused() || this.over, "a checkpoint was refused", 3_000).catch(() => undefined);
+      for (const { path } of blocked)
+        if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) rmSync(path, { force: true });
+      if (refused()) return 1;
+      if (this.over) throw new RunIsOver("the run was over before a checkpoint was refused");
+      if (Date.now() > deadline) throw new Error("no checkpoint was refused within 30 s");
+    }
   }
 
   private checkpoints(): { readonly number: number; readonly path: string }[] {

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "jsonc-parser";
 
-export const JOB_NAMES = ["generated", "generated-unaligned", "example"] as const;
+export const JOB_NAMES = ["generated", "batch", "generated-unaligned", "example"] as const;
 /** `generated-skewed`: one source takes its time for each record, so that its barriers come late; alignment has something to do then. */
 export type JobName = (typeof JOB_NAMES)[number] | "generated-skewed";
 
@@ -11,6 +11,9 @@ export interface ChaosJob {
   readonly jobFile: string;
   /** Services by their instances. */
   readonly instances: readonly string[];
+  /** It has no checkpoints, and ends when it is let. */
+  readonly batch: boolean;
+  letEnd?(): void;
   /** What is wrong with the committed output in a run's folder: lost, duplicated and miscounted records. Empty when all is right. */
   check(runDirectory: string): readonly string[];
 }
@@ -38,6 +41,7 @@ const RUNTIME = {
 /** Writes the job's files into a folder. */
 export function writeChaosJob(name: JobName, folder: string, size: ChaosJobSize): ChaosJob {
   mkdirSync(folder, { recursive: true });
+  if (name === "batch") return batchJob(folder);
   return name === "example" ? exampleJob(folder, size) : generatedJob(folder, size, name);
 }
 
@@ -89,6 +93,7 @@ function generatedJob(folder: string, { records, rate }: ChaosJobSize, name: Job
   return {
     jobFile,
     instances: [],
+    batch: false,
     check: (runDirectory) => {
       const ids = Array.from({ length: records }, (_, id) => id);
       const windowed = tally(ids.map((id) => [`key ${keyOf(id)}, window ${Math.floor(id / WINDOW_MS)}`, 1]));
@@ -100,6 +105,80 @@ function generatedJob(folder: string, { records, rate }: ChaosJobSize, name: Job
           "all",
           tally(ids.map((id) => [String(id), 1])),
           tally(committed(runDirectory, "all").map((row) => [String(Number(row.id)), 1])),
+        ),
+        ...differences("counts", windowed, tally(counted)),
+      ];
+    },
+  };
+}
+
+/**
+ * Regions behind each other, with results kept between them, hybrid ones too: numbers → double → windows → counts, double → all, and numbers →
+ * archive beside it. The last record is held back until the job may end, without keeping anything else from its turn.
+ */
+function batchJob(folder: string): ChaosJob {
+  const records = 12_000;
+  const gate = join(folder, "may-end");
+  writeFileSync(
+    join(folder, "functions.ts"),
+    [
+      `import { existsSync } from "node:fs";`,
+      `export const make = (id: number): unknown => ({ id, key: id % ${KEYS} });`,
+      "const work = (ms: number): void => { for (const until = performance.now() + ms; performance.now() < until;); };",
+      "export const double = (record: { id: number }): unknown => { work(0.05); return { ...record, double: 2 * record.id }; };",
+      "export const hold = async (record: { id: number }): Promise<unknown> => {",
+      `  while (record.id === ${records - 1} && !existsSync(${JSON.stringify(gate)})) await new Promise((resolve) => setTimeout(resolve, 20));`,
+      "  return record;",
+      "};",
+      "",
+    ].join("\n"),
+  );
+  const job = {
+    name: "chaos-batch",
+    runtime: { ...RUNTIME, checkpointing: undefined, mode: "batch", slots: 2, bufferTimeout: "20ms" },
+    operators: {
+      numbers: {
+        type: "source",
+        connector: "generator",
+        function: "functions.ts#make",
+        limit: records,
+        rate: 24_000,
+        eventTime: { step: "1ms" },
+      },
+      archive: { type: "sink", connector: "file", path: "archive", identity: "id" },
+      double: { type: "map", function: "functions.ts#double" },
+      perKey: { type: "window", window: { type: "tumbling", size: `${WINDOW_MS}ms` }, aggregate: "count" },
+      counts: { type: "sink", connector: "file", path: "counts" },
+      hold: { type: "async", function: "functions.ts#hold", timeout: "1h", capacity: 100 },
+      all: { type: "sink", connector: "file", path: "all", identity: "id" },
+    },
+    edges: [
+      { from: "numbers", to: "archive", ship: "FORWARD", partitionType: "BLOCKING" },
+      { from: "numbers", to: "double", ship: "REBALANCE" },
+      { from: "double", to: "perKey", ship: "HASH", key: "key", partitionType: "HYBRID_FULL" },
+      { from: "perKey", to: "counts", ship: "REBALANCE" },
+      { from: "double", to: "hold", ship: "REBALANCE" },
+      { from: "hold", to: "all", ship: "REBALANCE", partitionType: "PIPELINED_BOUNDED" },
+    ],
+  };
+  const jobFile = join(folder, "chaos.faultline.json");
+  writeFileSync(jobFile, JSON.stringify(job, undefined, 2));
+  return {
+    jobFile,
+    instances: [],
+    batch: true,
+    letEnd: () => writeFileSync(gate, ""),
+    check: (runDirectory) => {
+      const ids = Array.from({ length: records }, (_, id) => id);
+      const once = tally(ids.map((id) => [String(id), 1]));
+      const windowed = tally(ids.map((id) => [`key ${id % KEYS}, window ${Math.floor(id / WINDOW_MS)}`, 1]));
+      const counted = committed(runDirectory, "counts").map((row): [string, number] => [
+        `key ${Number(row.key)}, window ${Number(row.start) / WINDOW_MS}`,
+        Number(row.count),
+      ]);
+      return [
+        ...["archive", "all"].flatMap((sink) =>
+          differences(sink, once, tally(committed(runDirectory, sink).map((row) => [String(Number(row.id)), 1]))),
         ),
         ...differences("counts", windowed, tally(counted)),
       ];
@@ -128,6 +207,7 @@ function exampleJob(folder: string, { records, rate }: ChaosJobSize): ChaosJob {
   return {
     jobFile,
     instances: ["langid#0", "langid#1"],
+    batch: false,
     check: (runDirectory) => {
       const counted = committed(runDirectory, "counts").reduce((sum, row) => sum + Number(row.count), 0);
       return [

@@ -66,7 +66,7 @@ export async function chaosRun({
   const directory = join(folder, "run");
   // As long as its faults take, and a little more: a run that is over too early has not seen them all.
   const job = writeChaosJob(name, folder, { records: Math.round(RATE * (2 + faults * 0.9)), rate: RATE });
-  const blows = given ?? planBlows(random, faults, job.instances);
+  const blows = given ?? planBlows(random, faults, job);
   const planned = blows.reduce((sum, blow) => sum + faultsOf(blow.kind, job.instances), 0);
   const atTheEnd =
     given === undefined
@@ -80,16 +80,18 @@ export async function chaosRun({
     join(folder, "home"),
   );
   const run = new RunUnderTest(process, directory);
-  const striker = new Striker(run, job.instances);
+  const striker = new Striker(run, job.instances, job.batch);
   const commits = new CommitWatch(directory);
   try {
-    await run.event("checkpoint.completed");
+    if (job.batch) await run.event("task.state", ({ to }) => to === "FINISHED");
+    else await run.event("checkpoint.completed");
     for (const blow of blows) {
       const since = striker.seen();
       log?.(`  ${((Date.now() - startedAt) / 1000).toFixed(1)} s  ${blow.kind} ${blow.target}`);
       effective.set(blow.kind, (effective.get(blow.kind) ?? 0) + (await striker.strike(blow)));
       await striker.settle(blow.then, since);
     }
+    job.letEnd?.();
     if (atTheEnd !== undefined) {
       const struck = await striker.strikeAtTheEnd(atTheEnd);
       if (struck > 0) effective.set("at the end", struck);

@@ -3,6 +3,7 @@ import { build } from "esbuild";
 import type { Plugin } from "esbuild";
 import { cp, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { LINK_RESET_HOOK } from "./linkReset";
 
 const ROOT = join(__dirname, "..", "..");
 
@@ -54,6 +55,7 @@ export async function buildRuntime(name: string, rule?: BrokenRule): Promise<str
     format: "cjs",
     mainFields: ["module", "main"],
     keepNames: true,
+    banner: { js: LINK_RESET_HOOK },
     external: ["onnxruntime-node", "esbuild", "tsx"],
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     logLevel: "warning",

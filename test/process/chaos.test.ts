@@ -10,7 +10,7 @@ describe("chaos on real processes", function () {
   let cli: string;
   before(async () => (cli = await buildRuntime("chaos")));
 
-  for (const [index, job] of (["generated", "example"] as const).entries()) {
+  for (const [index, job] of (["generated", "example", "batch"] as const).entries()) {
     const seed = SEED + index;
     const faults = 8;
     it(`${job}: nothing lost, nothing twice, nobody left behind (seed ${seed})`, async () => {
