@@ -30,10 +30,7 @@ async function kills(workspace: Workspace): Promise<void> {
     const instance = `langid#${kill % 2}`;
     const attempt = Math.floor(kill / 2);
     await client.inject({ fault: "crash", target: `service:${instance}` });
-    await run.event(
-      "instance.phase",
-      (event) => event.instance === instance && event.attempt === attempt + 1 && event.phase === "SERVING",
-    );
+    await run.event("instance.phase", (event) => event.instance === instance && event.attempt === attempt + 1 && event.phase === "SERVING");
   }
   const report = await run.report();
   const rows = report.failures.map((failure) => {
@@ -45,26 +42,10 @@ async function kills(workspace: Workspace): Promise<void> {
       coldStartMs: instance?.coldStartMs ?? NaN,
     };
   });
-  print(
-    "Ten kills of a service instance under load (example, 1,500 records/s)",
-    ["target", "noticed after", "serves again after", "its cold start", "difference"],
-    [
-      ...rows.map((row) => [
-        row.target,
-        ms(row.noticedMs),
-        ms(row.servesAgainMs),
-        ms(row.coldStartMs),
-        ms(row.servesAgainMs - row.coldStartMs),
-      ]),
-      [
-        "median",
-        ms(median(rows.map((row) => row.noticedMs))),
-        ms(median(rows.map((row) => row.servesAgainMs))),
-        ms(median(rows.map((row) => row.coldStartMs))),
-        ms(median(rows.map((row) => row.servesAgainMs - row.coldStartMs))),
-      ],
-    ],
-  );
+  print("Ten kills of a service instance under load (example, 1,500 records/s)", ["target", "noticed after", "serves again after", "its cold start", "difference"], [
+    ...rows.map((row) => [row.target, ms(row.noticedMs), ms(row.servesAgainMs), ms(row.coldStartMs), ms(row.servesAgainMs - row.coldStartMs)]),
+    ["median", ms(median(rows.map((row) => row.noticedMs))), ms(median(rows.map((row) => row.servesAgainMs))), ms(median(rows.map((row) => row.coldStartMs))), ms(median(rows.map((row) => row.servesAgainMs - row.coldStartMs)))],
+  ]);
   process.stdout.write(
     `${report.injected} kills took effect; ${report.failures.reduce((sum, failure) => sum + failure.restartedTasks.length, 0)} stream tasks restarted; ` +
       `lost ${report.records.lost}, duplicated ${report.records.duplicated}, failed calls ${report.rpc.failed} of ${report.rpc.requests}\n`,
@@ -82,11 +63,7 @@ async function firstRecord(workspace: Workspace): Promise<void> {
     run.cli.child.kill("SIGKILL");
     await run.cli.exit;
   }
-  print(
-    `From \`faultline run\` to the first record in a sink, ${STARTS} starts`,
-    ["minimum", "median", "maximum"],
-    [[ms(Math.min(...times)), ms(median(times)), ms(Math.max(...times))]],
-  );
+  print(`From \`faultline run\` to the first record in a sink, ${STARTS} starts`, ["minimum", "median", "maximum"], [[ms(Math.min(...times)), ms(median(times)), ms(Math.max(...times))]]);
 }
 
 function median(values: readonly number[]): number {

@@ -17,20 +17,14 @@ if (names.length === 0) {
   process.stderr.write(`No benchmark is called ${wanted.join(" or ")}.\n`);
   process.exit(2);
 }
-process.stdout.write(
-  `${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model ?? "unknown processor"} × ${cpus().length}, ${(totalmem() / 1024 ** 3).toFixed(0)} GiB, Node ${process.version}\n`,
-);
+process.stdout.write(`${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model ?? "unknown processor"} × ${cpus().length}, ${(totalmem() / 1024 ** 3).toFixed(0)} GiB, Node ${process.version}\n`);
 let failed = false;
 for (const name of names) {
   process.stdout.write(`\n## ${name}\n`);
-  const { status } = spawnSync(
-    process.execPath,
-    ["--expose-gc", "--require", "tsx/cjs", join(__dirname, `${name}.bench.ts`)],
-    {
-      stdio: "inherit",
-      cwd: join(__dirname, "..", ".."),
-    },
-  );
+  const { status } = spawnSync(process.execPath, ["--expose-gc", "--require", "tsx/cjs", join(__dirname, `${name}.bench.ts`)], {
+    stdio: "inherit",
+    cwd: join(__dirname, "..", ".."),
+  });
   failed ||= status !== 0;
 }
 process.exitCode = failed ? 1 : 0;

@@ -1,16 +1,4 @@
 /** The blows of a chaos run: what is done to which processes, when, and the proof from outside that it was done. */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { join } from "node:path";
 import { openRun } from "../../simulator/client/openRun";
 import { nextRandom } from "../../simulator/core/seededRandom";
 import type { SeededRandom } from "../../simulator/core/seededRandom";
@@ -18,6 +6,13 @@ import { FaultlineError } from "../../simulator/graph/errors";
 import { until } from "../process/faultlineCli";
 import type { RunUnderTest } from "../process/faultlineCli";
 import type { ChaosJob } from "./chaosJob";
+import {
+  blockNextCheckpoints,
+  completeCheckpoints,
+  damageNewest,
+  isCheckpointUnderWay,
+  unblock,
+} from "./checkpointFolders";
 import { linksReset } from "./linkReset";
 import { isAlive, isStopped, runProcesses } from "./runProcesses";
 
@@ -177,13 +172,13 @@ export class Striker {
         return first + (await this.kill([target]));
       }
       case "during checkpoint":
-        return this.kill([target], () => this.checkpointUnderWay());
+        return this.kill([target], () => isCheckpointUnderWay(this.run.directory));
       case "coordinator during checkpoint":
-        return this.kill(["coordinator"], () => this.checkpointUnderWay());
+        return this.kill(["coordinator"], () => isCheckpointUnderWay(this.run.directory));
       case "coordinator before completion": {
         // Every task does its part of the checkpoint; nobody is there to complete it.
         const pid = await this.pidOf("coordinator");
-        await untilEvent(() => this.over || this.checkpointUnderWay());
+        await untilEvent(() => this.over || isCheckpointUnderWay(this.run.directory));
         process.kill(pid, "SIGSTOP");
         await pause(100 + chance * 400);
         return this.kill(["coordinator"]);
@@ -298,38 +293,18 @@ export class Striker {
     return pid ?? 0;
   }
 
-  /** The newest checkpoint's folder is there, and it is not complete. */
-  private checkpointUnderWay(): boolean {
-    const newest = this.checkpoints().at(-1);
-    return newest !== undefined && !existsSync(join(newest.path, "_metadata"));
-  }
-
   /** Changes a byte of the newest complete checkpoint, then takes the coordinator down: it must notice, and go back to the one before. */
   private async damageNewestCheckpoint(chance: number): Promise<number> {
-    await untilEvent(
-      () => this.over || this.checkpoints().filter(({ path }) => existsSync(join(path, "_metadata"))).length >= 2,
-    );
+    await untilEvent(() => this.over || completeCheckpoints(this.run.directory).length >= 2);
     const coordinator = await this.pidOf("coordinator");
     // Nothing is written meanwhile, so that the newest stays the newest.
     process.kill(coordinator, "SIGSTOP");
     await until(() => isStopped(coordinator), "the coordinator is stopped", 5_000);
     const seen = this.seen();
-    const newest = this.checkpoints().findLast(({ path }) => existsSync(join(path, "_metadata")));
-    if (newest === undefined) throw new Error("there is no checkpoint to damage");
-    const files = readdirSync(newest.path)
-      .filter((name) => name === "_metadata" || name.endsWith(".state"))
-      .sort();
-    const file = join(newest.path, files[Math.floor(chance * files.length)] ?? "_metadata");
-    const bytes = readFileSync(file);
-    const at = Math.floor(chance * bytes.length);
-    bytes[at] = (bytes[at] ?? 0) ^ 0x20;
-    writeFileSync(file, bytes);
-    const descriptor = openSync(file, "r");
-    fsyncSync(descriptor);
-    closeSync(descriptor);
+    const newest = damageNewest(this.run.directory, chance);
     process.kill(coordinator, "SIGKILL");
     await until(() => !isAlive(coordinator), "the coordinator is gone", 5_000);
-    await this.run.event("checkpoint.damaged", (event) => event.seq >= seen && event.checkpoint === newest.number);
+    await this.run.event("checkpoint.damaged", (event) => event.seq >= seen && event.checkpoint === newest);
     return 2;
   }
 
@@ -341,9 +316,10 @@ export class Striker {
       // Node's own handlers are there once it has connected; before, the signal would end it.
       const there = this.run.of("process.connected").some((event) => event.pid === pid);
       if (there) {
+        const before = linksReset(this.run.directory, pid);
         process.kill(pid, "SIGUSR2");
         await pause(30);
-        if (linksReset(this.run.directory, pid) > 0) return 1;
+        if (linksReset(this.run.directory, pid) > before) return 1;
       }
       if (this.over) throw new RunIsOver(`the run was over before links of ${target} were there`);
       if (Date.now() > deadline) throw new Error(`${target} had no links to break for 30 s`);
@@ -356,45 +332,21 @@ export class Striker {
     const deadline = Date.now() + 30_000;
     for (;;) {
       const seen = this.seen();
-      const next =
-        Math.max(
-          0,
-          ...this.checkpoints().map(({ number }) => number),
-          ...this.run.of("checkpoint.triggered").map(({ checkpoint }) => checkpoint),
-        ) + 1;
-      const blocked = [next, next + 1].flatMap((number) => {
-        const path = join(this.run.directory, "checkpoints", `chk-${number}`);
-        try {
-          writeFileSync(path, "", { flag: "wx" });
-          return [{ number, path }];
-        } catch {
-          return [];
-        }
-      });
+      const triggered = this.run.of("checkpoint.triggered").map(({ checkpoint }) => checkpoint);
+      const blocked = blockNextCheckpoints(this.run.directory, Math.max(0, ...triggered));
       const refused = (): boolean =>
         this.run
           .of("checkpoint.failed")
           .some(
             ({ seq, checkpoint, cause }) =>
-              seq >= seen &&
-              blocked.some(({ number }) => number === checkpoint) &&
-              cause.message.includes("cannot be written"),
+              seq >= seen && blocked.includes(checkpoint) && cause.message.includes("cannot be written"),
           );
       await until(() => refused() || this.over, "a checkpoint was refused", 3_000).catch(() => undefined);
-      for (const { path } of blocked)
-        if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) rmSync(path, { force: true });
+      unblock(this.run.directory, blocked);
       if (refused()) return 1;
       if (this.over) throw new RunIsOver("the run was over before a checkpoint was refused");
       if (Date.now() > deadline) throw new Error("no checkpoint was refused within 30 s");
     }
-  }
-
-  private checkpoints(): { readonly number: number; readonly path: string }[] {
-    const folder = join(this.run.directory, "checkpoints");
-    return readdirSync(folder)
-      .filter((name) => /^chk-\d+$/.test(name))
-      .map((name) => ({ number: Number(name.slice(4)), path: join(folder, name) }))
-      .sort((a, b) => a.number - b.number);
   }
 
   /** Waits, unless the run is over first. */
