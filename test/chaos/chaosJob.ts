@@ -5,7 +5,7 @@ import { parse } from "jsonc-parser";
 
 export const JOB_NAMES = ["generated", "batch", "generated-unaligned", "example"] as const;
 /** `generated-skewed`: one source takes its time for each record, so that its barriers come late; alignment has something to do then. */
-export type JobName = (typeof JOB_NAMES)[number] | "generated-skewed";
+export type JobName = (typeof JOB_NAMES)[number] | "generated-skewed" | "soak";
 
 export interface ChaosJob {
   readonly jobFile: string;
@@ -27,6 +27,7 @@ export interface ChaosJobSize {
 const KEYS = 7;
 const WINDOW_MS = 500;
 const EXAMPLE = join(__dirname, "..", "..", "examples", "language-detection");
+const TEXTS = join(EXAMPLE, "data/texts.ndjson");
 
 /** Silence is noticed soon, restarts begin at once, and the checkpoint before the newest is kept. */
 const RUNTIME = {
@@ -42,6 +43,7 @@ const RUNTIME = {
 export function writeChaosJob(name: JobName, folder: string, size: ChaosJobSize): ChaosJob {
   mkdirSync(folder, { recursive: true });
   if (name === "batch") return batchJob(folder);
+  if (name === "soak") return soakJob(folder);
   return name === "example" ? exampleJob(folder, size) : generatedJob(folder, size, name);
 }
 
@@ -186,21 +188,41 @@ function batchJob(folder: string): ChaosJob {
   };
 }
 
-/** The example with its model, read through as often as it takes. Which language the model names is its own affair; that every text is counted once is ours. */
-function exampleJob(folder: string, { records, rate }: ChaosJobSize): ChaosJob {
-  const job = parse(readFileSync(join(EXAMPLE, "language-detection.faultline.json"), "utf8")) as {
-    runtime: object;
-    services: { langid: Record<string, unknown> };
-    operators: Record<"texts" | "features" | "classify", Record<string, unknown>>;
-  };
-  const texts = join(EXAMPLE, "data/texts.ndjson");
-  const ids = lines(texts).map((row) => String(Number(row.id)));
-  job.runtime = RUNTIME;
+interface ExampleJob {
+  runtime: object;
+  services: { langid: Record<string, unknown> };
+  operators: Record<"texts" | "features" | "classify" | "messages", Record<string, unknown>>;
+}
+
+/** With the paths that it has from elsewhere. */
+function readExample(): ExampleJob {
+  const job = parse(readFileSync(join(EXAMPLE, "language-detection.faultline.json"), "utf8")) as ExampleJob;
   job.services.langid.model = join(EXAMPLE, "model/langid.onnx");
-  Object.assign(job.operators.texts, { path: texts, rate, repeat: Math.ceil(records / ids.length), limit: records });
+  job.operators.texts.path = TEXTS;
   job.operators.features.function = `${join(EXAMPLE, "functions/messages.ts")}#toFeatures`;
   job.operators.classify.request = `${join(EXAMPLE, "functions/messages.ts")}#request`;
   job.operators.classify.response = `${join(EXAMPLE, "functions/messages.ts")}#response`;
+  return job;
+}
+
+/** The example as fast as it goes, until it is drained. Its windows are kept, single messages are only counted. */
+function soakJob(folder: string): ChaosJob {
+  const job = readExample();
+  job.runtime = { ...RUNTIME, checkpointing: { ...RUNTIME.checkpointing, interval: "1s" } };
+  delete job.operators.texts.rate;
+  Object.assign(job.operators.texts, { repeat: 1_000_000 });
+  job.operators.messages = { type: "sink", connector: "blackhole" };
+  const jobFile = join(folder, "soak.faultline.json");
+  writeFileSync(jobFile, JSON.stringify(job, undefined, 2));
+  return { jobFile, instances: ["langid#0", "langid#1"], batch: false, check: () => [] };
+}
+
+/** The example with its model, read through as often as it takes. Which language the model names is its own affair; that every text is counted once is ours. */
+function exampleJob(folder: string, { records, rate }: ChaosJobSize): ChaosJob {
+  const job = readExample();
+  const ids = lines(TEXTS).map((row) => String(Number(row.id)));
+  job.runtime = RUNTIME;
+  Object.assign(job.operators.texts, { rate, repeat: Math.ceil(records / ids.length), limit: records });
   const jobFile = join(folder, "chaos.faultline.json");
   writeFileSync(jobFile, JSON.stringify(job, undefined, 2));
   const expected = tally(Array.from({ length: records }, (_, index) => [ids[index % ids.length] ?? "", 1]));
