@@ -51,21 +51,26 @@ export function replayCommand({ job, seed, faults }: Pick<ChaosOptions, "job" | 
   return `npm run chaos -- --job ${job} --seed ${seed} --faults ${faults} --runs 1 --verbose`;
 }
 
-export async function chaosRun({
-  cli,
-  job: name,
-  seed,
-  faults,
-  log,
-  keep,
-  blows: given,
-}: ChaosOptions): Promise<ChaosResult> {
+/** A job that is over before all of its faults were struck (the machine is busy, each takes longer) is run again with more records. */
+export async function chaosRun(options: ChaosOptions): Promise<ChaosResult> {
+  for (let length = 1; ; length *= 2) {
+    const result = await runOnce(options, length);
+    if (result !== "over too early") return result;
+    options.log?.("  the job was over before all faults were struck: again, with more records");
+    if (length >= 8) throw new Error("the job is always over before all of its faults were struck");
+  }
+}
+
+async function runOnce(
+  { cli, job: name, seed, faults, log, keep, blows: given }: ChaosOptions,
+  length: number,
+): Promise<ChaosResult | "over too early"> {
   const startedAt = Date.now();
   const random = { seed };
   const folder = mkdtempSync(join(tmpdir(), "faultline-chaos-"));
   const directory = join(folder, "run");
   // As long as its faults take, and a little more: a run that is over too early has not seen them all.
-  const job = writeChaosJob(name, folder, { records: Math.round(RATE * (2 + faults * 0.9)), rate: RATE });
+  const job = writeChaosJob(name, folder, { records: Math.round(length * RATE * (2 + faults * 0.9)), rate: RATE });
   const blows = given ?? planBlows(random, faults, job);
   const planned = blows.reduce((sum, blow) => sum + faultsOf(blow.kind, job.instances), 0);
   const atTheEnd =
@@ -74,6 +79,7 @@ export async function chaosRun({
       : undefined;
   const effective = new Map<string, number>();
   const problems: string[] = [];
+  let isOver = false;
   const process = startCli(
     cli,
     ["run", job.jobFile, "--format", "json", "--directory", directory],
@@ -105,6 +111,7 @@ export async function chaosRun({
     commits.look();
     problems.push(...wrongReport(report), ...job.check(directory));
   } catch (error) {
+    isOver = error instanceof RunIsOver && process.child.exitCode === 0;
     problems.push(
       error instanceof RunIsOver ? error.message : `${(error as Error).message} ${process.stderr.slice(-500)}`,
     );
@@ -122,6 +129,10 @@ export async function chaosRun({
     problems.push(`${left.length} processes are left behind`);
     for (const pid of left) globalThis.process.kill(pid, "SIGKILL");
   });
+  if (isOver) {
+    rmSync(folder, { recursive: true, force: true });
+    return "over too early";
+  }
   const takeoversMs = takeovers(run);
   if (problems.length === 0 && keep !== true) rmSync(folder, { recursive: true, force: true });
   return { job: name, seed, planned, effective, takeoversMs, durationMs: Date.now() - startedAt, problems, directory };
