@@ -6,6 +6,7 @@ import type { Problem } from "../graph/errors";
 import { FaultlineError } from "../graph/errors";
 import type { JobSpec } from "../graph/jobFile";
 import { locateElements, parseJobFile } from "../graph/parseJobFile";
+import { listDirectory } from "../operators/directoryRecords";
 import { compileFunctions } from "../operators/functionModule";
 import type { FunctionModules } from "../operators/functionModule";
 
@@ -74,7 +75,8 @@ async function checkModel(service: JobSpec["services"][number]): Promise<Problem
 }
 
 async function checkSource(operator: JobSpec["operators"][number]): Promise<Problem[]> {
-  if (operator.kind !== "source" || operator.source.connector.kind !== "file") return [];
+  if (operator.kind !== "source" || operator.source.connector.kind === "generator") return [];
+  if (operator.source.connector.kind === "directory") return checkFolder(operator.id, operator.source.connector);
   const { path } = operator.source.connector;
   const element = `operators.${operator.id}.path`;
   try {
@@ -93,6 +95,18 @@ async function checkSource(operator: JobSpec["operators"][number]): Promise<Prob
       },
     ];
   }
+}
+
+async function checkFolder(id: string, { path, suffix }: { readonly path: string; readonly suffix: string | undefined }): Promise<Problem[]> {
+  const location = { element: `operators.${id}.path` };
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() !== true) {
+    const why = found === undefined ? "does not exist" : "is a file";
+    return [{ code: "FL1001", message: `The source "${id}" reads a folder that ${why}: ${path}.`, hint: "The path is taken from the folder of the job file.", location }];
+  }
+  if ((await listDirectory(path, suffix)).length > 0) return [];
+  const which = suffix === undefined ? "" : ` that ends with ${suffix}`;
+  return [{ code: "FL1022", message: `The source "${id}" has no records: ${path} holds no file${which}.`, hint: "Give it a folder with at least one.", location }];
 }
 
 /** Whether anything but white space is in the file; stops at the first chunk that has some. */

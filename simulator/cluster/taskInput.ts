@@ -70,7 +70,7 @@ export class TaskInput {
     this.valve = new WatermarkValve(
       options.gate.channels.length,
       (timestamp) => options.head.watermark(timestamp),
-      () => {},
+      (idle) => options.head.watermarkStatus?.(idle),
     );
   }
 

@@ -160,9 +160,13 @@ export interface FunctionRef {
 }
 
 /** Event time of a source's records: a field of the record (ms since the epoch), or a fixed step per record. */
-export type EventTimeConfig =
+export type EventTimeConfig = {
+  /** Flink's `withIdleness`: a subtask without records for this long does not hold watermarks back. */
+  readonly idlenessMs?: number;
+} & (
   | { readonly kind: "field"; readonly field: string; readonly outOfOrdernessMs: number }
-  | { readonly kind: "step"; readonly stepMs: number; readonly startMs: number };
+  | { readonly kind: "step"; readonly stepMs: number; readonly startMs: number }
+);
 
 export type SourceConnector =
   | {
@@ -178,12 +182,33 @@ export type SourceConnector =
       /** Makes record `i`; without one, records are `{seq: i}`. */
       readonly function: FunctionRef | undefined;
       readonly seed: number;
+    }
+  | {
+      /** Every file of a folder, and of those in it, is one record `{ name, bytes }`. */
+      readonly kind: "directory";
+      /** Absolute path. */
+      readonly path: string;
+      /** Only files whose name ends so. */
+      readonly suffix: string | undefined;
+      readonly repeat: number;
     };
+
+/** Times in which records come at another rate. */
+export interface SourceBursts {
+  /** Over all subtasks. */
+  readonly ratePerSecond: number;
+  readonly lengthMs: number;
+  /** From the end of one to the start of the next; the mean of it where there is a seed. */
+  readonly gapMs: number;
+  /** Bursts come at random, the same in every run. */
+  readonly seed: number | undefined;
+}
 
 export interface SourceSpec {
   readonly connector: SourceConnector;
-  /** Records a second over all subtasks; `undefined` is as fast as possible. */
+  /** Records a second over all subtasks; `undefined` is as fast as possible, or, with bursts, none between them. */
   readonly ratePerSecond: number | undefined;
+  readonly bursts?: SourceBursts;
   /** Records over all subtasks; `undefined` is all there are. */
   readonly limit: number | undefined;
   readonly eventTime: EventTimeConfig | undefined;

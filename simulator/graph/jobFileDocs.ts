@@ -14,7 +14,9 @@ Flink's wherever Flink has one; the column *Flink* says which. Paths are seen fr
 **Units.** A duration is text with a unit: \`250ms\`, \`1.5s\`, \`10s\`, \`5m\`, \`1h\`, \`1d\` (at most ${MAX_DURATION_MS / 86_400_000 / 365} years). Rates are records a second.
 A size of memory is text with a unit: \`512mb\`, \`1.5gb\`, each unit 1024 of the one before. Parallelism counts subtasks.
 
-**Functions** are named by their module and export: \`functions/messages.ts#toFeatures\`.
+**Functions** are named by their module and export: \`functions/messages.ts#toFeatures\`. A module is JavaScript or TypeScript and may import others, packages included. Their types come with the package:
+\`import type { MapFunction, ProcessFunction } from "faultline"\`, with \`faultline\` among the folder's \`devDependencies\`; the run itself needs no such import. A function that throws names the record, the operator
+and the line in its own source.
 
 **Ids** of operators and services are letters, digits, \`_\`, \`.\` and \`-\`, at most 100 characters; what people see goes into \`name\`.
 
@@ -98,7 +100,10 @@ export function jobFileDocs(): string {
     ...branches(windowSchema()),
     "## Event time\n",
     "`eventTime` of a source, in one of two ways.\n",
-    ...(eventTimeSchema()?.oneOf ?? []).flatMap((branch) => [`${branch.description}\n`, fieldTable(branch)]),
+    ...(sourceSchema()?.properties?.eventTime?.oneOf ?? []).flatMap((branch) => [`${branch.description}\n`, fieldTable(branch)]),
+    "## Bursts\n",
+    "`bursts` of a source.\n",
+    fieldTable(sourceSchema()?.properties?.bursts),
     "## `edges`\n",
     fieldTable(inner(top.edges)),
     "`ship` says how records are spread over the subtasks of the receiver.\n",
@@ -162,8 +167,8 @@ function windowSchema(): JsonSchema | undefined {
   return OPERATOR.oneOf?.find((branch) => branch.title === "window")?.properties?.window;
 }
 
-function eventTimeSchema(): JsonSchema | undefined {
-  return OPERATOR.oneOf?.find((branch) => branch.title === "source")?.properties?.eventTime;
+function sourceSchema(): JsonSchema | undefined {
+  return OPERATOR.oneOf?.find((branch) => branch.title === "source");
 }
 
 function fieldTable(schema: JsonSchema | undefined): string {

@@ -88,6 +88,12 @@ const ORDERED = flag(
   true,
 );
 
+const IDLENESS = duration(
+  "A subtask of the source that has given no record for this long holds no watermark back, so that windows go on without it.",
+  undefined,
+  { flinkName: "WatermarkStrategy.withIdleness", defaultDescription: "never" },
+);
+
 const EVENT_TIME: JsonSchema = {
   description: "Event time of the records.",
   defaultDescription: "none: the records carry no event time",
@@ -103,6 +109,7 @@ const EVENT_TIME: JsonSchema = {
             flinkName: "BoundedOutOfOrdernessWatermarks",
           },
         ),
+        idleness: IDLENESS,
       },
       ["field"],
     ),
@@ -111,6 +118,7 @@ const EVENT_TIME: JsonSchema = {
       {
         step: duration("Time between two records.", undefined),
         start: numeric("Time of the first record, in milliseconds since 1970-01-01 UTC.", { default: 0, minimum: 0 }),
+        idleness: IDLENESS,
       },
       ["step"],
     ),
@@ -122,8 +130,25 @@ const SOURCE_FIELDS: Readonly<Record<string, JsonSchema>> = {
     exclusiveMinimum: 0,
     maximum: 1e9,
     errorCode: "FL1024",
-    defaultDescription: "as fast as possible",
+    defaultDescription: "as fast as possible; with `bursts`, nothing between them",
   }),
+  bursts: object(
+    "Times in which records come at another rate.",
+    {
+      rate: numeric("Records a second in a burst, over all subtasks.", {
+        exclusiveMinimum: 0,
+        maximum: 1e9,
+        errorCode: "FL1024",
+      }),
+      length: duration("How long a burst takes.", undefined),
+      gap: duration("From the end of a burst to the start of the next; with `seed` on average.", undefined),
+      seed: whole("Bursts come at random times, the same in every run.", Number.MIN_SAFE_INTEGER, {
+        defaultDescription: "bursts come regularly",
+      }),
+    },
+    ["rate", "length", "gap"],
+    { defaultDescription: "none" },
+  ),
   limit: whole("Records, over all subtasks.", 0, { errorCode: "FL1024", defaultDescription: "all there are" }),
   eventTime: EVENT_TIME,
 };
@@ -225,6 +250,18 @@ export const OPERATOR: JsonSchema = {
         ...SOURCE_FIELDS,
       },
       ["connector"],
+    ),
+    operator(
+      "source",
+      "The files of a folder, and of the folders in it: each is one record `{ name, bytes }`, in the order of their names.",
+      {
+        connector: { type: "string", const: "directory", description: "Reads whole files." },
+        path: text("Folder to read, from the job file's folder. Files whose name begins with a dot are left out."),
+        suffix: text("Only files whose name ends so, such as `.png`.", { defaultDescription: "all" }),
+        repeat: whole("How often the folder is read through.", 1, { default: 1 }),
+        ...SOURCE_FIELDS,
+      },
+      ["connector", "path"],
     ),
     ...Object.entries(FUNCTION_TYPES).map(([type, description]) =>
       operator(type, description, { function: functionRef("Module and export of the function.") }, ["function"]),

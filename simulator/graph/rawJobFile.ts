@@ -108,9 +108,11 @@ interface RawCommon {
 
 interface RawSourceFields {
   readonly rate?: number;
+  readonly bursts?: { readonly rate: number; readonly length: string; readonly gap: string; readonly seed?: number };
   readonly limit?: number;
-  readonly eventTime?:
-    { readonly field: string; readonly outOfOrderness: string } | { readonly step: string; readonly start: number };
+  readonly eventTime?: { readonly idleness?: string } & (
+    { readonly field: string; readonly outOfOrderness: string } | { readonly step: string; readonly start: number }
+  );
 }
 
 export type RawSource = RawSourceFields & { readonly type: "source" } & (
@@ -121,6 +123,7 @@ export type RawSource = RawSourceFields & { readonly type: "source" } & (
         readonly repeat: number;
       }
     | { readonly connector: "generator"; readonly function?: string; readonly seed: number }
+    | { readonly connector: "directory"; readonly path: string; readonly suffix?: string; readonly repeat: number }
   );
 
 export type RawSink = { readonly type: "sink"; readonly identity?: string } & (

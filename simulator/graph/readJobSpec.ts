@@ -60,16 +60,19 @@ function ms(duration: string): number {
 
 function readRuntime(raw: RawRuntime): RuntimeConfig {
   // As in Flink, a batch job has no checkpoints: what is kept between its regions takes their place.
-  const checkpointing: CheckpointingConfig | undefined = raw.mode === "batch" || raw.checkpointing === undefined ? undefined : {
-    intervalMs: ms(raw.checkpointing.interval),
-    mode: raw.checkpointing.mode,
-    timeoutMs: ms(raw.checkpointing.timeout),
-    minPauseMs: ms(raw.checkpointing.minPause),
-    maxConcurrent: raw.checkpointing.maxConcurrent,
-    tolerableFailed: raw.checkpointing.tolerableFailed,
-    unaligned: raw.checkpointing.unaligned,
-    retained: raw.checkpointing.retained,
-  };
+  const checkpointing: CheckpointingConfig | undefined =
+    raw.mode === "batch" || raw.checkpointing === undefined
+      ? undefined
+      : {
+          intervalMs: ms(raw.checkpointing.interval),
+          mode: raw.checkpointing.mode,
+          timeoutMs: ms(raw.checkpointing.timeout),
+          minPauseMs: ms(raw.checkpointing.minPause),
+          maxConcurrent: raw.checkpointing.maxConcurrent,
+          tolerableFailed: raw.checkpointing.tolerableFailed,
+          unaligned: raw.checkpointing.unaligned,
+          retained: raw.checkpointing.retained,
+        };
   const restartStrategy =
     raw.restartStrategy !== undefined
       ? readRestartStrategy(raw.restartStrategy)
@@ -149,18 +152,37 @@ function readKind(raw: RawOperator, file: string): OperatorKind {
 }
 
 function readSource(raw: RawSource, file: string): SourceSpec {
-  const connector: SourceConnector =
-    raw.connector === "file"
-      ? { kind: "file", path: resolveFrom(file, raw.path), format: raw.format, repeat: raw.repeat }
-      : { kind: "generator", function: optionalFunction(raw.function, file), seed: raw.seed };
-  return { connector, ratePerSecond: raw.rate, limit: raw.limit, eventTime: readEventTime(raw.eventTime) };
+  const { bursts } = raw;
+  return {
+    connector: readSourceConnector(raw, file),
+    ratePerSecond: raw.rate,
+    ...(bursts === undefined
+      ? {}
+      : {
+          bursts: { ratePerSecond: bursts.rate, lengthMs: ms(bursts.length), gapMs: ms(bursts.gap), seed: bursts.seed },
+        }),
+    limit: raw.limit,
+    eventTime: readEventTime(raw.eventTime),
+  };
+}
+
+function readSourceConnector(raw: RawSource, file: string): SourceConnector {
+  switch (raw.connector) {
+    case "file":
+      return { kind: "file", path: resolveFrom(file, raw.path), format: raw.format, repeat: raw.repeat };
+    case "generator":
+      return { kind: "generator", function: optionalFunction(raw.function, file), seed: raw.seed };
+    case "directory":
+      return { kind: "directory", path: resolveFrom(file, raw.path), suffix: raw.suffix, repeat: raw.repeat };
+  }
 }
 
 function readEventTime(raw: RawSource["eventTime"]): EventTimeConfig | undefined {
   if (raw === undefined) return undefined;
+  const idleness = raw.idleness === undefined ? {} : { idlenessMs: ms(raw.idleness) };
   return "field" in raw
-    ? { kind: "field", field: raw.field, outOfOrdernessMs: ms(raw.outOfOrderness) }
-    : { kind: "step", stepMs: ms(raw.step), startMs: raw.start };
+    ? { kind: "field", field: raw.field, outOfOrdernessMs: ms(raw.outOfOrderness), ...idleness }
+    : { kind: "step", stepMs: ms(raw.step), startMs: raw.start, ...idleness };
 }
 
 function readWindow(raw: RawWindow): WindowSpec {

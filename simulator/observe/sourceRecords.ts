@@ -5,6 +5,8 @@
  * run that began from a savepoint is what it and the runs before it emitted, up to the savepoint.
  */
 import { createReadStream } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
 import { FaultlineError } from "../graph/errors";
 import type { SourceConnector } from "../graph/jobFile";
 import { advance, countBelow, initialAssignment, RecordsLeft } from "../graph/sourceSplits";
@@ -49,8 +51,8 @@ export async function sourceShare(
 ): Promise<SourceShare> {
   const { connector, limit } = source.source;
   const { parallelism } = source;
-  const perPass = connector.kind === "file" ? await countRecords(connector) : undefined;
-  const all = connector.kind === "file" ? (perPass ?? 0) * connector.repeat : Infinity;
+  const perPass = connector.kind === "generator" ? undefined : await countRecords(connector);
+  const all = connector.kind === "generator" ? Infinity : (perPass ?? 0) * connector.repeat;
   const held = Math.min(all, limit ?? Infinity);
   const ranges = Array.from({ length: parallelism }, (_, subtask): SplitAssignment => {
     const assigned = assignments?.[subtask] ?? initialAssignment(subtask, parallelism);
@@ -81,7 +83,7 @@ export async function* identities(
   makeRecord: MakeRecord | undefined,
 ): AsyncGenerator<SourceIdentity, void, undefined> {
   const { connector } = share.source.source;
-  if (connector.kind === "file") {
+  if (connector.kind !== "generator") {
     let position = 0;
     for await (const value of fileRecords(connector)) {
       yield { id: fieldOf(value, field), ...timesCounted(share, position++, connector.repeat) };
@@ -116,7 +118,7 @@ function timesCounted(
   return { times, most };
 }
 
-type FileConnector = Extract<SourceConnector, { kind: "file" }>;
+type FileConnector = Extract<SourceConnector, { kind: "file" | "directory" }>;
 
 async function countRecords(connector: FileConnector): Promise<number> {
   let count = 0;
@@ -125,13 +127,29 @@ async function countRecords(connector: FileConnector): Promise<number> {
 }
 
 async function* fileRecords(connector: FileConnector): AsyncGenerator<unknown, void, undefined> {
-  for await (const raw of rawRecords(connector)) yield connector.format === "ndjson" ? parsed(raw as string) : raw;
+  const json = connector.kind === "file" && connector.format === "ndjson";
+  for await (const raw of rawRecords(connector)) yield json ? parsed(raw as string) : raw;
+}
+
+/** Names of the files of a folder, as its source gives them; their contents are not read. */
+async function folderRecords(connector: Extract<FileConnector, { kind: "directory" }>): Promise<{ name: string }[]> {
+  const entries = await readdir(connector.path, { withFileTypes: true, recursive: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(connector.path, join(entry.parentPath, entry.name)).split(sep).join("/"))
+    .filter((name) => !/(^|\/)\./.test(name) && name.endsWith(connector.suffix ?? ""))
+    .sort((a, b) => (a < b ? -1 : 1))
+    .map((name) => ({ name }));
 }
 
 /** Lines as text, rows of a CSV as objects. Lines of nothing but white space are no records, except where every line is a text. */
 async function* rawRecords(connector: FileConnector): AsyncGenerator<unknown, void, undefined> {
-  const text = createReadStream(connector.path, { encoding: "utf8", highWaterMark: 256 * 1024 });
   try {
+    if (connector.kind === "directory") {
+      yield* await folderRecords(connector);
+      return;
+    }
+    const text = createReadStream(connector.path, { encoding: "utf8", highWaterMark: 256 * 1024 });
     if (connector.format === "csv") yield* readCsv(text);
     else {
       for await (const line of readLines(text)) {
@@ -142,8 +160,8 @@ async function* rawRecords(connector: FileConnector): AsyncGenerator<unknown, vo
     if (error instanceof FaultlineError) throw error;
     throw FaultlineError.of(
       "FL2010",
-      `The source's file cannot be read again to count its records: ${(error as Error).message}.`,
-      "Put the file back where the job read it; without it, loss and duplication cannot be told.",
+      `What the source read cannot be read again to count its records: ${(error as Error).message}.`,
+      "Put it back where the job read it; without it, loss and duplication cannot be told.",
       { file: connector.path },
       error,
     );

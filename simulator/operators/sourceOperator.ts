@@ -6,27 +6,29 @@ import { FaultlineError } from "../graph/errors";
 import type { EventTimeConfig, SourceSpec } from "../graph/jobFile";
 import { countBelow, initialAssignment } from "../graph/sourceSplits";
 import type { RecordRange, SplitAssignment } from "../graph/sourceSplits";
+import { DirectoryRecords } from "./directoryRecords";
 import { FileRecords } from "./fileRecords";
 import type { GeneratorFunction } from "./functions";
 import { recordText } from "./recordText";
+import { SourcePace } from "./sourcePace";
 import { StreamOperator } from "./streamOperator";
 import type { LoadedFunction, OperatorContext, OperatorOutput, SourcePoll, TaskTimer } from "./streamOperator";
 
 /** Flink's `pipeline.auto-watermark-interval`. */
 const WATERMARK_INTERVAL_MS = 200;
-/** A source that was held up makes up for at most this long. */
-const MAX_DEBT_MS = 1000;
-
 /** Records by number. Numbers are asked for in rising order. */
 interface RecordReader {
   /** How many there are; `Infinity` for an endless source. */
   readonly total: number;
+  /** What a record's number stands for, where that can change from one time to the next. */
+  readonly listing?: string;
   read(index: number): unknown;
   close(): void;
 }
 
 /** Records emitted; with ranges, those emitted since they were given and what is left of them. */
-export type SourceState = number | { readonly emitted: number; readonly left: SplitAssignment };
+export type SourceState =
+  number | { readonly emitted: number; readonly left: SplitAssignment; readonly listing?: string };
 
 export class SourceOperator extends StreamOperator implements SourcePoll {
   private reader: RecordReader | undefined;
@@ -40,10 +42,12 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
   private highestTimestamp = -Infinity;
   private lastWatermark = -Infinity;
   private watermarkTimer: TaskTimer | undefined;
-  private intervalMs: number | undefined;
-  /** When record `pacedFrom` was due (monotonic ms). */
-  private pacedSince = 0;
-  private pacedFrom = 0;
+  private pace: SourcePace | undefined;
+  /** Records that are due and not emitted yet. */
+  private due = 0;
+  /** When a record was emitted last, or could not be. */
+  private activeAt = 0;
+  private idle = false;
 
   constructor(
     private readonly source: SourceSpec,
@@ -60,22 +64,30 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
   override async open(state: unknown): Promise<void> {
     const { subtask, parallelism } = this.context;
     const restored = (state as SourceState | undefined) ?? 0;
-    this.initial = typeof restored === "number";
+    this.initial = typeof restored === "number" && this.source.connector.kind !== "directory";
     this.emitted = typeof restored === "number" ? restored : restored.emitted;
     const left = typeof restored === "number" ? initialAssignment(subtask, parallelism, restored) : restored.left;
     this.ranges = left.map((range) => ({ ...range }));
     this.reader = await this.openReader();
+    if (typeof restored === "object" && restored.listing !== this.reader.listing) {
+      throw FaultlineError.of(
+        "FL2010",
+        `The folder of "${this.context.operator.id}" holds other files than when the checkpoint was taken.`,
+        "Put the files back as they were, or start without the checkpoint.",
+        { element: `operators.${this.context.operator.id}` },
+      );
+    }
     const all = Math.min(this.reader.total, this.source.limit ?? Infinity);
     this.total = this.emitted + left.reduce((sum, range) => sum + countBelow(range, all), 0);
-    const rate = this.source.ratePerSecond;
-    this.intervalMs = rate === undefined ? undefined : (1000 * parallelism) / rate;
   }
 
   override start(): void {
     const { subtask, parallelism } = this.context;
-    // Subtasks take turns, so that the rate of all together is even.
-    this.pacedSince = performance.now() + ((this.intervalMs ?? 0) * subtask) / parallelism;
-    this.pacedFrom = this.emitted;
+    const { ratePerSecond, bursts } = this.source;
+    this.activeAt = performance.now();
+    if (ratePerSecond !== undefined || bursts !== undefined) {
+      this.pace = new SourcePace(this.activeAt, ratePerSecond ?? 0, bursts, subtask, parallelism);
+    }
     if (this.source.eventTime !== undefined) {
       this.armWatermark();
     }
@@ -89,19 +101,31 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
     const { control } = this.context;
     const reader = this.reader!;
     const end = this.stopped ? this.emitted : Math.min(this.total, this.emitted + limit);
-    const due = this.intervalMs === undefined ? end : Math.min(end, this.due(this.intervalMs));
-    while (this.emitted < due && !control.blocked) {
+    if (this.pace !== undefined) {
+      this.due += this.pace.take(performance.now(), Math.max(0, end - this.emitted - this.due));
+    }
+    const stop = this.pace === undefined ? end : Math.min(end, this.emitted + this.due);
+    const first = this.emitted;
+    while (this.emitted < stop && !control.blocked) {
+      if (this.idle) {
+        this.setIdle(false);
+      }
       const index = this.takeNext();
       const value = reader.read(index);
       // Counted before it is emitted: what it becomes may be under way at a checkpoint, but never missing from it.
       this.emitted++;
       this.output.element(value, this.timestampOf(value, index));
     }
+    const emitted = this.emitted - first;
+    this.due -= Math.min(this.due, emitted);
+    if (emitted > 0 || control.blocked) {
+      this.activeAt = performance.now();
+    }
     if (this.stopped || this.emitted >= this.total) {
       return { kind: "end" };
     }
-    if (this.intervalMs !== undefined && !control.blocked) {
-      const waitMs = this.pacedSince + (this.emitted - this.pacedFrom) * this.intervalMs - performance.now();
+    if (this.pace !== undefined && this.due === 0 && !control.blocked) {
+      const waitMs = this.pace.nextMs - performance.now();
       if (waitMs > 0) {
         return { kind: "wait", waitMs };
       }
@@ -115,13 +139,15 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
 
   override finish(): void {
     this.watermarkTimer?.cancel();
+    this.setIdle(false);
     this.output.watermark(Infinity);
   }
 
   override snapshot(): { state: SourceState } {
     const { emitted } = this;
     const left = this.ranges.map((range): RecordRange => ({ ...range }));
-    return { state: this.initial ? emitted : { emitted, left } };
+    const listing = this.reader?.listing;
+    return { state: this.initial ? emitted : { emitted, left, ...(listing === undefined ? {} : { listing }) } };
   }
 
   override async close(): Promise<void> {
@@ -147,17 +173,6 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
     return index;
   }
 
-  /** Up to how many records may be emitted by now. */
-  private due(intervalMs: number): number {
-    const now = performance.now();
-    const nextDue = this.pacedSince + (this.emitted - this.pacedFrom) * intervalMs;
-    if (now - nextDue > MAX_DEBT_MS) {
-      this.pacedSince = now - MAX_DEBT_MS;
-      this.pacedFrom = this.emitted;
-    }
-    return now < this.pacedSince ? this.emitted : this.pacedFrom + Math.floor((now - this.pacedSince) / intervalMs) + 1;
-  }
-
   private async openReader(): Promise<RecordReader> {
     const { connector } = this.source;
     if (connector.kind === "file") {
@@ -177,6 +192,23 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
         total: file.count * connector.repeat,
         read: (index) => file.read(index % file.count),
         close: () => file.close(),
+      };
+    }
+    if (connector.kind === "directory") {
+      const folder = await DirectoryRecords.open(connector.path, connector.suffix);
+      if (folder.count === 0) {
+        throw FaultlineError.of(
+          "FL1022",
+          `The source "${this.context.operator.id}" has no records: ${connector.path} holds no file${connector.suffix === undefined ? "" : ` that ends with ${connector.suffix}`}.`,
+          "Give it a folder with at least one.",
+          { file: connector.path, element: `operators.${this.context.operator.id}` },
+        );
+      }
+      return {
+        total: folder.count * connector.repeat,
+        listing: folder.listing,
+        read: (index) => folder.read(index % folder.count),
+        close: () => {},
       };
     }
     if (connector.function === undefined) {
@@ -223,9 +255,19 @@ export class SourceOperator extends StreamOperator implements SourcePoll {
     return timestamp;
   }
 
+  private setIdle(idle: boolean): void {
+    if (idle !== this.idle) {
+      this.idle = idle;
+      this.output.watermarkStatus(idle);
+    }
+  }
+
   private armWatermark(): void {
     this.watermarkTimer = this.context.control.setTimer(Date.now() + WATERMARK_INTERVAL_MS, () => {
       const { eventTime } = this.source;
+      if (eventTime?.idlenessMs !== undefined && performance.now() - this.activeAt > eventTime.idlenessMs) {
+        this.setIdle(true);
+      }
       const behind = eventTime?.kind === "field" ? eventTime.outOfOrdernessMs : 0;
       const watermark = this.highestTimestamp - behind - 1;
       if (watermark > this.lastWatermark) {

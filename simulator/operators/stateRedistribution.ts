@@ -69,7 +69,10 @@ function redistributeSource(states: readonly (SourceState | undefined)[], parall
       : state.left,
   );
   const shared = states.length === parallelism ? left : redistributeSplits(left, parallelism);
-  return shared.map((assignment) => ({ emitted: 0, left: assignment }));
+  const listing = states
+    .map((state) => (typeof state === "object" ? state.listing : undefined))
+    .find((one) => one !== undefined);
+  return shared.map((assignment) => ({ emitted: 0, left: assignment, ...(listing === undefined ? {} : { listing }) }));
 }
 
 /** Files are numbered anew in the new run's folder; those that wait for their checkpoint are committed by whoever gets them. */

@@ -12,6 +12,8 @@ export interface ElementReceiver {
   element(value: unknown, timestamp: number | undefined): void;
   /** No element at or before this event time follows. */
   watermark(timestamp: number): void;
+  /** No element comes for now, and none is to be waited for; or some come again. Flink's `WatermarkStatus`. */
+  watermarkStatus?(idle: boolean): void;
 }
 
 /**
@@ -122,6 +124,12 @@ export class OperatorOutput implements ElementReceiver {
       }
     }
   }
+
+  watermarkStatus(idle: boolean): void {
+    for (const receiver of [...this.main, ...[...this.side.values()].flat()]) {
+      receiver.watermarkStatus?.(idle);
+    }
+  }
 }
 
 export abstract class StreamOperator implements ElementReceiver {
@@ -139,6 +147,9 @@ export abstract class StreamOperator implements ElementReceiver {
   abstract element(value: unknown, timestamp: number | undefined): void;
   watermark(timestamp: number): void {
     this.output.watermark(timestamp);
+  }
+  watermarkStatus(idle: boolean): void {
+    this.output.watermarkStatus(idle);
   }
   /** No element follows: emit what is held back. */
   finish(): void {}

@@ -42,4 +42,8 @@ export class RecordWriter implements ElementReceiver {
   watermark(timestamp: number): void {
     this.partition.broadcastEvent({ kind: "watermark", timestamp });
   }
+
+  watermarkStatus(idle: boolean): void {
+    this.partition.broadcastEvent({ kind: "watermarkStatus", idle });
+  }
 }
