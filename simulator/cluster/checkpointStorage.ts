@@ -10,6 +10,7 @@ import { Packr } from "msgpackr";
 import { FaultlineError } from "../graph/errors";
 import type { StateHandle } from "./controlMessages";
 import type { ChannelState } from "./exchange/inputChannel";
+import type { CheckpointStorageFaults } from "./storageFaults";
 import type { SubpartitionState } from "./exchange/subpartition";
 
 /** First bytes of a state file; the digit is the format's version. */
@@ -54,11 +55,12 @@ export function stateFilePath(checkpoint: number, vertex: string, index: number)
 }
 
 /** Writes a state file. Throws FL2006 when it cannot. */
-export async function writeStateFile(runDirectory: string, path: string, bytes: Buffer): Promise<StateHandle> {
+export async function writeStateFile(runDirectory: string, path: string, bytes: Buffer, faults?: CheckpointStorageFaults): Promise<StateHandle> {
   const target = join(runDirectory, path);
   const aside = `${target}.${process.pid}.tmp`;
   try {
     await mkdir(dirname(target), { recursive: true });
+    await faults?.beforeWrite(aside);
     const file = await open(aside, "w");
     try {
       await file.writeFile(bytes);
@@ -70,6 +72,7 @@ export async function writeStateFile(runDirectory: string, path: string, bytes: 
     await syncFolder(dirname(target));
   } catch (error) {
     await rm(aside, { force: true }).catch(() => {});
+    faults?.onError(target, error);
     const { code, message } = error as NodeJS.ErrnoException;
     throw FaultlineError.of(
       "FL2006",

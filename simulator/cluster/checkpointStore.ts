@@ -10,6 +10,7 @@ import type { StateHandle } from "../core/deployment";
 import type { CompletedCheckpoint } from "../core/checkpoint";
 import type { Cause } from "../observe/journalEvent";
 import { runPaths } from "./runDirectory";
+import type { CheckpointStorageFaults } from "./storageFaults";
 import type { StateLayout } from "./stateLayout";
 
 export const METADATA = "_metadata";
@@ -44,13 +45,13 @@ export function checkpointFolder(directory: string, checkpoint: number): string 
 }
 
 /** @throws an Error of the file system. */
-export async function storeCheckpoint(directory: string, completed: CompletedCheckpoint, layout: StateLayout): Promise<StoredCheckpoint> {
-  const bytes = await writeMetadata(checkpointFolder(directory, completed.checkpoint), completed, layout, "run");
+export async function storeCheckpoint(directory: string, completed: CompletedCheckpoint, layout: StateLayout, faults?: CheckpointStorageFaults): Promise<StoredCheckpoint> {
+  const bytes = await writeMetadata(checkpointFolder(directory, completed.checkpoint), completed, layout, "run", faults);
   return { bytes, path: `checkpoints/chk-${completed.checkpoint}` };
 }
 
 /** The metadata, which makes the folder a checkpoint. @returns bytes of it all. */
-export async function writeMetadata(folder: string, completed: CompletedCheckpoint, layout: StateLayout, base: CheckpointMetadata["base"]): Promise<number> {
+export async function writeMetadata(folder: string, completed: CompletedCheckpoint, layout: StateLayout, base: CheckpointMetadata["base"], faults?: CheckpointStorageFaults): Promise<number> {
   const metadata: CheckpointMetadata = {
     schema: SCHEMA,
     checkpoint: completed.checkpoint,
@@ -63,10 +64,14 @@ export async function writeMetadata(folder: string, completed: CompletedCheckpoi
   const body = JSON.stringify(metadata);
   await mkdir(folder, { recursive: true });
   const aside = join(folder, `.${METADATA}`);
+  await faults?.beforeWrite(aside);
   const file = await open(aside, "w", 0o600);
   try {
     await file.writeFile(`${createHash("sha256").update(body).digest("hex")}\n${body}`);
     await file.sync();
+  } catch (error) {
+    faults?.onError(join(folder, METADATA), error);
+    throw error;
   } finally {
     await file.close();
   }

@@ -23,6 +23,7 @@ import { FaultInjector } from "./faultInjector";
 import { DEBUG_RUN_NOTE } from "./inspector";
 import type { FaultMessage } from "./faultPerformer";
 import { FaultPerformer } from "./faultPerformer";
+import { exhaustMemory } from "./memoryExhaustion";
 import type { RecoveredRun } from "./jobRecovery";
 import type { RunConfig } from "./runDirectory";
 import { commitBatchOutput } from "../operators/batchCommit";
@@ -32,6 +33,7 @@ import { stateLayout } from "./stateLayout";
 import type { StateLayout } from "./stateLayout";
 import { SourceProgress } from "./sourceProgress";
 import type { ProcessEnd } from "./workerProcesses";
+import { CheckpointStorageFaults } from "./storageFaults";
 import { lastLogLines, WorkerProcesses } from "./workerProcesses";
 
 const METRICS_INTERVAL_MS = 250;
@@ -46,7 +48,8 @@ export class Coordinator {
   private readonly processes: WorkerProcesses;
   private readonly faults: FaultInjector;
   /** Those that this process does to itself. */
-  private readonly ownFaults = new FaultPerformer({}, (message) => this.onFaultMessage(message));
+  private readonly storageFaults = new CheckpointStorageFaults();
+  private readonly ownFaults = new FaultPerformer({ "memory-exhaustion": exhaustMemory, ...this.storageFaults.works() }, (message) => this.onFaultMessage(message));
   private readonly workers = new Map<ProcessName, { readonly stream: WorkerStream; readonly pid: number }>();
   private readonly timers = new Map<string, NodeJS.Timeout>();
   private readonly layout: StateLayout;
@@ -396,7 +399,7 @@ export class Coordinator {
           const { savepoint } = command;
           try {
             const written = savepoint === undefined ? undefined : await storeSavepoint(savepoint.directory, directory, command.checkpoint, this.layout);
-            const stored = savepoint?.stop === false && written !== undefined ? written : await storeCheckpoint(directory, command.checkpoint, this.layout);
+            const stored = savepoint?.stop === false && written !== undefined ? written : await storeCheckpoint(directory, command.checkpoint, this.layout, this.storageFaults);
             this.step({ kind: "checkpointStored", checkpoint, ...stored });
           } catch (error) {
             this.step({ kind: "checkpointStoreFailed", checkpoint, cause: { code: "FL2006", message: `Checkpoint ${checkpoint} cannot be written: ${(error as Error).message}.` } });

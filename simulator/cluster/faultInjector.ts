@@ -126,17 +126,19 @@ export class FaultInjector {
   }
 
   private healOne(fault: ActiveFault, by: "command" | "duration" | "end"): void {
+    const { injection, process } = fault;
     this.remove(fault);
+    const left = this.performers.get(injection) ?? 0;
+    this.performers.delete(injection);
+    const atOnce = left === 0 || by === "end";
+    // Noted first: this very process may be the one that carries it out, and confirms at once.
+    if (!atOnce) this.healing.set(injection, { by, process, left });
     try {
       fault.fault.heal?.(fault.context);
     } catch {
       // The process is gone: there is nothing left to heal.
     }
-    const { injection, process } = fault;
-    const left = this.performers.get(injection) ?? 0;
-    this.performers.delete(injection);
-    if (left === 0 || by === "end") this.host.journal({ kind: "fault.healed", injection, by });
-    else this.healing.set(injection, { by, process, left });
+    if (atOnce) this.host.journal({ kind: "fault.healed", injection, by });
   }
 
   /** One of those who carried the fault out does so no more. */

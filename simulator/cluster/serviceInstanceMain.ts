@@ -8,6 +8,7 @@ import type { ServiceInstance } from "../inference/serviceInstance";
 import type { FaultOrder } from "../faults/faultDefinition";
 import type { InstancePhase } from "../observe/journalEvent";
 import { FaultPerformer } from "./faultPerformer";
+import { exhaustMemory } from "./memoryExhaustion";
 import type { LoadEffect } from "./modelFaultWorks";
 import { faultyLoad as loadUnderFaults, modelFaultWorks } from "./modelFaultWorks";
 import { controlSocket } from "./runDirectory";
@@ -53,7 +54,7 @@ const connection = WorkerConnection.open({
 });
 
 const faults = new FaultPerformer(
-  modelFaultWorks(() => running?.models ?? []),
+  { ...modelFaultWorks(() => running?.models ?? []), "memory-exhaustion": exhaustMemory },
   (message) => connection.send(message),
 );
 

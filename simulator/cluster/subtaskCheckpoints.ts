@@ -13,6 +13,7 @@ import type { InputGate } from "./exchange/inputGate";
 import type { SubpartitionState } from "./exchange/subpartition";
 import type { GateState } from "./exchange/unalignedBarrierHandler";
 import type { OperatorChain } from "./operatorChain";
+import type { CheckpointStorageFaults } from "./storageFaults";
 import { causeOf } from "./taskEnvironment";
 
 /** What a task gives to a checkpoint at its barrier. */
@@ -29,6 +30,9 @@ export interface SubtaskCheckpointsOptions {
   readonly runDirectory: string;
   readonly send: (message: WorkerMessage) => void;
   readonly isEnded: () => boolean;
+  readonly storageFaults?: CheckpointStorageFaults;
+  /** Fault: why the next checkpoint is declined, if it is. */
+  readonly declines?: () => Cause | undefined;
   /** An operator could not make its part durable: the task fails. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -108,9 +112,14 @@ export class SubtaskCheckpoints {
       return;
     }
     const { task, attempt, vertex, index } = this.options.deployment;
+    const declined = this.options.isEnded() ? undefined : this.options.declines?.();
+    if (declined !== undefined) {
+      this.decline(checkpoint, declined);
+      return;
+    }
     try {
       const path = stateFilePath(checkpoint, vertex, index);
-      const handle = await writeStateFile(this.options.runDirectory, path, state);
+      const handle = await writeStateFile(this.options.runDirectory, path, state, this.options.storageFaults);
       if (!this.options.isEnded()) {
         this.options.send({
           kind: "checkpointAck",

@@ -81,6 +81,8 @@ export class Task {
       send: (message) => environment.send(message),
       isEnded: () => this.ended,
       onFailure: (error) => this.fail(error),
+      storageFaults: environment.faults?.storage,
+      declines: () => environment.faults?.declines(deployment.task),
     });
     this.loop = new TaskLoop({
       scheduler: environment.scheduler,
@@ -225,6 +227,12 @@ export class Task {
       this.suspended = false;
     }
     this.loop.wake();
+  }
+
+  /** Fault: the next record that arrives throws. False where none arrives: a source has no input. */
+  poisonNextRecord(onThrow: () => void): boolean {
+    this.input?.poisonNext(onThrow);
+    return this.input !== undefined;
   }
 
   updateEndpoints(service: string, endpoints: readonly ServiceEndpoint[]): void {

@@ -3,14 +3,21 @@ import { FaultlineError } from "../graph/errors";
 import type { ExecutionGraph } from "../graph/executionGraph";
 import type { CheckpointingConfig, JobSpec } from "../graph/jobFile";
 import type { JobGraph } from "../graph/jobGraph";
-import type { Cause, JournalEventBody, ProcessName } from "../observe/journalEvent";
+import type { Cause, JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
 import { errorText } from "../operators/functionModule";
 import type { FunctionModules } from "../operators/functionModule";
 import type { TaskDeployment, WorkerMessage } from "./controlMessages";
 import type { DataConnections } from "./exchange/dataConnection";
 import type { ResultPartitionManager } from "./exchange/resultPartitionManager";
 import type { ManagedInferenceClient } from "./inferenceClients";
+import type { CheckpointStorageFaults } from "./storageFaults";
 import type { TaskScheduler } from "./taskScheduler";
+
+export interface TaskFaults {
+  readonly storage: CheckpointStorageFaults;
+  /** Why the task is to decline its checkpoint, if it is. */
+  declines(task: SubtaskName): Cause | undefined;
+}
 
 export interface TaskEnvironment {
   readonly process: ProcessName;
@@ -25,6 +32,8 @@ export interface TaskEnvironment {
   readonly partitions: ResultPartitionManager;
   readonly connections: DataConnections;
   readonly dataAddress: string;
+  /** Faults that tasks carry out. */
+  readonly faults?: TaskFaults;
   openClient(service: string, deployment: TaskDeployment, model?: string): Promise<ManagedInferenceClient>;
   send(message: WorkerMessage): void;
   journal(body: JournalEventBody): void;

@@ -50,7 +50,7 @@ export class TaskExecutor {
     private readonly connections: DataConnections,
   ) {
     const { job } = options;
-    this.faults = new TaskManagerFaults(options.runDirectory, (message) => options.send(message));
+    this.faults = new TaskManagerFaults(options.runDirectory, (name) => this.tasks.get(name), (message) => options.send(message));
     const graph = buildJobGraph(job);
     this.environment = {
       process: options.process,
@@ -64,6 +64,7 @@ export class TaskExecutor {
       partitions,
       connections,
       dataAddress: options.dataAddress,
+      faults: this.faults,
       openClient: (service, deployment, model) => this.openClient(service, deployment, model),
       send: (message) => options.send(message),
       journal: (body) => this.journal(body),
@@ -193,7 +194,7 @@ export class TaskExecutor {
       }
     });
     this.tasks.set(task.name, task);
-    void task.initialize();
+    void task.initialize().then(() => this.faults.onDeployed(task));
   }
 
   private cancel(name: SubtaskName, attempt: number): void {

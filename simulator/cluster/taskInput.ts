@@ -12,6 +12,7 @@ import { UnalignedBarrierHandler } from "./exchange/unalignedBarrierHandler";
 import type { GateState } from "./exchange/unalignedBarrierHandler";
 import { WatermarkValve } from "./exchange/watermarkValve";
 import type { ElementReceiver } from "../operators/streamOperator";
+import { poisoned } from "./poisonRecord";
 import type { TaskLoop } from "./taskLoop";
 
 export interface TaskInputOptions {
@@ -49,10 +50,12 @@ export class TaskInput {
     | { readonly channel: InputChannel; /** Absent for restored data. */ readonly buffer: NetworkBuffer | undefined }
     | undefined;
   private stepSize = 64;
+  private head: ElementReceiver;
   recordsIn = 0;
 
   constructor(private readonly options: TaskInputOptions) {
     this.gate = options.gate;
+    this.head = options.head;
     this.channelIndex = new Map(options.gate.channels.map((channel, index) => [channel, index]));
     this.barriers = new CheckpointBarrierHandler({
       gate: options.gate,
@@ -86,6 +89,19 @@ export class TaskInput {
   abortCheckpoint(checkpoint: number): void {
     this.barriers.abort(checkpoint);
     this.unaligned.abort(checkpoint);
+  }
+
+  /** Fault: the next record throws when it is looked at. */
+  poisonNext(onThrow: () => void): void {
+    const { head } = this.options;
+    let left = 1;
+    this.head = {
+      element: (value, timestamp) => {
+        this.head = head;
+        head.element(left-- > 0 ? poisoned(value, onThrow) : value, timestamp);
+      },
+      watermark: (timestamp) => head.watermark(timestamp),
+    };
   }
 
   /** A barrier that does not wait for its turn: handled between two records. */
@@ -176,8 +192,8 @@ export class TaskInput {
   }
 
   private processElements(): void {
-    const { loop, head } = this.options;
-    const { values, timed, setKey } = this;
+    const { loop } = this.options;
+    const { head, values, timed, setKey } = this;
     const stride = timed ? 2 : 1;
     const begun = performance.now();
     const first = this.at;

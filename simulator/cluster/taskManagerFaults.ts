@@ -2,10 +2,13 @@
 import type { FaultOrder } from "../faults/faultDefinition";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { BatchedModel } from "../inference/batchedModel";
-import type { SubtaskName } from "../observe/journalEvent";
+import type { Cause, SubtaskName } from "../observe/journalEvent";
 import type { FaultMessage, FaultObserver, FaultWork, FaultWorks } from "./faultPerformer";
 import { FaultPerformer } from "./faultPerformer";
+import { exhaustMemory } from "./memoryExhaustion";
 import type { FaultyLoad } from "./modelFaultWorks";
+import { CheckpointStorageFaults } from "./storageFaults";
+import type { TaskFaults } from "./taskEnvironment";
 
 interface LoadOrder {
   readonly order: FaultOrder;
@@ -13,14 +16,24 @@ interface LoadOrder {
   left: number;
 }
 
-export class TaskManagerFaults {
+/** A task, as far as faults go. */
+interface PoisonableTask {
+  readonly name: SubtaskName;
+  poisonNextRecord(onThrow: () => void): boolean;
+}
+
+export class TaskManagerFaults implements TaskFaults {
   /** Models inside tasks (`embedded`), by task. */
   private readonly models = new Map<SubtaskName, BatchedModel>();
   private readonly loads: LoadOrder[] = [];
+  readonly storage = new CheckpointStorageFaults();
+  private readonly poisons: { readonly task: SubtaskName; readonly observer: FaultObserver; left: number }[] = [];
+  private readonly declinations: { readonly task: SubtaskName; readonly observer: FaultObserver; left: number }[] = [];
   private readonly performer: FaultPerformer;
 
   constructor(
     private readonly runDirectory: string,
+    private readonly taskOf: (name: SubtaskName) => PoisonableTask | undefined,
     send: (message: FaultMessage) => void,
   ) {
     this.performer = new FaultPerformer(this.works(), send);
@@ -38,6 +51,44 @@ export class TaskManagerFaults {
   setModel(task: SubtaskName, model: BatchedModel | undefined): void {
     if (model === undefined) this.models.delete(task);
     else this.models.set(task, model);
+  }
+
+  /** A task that was restarted meets the next of its poisoned records. */
+  onDeployed(task: PoisonableTask): void {
+    for (const poison of this.poisons) if (poison.task === task.name) this.poison(poison, task);
+  }
+
+  declines(task: SubtaskName): Cause | undefined {
+    const declination = this.declinations.find((one) => one.task === task);
+    if (declination === undefined) return undefined;
+    declination.left--;
+    declination.observer.effective(`${task} declined a checkpoint`);
+    if (declination.left === 0) declination.observer.over();
+    return { code: "FL2006", message: `${task} declines the checkpoint: a fault makes it.` };
+  }
+
+  private poison(poison: (typeof this.poisons)[number], task: PoisonableTask): boolean {
+    return task.poisonNextRecord(() => {
+      poison.left--;
+      poison.observer.effective(`a record threw in ${task.name}`);
+      if (poison.left === 0) poison.observer.over();
+    });
+  }
+
+  private poisonWork(order: FaultOrder, observer: FaultObserver): () => void {
+    const name = order.target.slice("task:".length);
+    const task = this.taskOf(name);
+    const poison = { task: name, observer, left: Number(order.parameters.records) };
+    if (task === undefined) throw new Error("it does not run at the moment.");
+    if (!this.poison(poison, task)) throw new Error("it is a source, and no record arrives at it; poison a task behind it.");
+    this.poisons.push(poison);
+    return () => void this.poisons.splice(this.poisons.indexOf(poison), 1);
+  }
+
+  private declineWork(order: FaultOrder, observer: FaultObserver): () => void {
+    const declination = { task: order.target.slice("task:".length), observer, left: Number(order.parameters.checkpoints) };
+    this.declinations.push(declination);
+    return () => void this.declinations.splice(this.declinations.indexOf(declination), 1);
   }
 
   /** The service as a task is to load it. */
@@ -73,6 +124,10 @@ export class TaskManagerFaults {
       "wrong-output": modelWork,
       "load-failure": loadWork,
       "slow-load": loadWork,
+      "memory-exhaustion": exhaustMemory,
+      poison: (order, observer) => this.poisonWork(order, observer),
+      "checkpoint-declined": (order, observer) => this.declineWork(order, observer),
+      ...this.storage.works(),
     };
   }
 

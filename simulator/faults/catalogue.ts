@@ -6,9 +6,10 @@ import { closestName } from "../graph/closestName";
 import { FaultlineError } from "../graph/errors";
 import type { FaultDefinition, MachineFacilities } from "./faultDefinition";
 import { PROCESS_FAULTS } from "./processFaults";
+import { RECORD_AND_CHECKPOINT_FAULTS } from "./recordAndCheckpointFaults";
 import { SERVICE_FAULTS } from "./serviceFaults";
 
-export const FAULT_CATALOGUE: readonly FaultDefinition[] = [...PROCESS_FAULTS, ...SERVICE_FAULTS];
+export const FAULT_CATALOGUE: readonly FaultDefinition[] = [...PROCESS_FAULTS, ...SERVICE_FAULTS, ...RECORD_AND_CHECKPOINT_FAULTS];
 
 /** @throws FaultlineError FL1030 */
 export function findFault(name: string): FaultDefinition {

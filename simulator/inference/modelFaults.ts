@@ -2,8 +2,7 @@
  * Faults of a loaded model, carried out where the model is: in an instance's process, or in a TaskManager's under `embedded`. Nothing of
  * this is on the way of a call while no fault is active.
  */
-import { readFileSync } from "node:fs";
-import { spawnSync } from "node:child_process";
+import { limitAddressSpace } from "./addressSpace";
 import type { BatchedModel } from "./batchedModel";
 import type { ModelRun } from "./modelSession";
 import type { ModelTensor } from "./modelThreadMessages";
@@ -90,26 +89,6 @@ function allocatorModel(): Uint8Array {
     outputs: [{ name: "y", type: "FP32", shape: ["N"] }],
     nodes: [{ op: "ConstantOfShape", inputs: ["shape"], outputs: ["y"] }],
   });
-}
-
-/**
- * Lets this process have only so much more address space than it has now (RLIMIT_AS, the soft limit); the result lifts that again.
- * @throws an Error where the system does not do it.
- */
-export function limitAddressSpace(headroomBytes: number): () => void {
-  const bytes = addressSpace() + headroomBytes;
-  const limit = (value: string): void => {
-    const { status, stderr } = spawnSync("prlimit", ["--pid", String(process.pid), `--as=${value}:`], { encoding: "utf8", timeout: 5_000 });
-    if (status !== 0) throw new Error(`the limit of the address space cannot be set: ${stderr.trim()}`);
-  };
-  const before = /Max address space\s+(\S+)/.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? "unlimited";
-  limit(String(bytes));
-  return () => limit(before);
-}
-
-/** Bytes of address space that this process has. */
-export function addressSpace(): number {
-  return Number(/VmSize:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? 0) * 1024;
 }
 
 function notANumber(tensor: ModelTensor): ModelTensor {

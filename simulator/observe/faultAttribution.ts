@@ -166,7 +166,7 @@ function nearnessOf(
   if (symptom.kind === "loss") return 0;
   const { task, cause } = symptom.failure;
   const [kind, name] = split(target);
-  if (kind === "checkpoint" || injection.fault.startsWith("checkpoint"))
+  if (kind === "checkpoint" || /^(checkpoint|storage|damaged)-/.test(injection.fault))
     return cause.code === "FL2006" || cause.code === "FL2007" ? 2 : 0;
   if (kind === "service") {
     const service = vertexOf(name);
