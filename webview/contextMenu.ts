@@ -68,7 +68,7 @@ export function showMenu(
     }
     menu.append(element);
   }
-  document.body.append(menu);
+  (document.querySelector("main") ?? document.body).append(menu);
   menu.style.left = `${Math.max(4, Math.min(at.x, innerWidth - menu.offsetWidth - 4))}px`;
   menu.style.top = `${Math.max(4, Math.min(at.y, innerHeight - menu.offsetHeight - 4))}px`;
 

@@ -2,7 +2,8 @@
  * The whole view: toolbar, status line, picture, details, timeline. It draws at most once a frame what the host's messages changed; figures at
  * most ten times a second, so that numbers can be read.
  */
-import { ActiveFaultList } from "./activeFaultList";
+import { ActiveFaultList } from "./faults/activeFaultList";
+import { FaultInjection } from "./faults/faultInjection";
 import { RunComparison } from "./compare/runComparison";
 import { showMenu } from "./contextMenu";
 import { drawDetails } from "./detailPanel";
@@ -11,18 +12,19 @@ import { GraphView } from "./graph/graphView";
 import { drawScope } from "./graph/scopeOverlay";
 import { textMeasure } from "./graph/textMeasure";
 import { HostChannel } from "./hostChannel";
+import { IsolateDialog } from "./isolateDialog";
 import { commandOf, type Command } from "./keymap";
 import type { Point } from "./layout/layoutRequest";
 import { drawLegend } from "./legend";
 import { Minimap } from "./minimap";
-import { activeFaults } from "./model/activeFaults";
+import { activeFaults, ends } from "./model/activeFaults";
 import { FailureScopes } from "./model/failureScope";
 import { livePicture } from "./model/livePicture";
 import type { Picture } from "./model/picture";
 import { statusAt, type Status } from "./model/statusWords";
 import { isUnsettled, lookAt } from "./model/subtaskLook";
 import { perform, type CommandTarget } from "./pageCommands";
-import { elementMenu, faultTarget, moreMenu } from "./pageMenus";
+import { elementMenu, moreMenu } from "./pageMenus";
 import { makeParts, type PageParts } from "./pageParts";
 import { PictureArranger } from "./pictureArranger";
 import { drawProblems } from "./problemList";
@@ -52,6 +54,10 @@ export class GraphPage {
   readonly #timeline: TimelineView;
   readonly #session: RunSession;
   readonly #comparison: RunComparison;
+  readonly #injection: FaultInjection;
+  readonly #isolate: IsolateDialog;
+  /** It was asked what isolating this would change. */
+  #isolating = false;
   #graph: HostMessageOf<"graph"> | undefined;
   #picture: Picture | undefined;
   #scopes: FailureScopes | undefined;
@@ -97,6 +103,7 @@ export class GraphPage {
       },
     });
     this.#minimap = new Minimap(this.#view);
+    this.#injection = this.#makeInjection();
     stage.append(this.#minimap.element, this.#faults.element);
     if (state.zoom !== undefined) this.#view.camera.set(state.zoom);
     this.#timeline = new TimelineView(timeline, {
@@ -104,6 +111,11 @@ export class GraphPage {
       travelled: (at) => this.#session.travelTo(at),
     });
     this.#comparison = this.#makeComparison();
+    this.#isolate = new IsolateDialog(this.#measure, (element) =>
+      this.#channel.send({ kind: "isolate", element, apply: true }),
+    );
+    document.body.append(this.#isolate.element);
+    if (state.palette === true) this.#injection.togglePalette(true);
     this.#listen();
     this.#drawToolbar();
     this.#drawStatus(Date.now());
@@ -121,6 +133,25 @@ export class GraphPage {
         stage.inert = open;
         timeline.inert = open;
         if (!open && this.#view.focus !== undefined) this.#view.setFocus(this.#view.focus);
+      },
+    });
+  }
+
+  #makeInjection(): FaultInjection {
+    return new FaultInjection(this.#parts.stage, {
+      picture: () => this.#picture,
+      liveRun: () => (this.#session.isLive ? this.#session.run : undefined),
+      elementAt: (event) => this.#view.elementAt(event),
+      current: () => this.#selection ?? this.#view.focus,
+      held: (element) => {
+        if (element === undefined && this.#hover === undefined) return;
+        this.#hovered(element);
+      },
+      send: (message) => this.#channel.send(message),
+      note: (words) => this.#note("quiet", words, "", 6000),
+      keep: (palette) => {
+        this.#channel.keep({ palette });
+        this.#setInsets();
       },
     });
   }
@@ -162,10 +193,18 @@ export class GraphPage {
         if (message.kind === "runFailed")
           this.#note("bad", message.problem.message, message.problem.hint ?? "", 60_000);
         if (message.kind !== "events" && message.kind !== "journal") this.#drawToolbar();
+        if (message.kind === "runStarted" || message.kind === "runEnded") this.#injection.refresh();
         this.#schedule();
         break;
       case "reveal":
         this.#reveal(message.element);
+        break;
+      case "isolated":
+        if (this.#isolating && this.#graph !== undefined) void this.#isolate.open(this.#graph.graph, message);
+        this.#isolating = false;
+        break;
+      case "faults":
+        this.#injection.setFaults(message.faults);
         break;
       case "runs":
         this.#comparison.listed(message);
@@ -197,7 +236,7 @@ export class GraphPage {
     this.#graph = message;
     this.#parts.empty.replaceChildren();
     document.title = message.title;
-    this.#scopes = new FailureScopes(message.graph);
+    this.#scopes = undefined;
     this.#drawToolbar();
     await this.#layOut();
   }
@@ -295,6 +334,9 @@ export class GraphPage {
         this.#changed.add(task.slice(0, task.lastIndexOf("#")));
         moving = true;
       }
+      // How long a fault still acts stands on what it acts on.
+      for (const end of activeFaults(run.facts, at).flatMap(ends))
+        this.#changed.add(end.slice(end.indexOf(":") + 1, end.lastIndexOf("#")));
     }
     const wait = moving ? MOVING_EVERY_MS : owed ? FIGURES_EVERY_MS : IDLE_EVERY_MS;
     this.#timer = setTimeout(() => this.#schedule(), wait);
@@ -360,7 +402,7 @@ export class GraphPage {
     const strategy = this.#strategy();
     const source = { picture, run, at, strategy, scope: (vertex: string, index: number) => this.#scope(vertex, index) };
     drawDetails(details, selection, source, {
-      inject: isLive ? (element) => this.#inject(element) : undefined,
+      inject: isLive ? (element) => this.#injection.inject(element) : undefined,
       open: this.#graph?.openable === true ? (element) => this.#open(element) : undefined,
       pick: (element) => this.#reveal(element),
       strategy: (failoverStrategy) => {
@@ -376,12 +418,15 @@ export class GraphPage {
   #setInsets(): void {
     const { legend, details } = this.#parts;
     const covered = (panel: HTMLElement): number => (panel.hidden ? 0 : panel.offsetWidth + 12);
-    this.#view.camera.setInsets(covered(legend), covered(details));
+    const left = Math.max(covered(legend), covered(this.#injection.paletteElement));
+    this.#view.camera.setInsets(left, covered(details));
     this.#minimap.element.classList.toggle("aside", !details.hidden);
   }
 
   #scope(vertex: string, index: number): ReturnType<FailureScopes["of"]> {
-    return this.#scopes?.of(vertex, index, this.#strategy());
+    if (this.#graph === undefined) return undefined;
+    this.#scopes ??= new FailureScopes(this.#graph.graph);
+    return this.#scopes.of(vertex, index, this.#strategy());
   }
 
   /** The one that was chosen; else that of the run. */
@@ -437,17 +482,17 @@ export class GraphPage {
     if (this.#graph?.openable === true) this.#channel.send({ kind: "openElement", element });
   }
 
-  #inject(element: PictureElement): void {
-    const target = this.#session.isLive ? faultTarget(element, this.#picture) : undefined;
-    if (target !== undefined) this.#channel.send({ kind: "inject", target });
-  }
 
   #menu(element: PictureElement, at: Point): void {
     const graph = this.#graph;
     const picture = this.#picture;
     if (graph === undefined || picture === undefined) return;
     const actions = {
-      inject: () => this.#inject(element),
+      inject: () => this.#injection.inject(element),
+      isolate: () => {
+        this.#isolating = true;
+        this.#channel.send({ kind: "isolate", element, apply: false });
+      },
       send: (message: Parameters<HostChannel["send"]>[0]) => this.#channel.send(message),
       select: () => this.#select(element),
     };
@@ -498,7 +543,7 @@ export class GraphPage {
 
   #key(event: KeyboardEvent): void {
     const target = event.target instanceof Element ? event.target : undefined;
-    if (target?.closest("vscode-text-field, input, textarea")) {
+    if (target?.closest("vscode-text-field, input, textarea, select, dialog")) {
       if (event.key !== "Escape" && event.key !== "Enter") return;
       if (this.#view.focus !== undefined) this.#view.setFocus(this.#view.focus);
       event.preventDefault();
@@ -522,7 +567,8 @@ export class GraphPage {
       picture: this.#picture,
       select: (element) => this.#select(element),
       menu: (element, at) => this.#menu(element, at),
-      inject: (element) => this.#inject(element),
+      inject: (element) => this.#injection.inject(element),
+      togglePalette: () => this.#injection.togglePalette(),
       open: (element) => this.#open(element),
       fit: () => {
         this.#view.camera.fit();

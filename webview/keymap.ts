@@ -12,6 +12,7 @@ export type Command =
   | "select"
   | "menu"
   | "inject"
+  | "palette"
   | "definition"
   | "fit"
   | "zoomIn"
@@ -75,6 +76,7 @@ export const KEYMAP: readonly KeyBinding[] = [
   },
   { command: "menu", keys: ["F10"], shift: true, words: "", group: "Act", inGraph: true },
   { command: "inject", keys: ["i"], words: "Inject a failure into what has the focus", group: "Act", inGraph: true },
+  { command: "palette", keys: ["p"], words: "Palette of faults, to drag onto the picture", group: "Act" },
   { command: "definition", keys: ["g"], words: "Go to its definition in the job file", group: "Act", inGraph: true },
   { command: "run", keys: ["r"], shift: true, words: "Run the job", group: "Act" },
   { command: "stop", keys: ["s"], shift: true, words: "Stop the run", group: "Act" },

@@ -21,6 +21,7 @@ export interface CommandTarget {
   readonly toggleLegend: () => void;
   readonly toggleTimeline: () => void;
   readonly toggleTrace: () => void;
+  readonly togglePalette: () => void;
   readonly toggleCompare: () => void;
   readonly closeCompare: () => boolean;
   readonly toggleShortcuts: () => void;
@@ -92,6 +93,8 @@ export function perform(command: Command, target: CommandTarget): void {
       return target.toggleTimeline();
     case "trace":
       return target.toggleTrace();
+    case "palette":
+      return target.togglePalette();
     case "compare":
       return target.toggleCompare();
     case "present":

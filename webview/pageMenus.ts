@@ -1,5 +1,6 @@
 /** What can be done with an element, and with the picture as a whole. */
 import type { MenuItem } from "./contextMenu";
+import type { VertexDescription } from "../simulator/graph/graphDescription";
 import { displayName } from "./graph/vertexCard";
 import { keyOf, type Command } from "./keymap";
 import type { Picture } from "./model/picture";
@@ -12,6 +13,8 @@ export interface MenuState {
 
 export interface MenuActions {
   readonly inject: () => void;
+  /** Asks what running the model as an RPC service would change. */
+  readonly isolate: () => void;
   readonly select: () => void;
   readonly send: (message: ViewMessage) => void;
 }
@@ -38,6 +41,12 @@ export function elementMenu(
       act: actions.inject,
     },
     { kind: "line" },
+    {
+      kind: "action",
+      label: "Run as RPC Service…",
+      disabled: state.graph.editable ? notIsolatable(element, vertex) : "This graph does not come from a job file.",
+      act: actions.isolate,
+    },
     { kind: "action", label: "Show Details", key: keyOf("select"), act: actions.select },
     {
       kind: "action",
@@ -54,6 +63,16 @@ export function elementMenu(
     },
   ];
   return items;
+}
+
+/** Why there is nothing that a service could do; the host says what else may be in the way. */
+function notIsolatable(element: PictureElement, vertex: VertexDescription): string | undefined {
+  if (vertex.kind === "service") return "This is a service already.";
+  const { operators } = vertex;
+  const calling = operators.some(({ kind }) => kind === "rpc");
+  return element.kind === "operator" || calling || operators.length === 1
+    ? undefined
+    : "Choose one of its operators, at the level of operators.";
 }
 
 export interface PageMenuState {
@@ -89,6 +108,7 @@ export function moreMenu(state: PageMenuState, { send, does, save, putBack }: Pa
       disabled: needs(state.live, "Nothing is running."),
       act: () => send({ kind: "heal" }),
     },
+    { kind: "action", label: "Faults to Drag…", key: keyOf("palette"), disabled: picture, act: () => does("palette") },
     { kind: "line" },
     { kind: "action", label: "Recovery Timeline", key: keyOf("timeline"), disabled: run, act: () => does("timeline") },
     { kind: "action", label: "Compare Runs…", key: keyOf("compare"), disabled: run, act: () => does("compare") },
@@ -118,13 +138,4 @@ export function moreMenu(state: PageMenuState, { send, does, save, putBack }: Pa
     { kind: "line" },
     { kind: "action", label: "Keyboard Shortcuts", key: keyOf("shortcuts"), act: () => does("shortcuts") },
   ];
-}
-
-/** The element as the command line names it; a vertex stands for any of its subtasks. */
-export function faultTarget(element: PictureElement, picture: Picture | undefined): string | undefined {
-  if (!("vertex" in element)) return undefined;
-  const kind = picture?.vertices.get(element.vertex)?.kind;
-  if (kind === undefined) return undefined;
-  const index = element.kind === "subtask" ? String(element.index) : "*";
-  return `${kind === "service" ? "service" : "task"}:${element.vertex}#${index}`;
 }

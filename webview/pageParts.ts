@@ -15,7 +15,8 @@ export interface PageParts {
 export function makeParts(host: HTMLElement, head: readonly HTMLElement[], sheet: HTMLElement): PageParts {
   const header = part("header", "header");
   header.append(...head);
-  const stage = part("main", "stage");
+  const body = part("main", "body");
+  const stage = part("div", "stage");
   const empty = part("div", "empty");
   const legend = part("section", "legend", "Legend");
   const details = part("aside", "details", "Details");
@@ -25,7 +26,8 @@ export function makeParts(host: HTMLElement, head: readonly HTMLElement[], sheet
   details.hidden = true;
   timeline.hidden = true;
   stage.append(empty, legend, details);
-  host.replaceChildren(header, stage, timeline, compare);
+  body.append(stage, timeline, compare);
+  host.replaceChildren(header, body);
   document.body.append(sheet);
   return { stage, empty, legend, details, timeline, compare };
 }

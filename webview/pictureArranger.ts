@@ -29,6 +29,10 @@ export class PictureArranger {
 
   constructor(private readonly measure: Measure) {}
 
+  dispose(): void {
+    this.#layouts.dispose();
+  }
+
   /** Undefined when a newer request came in between. */
   async arrange(graph: GraphDescription, { level, orientation, room }: ArrangeOptions): Promise<Arranged | undefined> {
     const hasServices = graph.vertices.some((vertex) => vertex.kind === "service");

@@ -41,6 +41,7 @@ export interface ViewState {
   readonly collapsed?: readonly string[];
   readonly legend?: boolean;
   readonly minimap?: boolean;
+  readonly palette?: boolean;
   readonly timeline?: { readonly open: boolean; readonly height?: number };
   readonly failoverStrategy?: "region" | "full";
   /** Runs that are compared with the one that is shown, by id. */

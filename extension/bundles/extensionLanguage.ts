@@ -1,6 +1,6 @@
 /** The bundle `dist/extensionLanguage.js`: reading job files and everything that is said about them. Loaded with the first job file. */
 export { locateElements } from "../../simulator/graph/parseJobFile";
-export { fixProvider } from "../jobFile/jobFileFixActions";
+export { fixProvider, indentationOf } from "../jobFile/jobFileFixActions";
 export { graphOfDocument } from "../jobFile/jobFileGraph";
 export {
   completionProvider,
@@ -13,5 +13,7 @@ export {
   symbolProvider,
 } from "../jobFile/jobFileLanguage";
 export { parseJobDocument } from "../jobFile/jobFileParser";
+export { rangeOfSpan } from "../jobFile/textSpans";
 export { newJob } from "../newJob/newJob";
+export { isolateInJobFile } from "../language/isolateInJobFile";
 export { symbolOccurrences } from "../language/jobFileReferences";

@@ -15,6 +15,7 @@ import type { RunSession } from "../runs/runSession";
 import { type RunStore, jobName } from "../runs/runStore";
 import { openElement, openLocation } from "./elementLocation";
 import { saveExport } from "./exportPicture";
+import { isolateModel } from "./isolateModel";
 import { graphBundle, jobGraphHtml } from "./jobGraphHtml";
 import { type JobGraphSource, openJobDocument, sourceKey } from "./jobGraphSource";
 
@@ -144,7 +145,8 @@ export class JobGraphPanel implements vscode.Disposable {
       if (graph !== undefined) {
         const runBlocked = this.runBlocked();
         const runnable = runBlocked === undefined;
-        this.send({ kind: "graph", graph, title, openable: true, runnable, runBlocked, editable: false });
+        const editable = vscode.workspace.fs.isWritableFileSystem(source.uri.scheme) === true;
+        this.send({ kind: "graph", graph, title, openable: true, runnable, runBlocked, editable });
       }
       this.send({ kind: "problems", title, problems });
     } catch (error) {
@@ -279,6 +281,10 @@ export class JobGraphPanel implements vscode.Disposable {
         return vscode.env.clipboard.writeText(message.text);
       case "resync":
         return this.sendSnapshot();
+      case "isolate":
+        if (this.source.kind === "jobFile")
+          this.send(await isolateModel(this.source.uri, message.element, message.apply));
+        return;
       case "listRuns":
         return this.sendRuns();
       case "compareWith":

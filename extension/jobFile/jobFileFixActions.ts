@@ -29,7 +29,10 @@ export const fixProvider: vscode.CodeActionProvider = {
   },
 };
 
-function indentationOf(document: vscode.TextDocument): { readonly tabSize: number; readonly insertSpaces: boolean } {
+export function indentationOf(document: vscode.TextDocument): {
+  readonly tabSize: number;
+  readonly insertSpaces: boolean;
+} {
   const editor = vscode.window.visibleTextEditors.find((one) => one.document === document);
   const { tabSize, insertSpaces } = editor?.options ?? {};
   return { tabSize: typeof tabSize === "number" ? tabSize : 2, insertSpaces: insertSpaces !== false };

@@ -37,6 +37,13 @@ export class GraphPage {
     for (const label of labels) await this.frame.locator(".menu [role=menuitem]", { hasText: label }).first().click();
   }
 
+  /** In the dialog that asks what shall fail how. */
+  async inject(fault: string): Promise<void> {
+    const dialog = this.frame.locator("dialog.fault-form[open]");
+    await dialog.locator("[role=radio]", { hasText: fault }).first().click();
+    await dialog.locator('vscode-button[aria-label="Inject"]').click();
+  }
+
   /** What is read aloud of every cell. */
   async names(): Promise<readonly string[]> {
     return this.cells.evaluateAll((cells) =>

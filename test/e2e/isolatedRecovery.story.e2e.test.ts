@@ -123,8 +123,7 @@ describe("isolated recovery, from opening the job file to its report", function 
     await graph.startRecord();
     await graph.cell("langid", 1).click({ button: "right" });
     await graph.choose("Inject Failure…");
-    await workbench.quickInput.shown("Inject Failure: service:langid#1");
-    await workbench.quickInput.choose("Crash");
+    await graph.inject("Crash");
     await until(
       "langid#1 to be down in the picture",
       async () => (await graph.record())["langid#1"]?.some((entry) => isDown(entry)),

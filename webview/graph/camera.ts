@@ -25,6 +25,9 @@ export class Camera {
   #followsFit = true;
   #insets = { left: 0, right: 0 };
 
+  /** Asking the element each time would lay the page out anew in the midst of drawing. */
+  #size: { readonly width: number; readonly height: number } = { width: 0, height: 0 };
+
   constructor(
     private readonly svg: SVGSVGElement,
     private readonly events: CameraEvents,
@@ -40,7 +43,9 @@ export class Camera {
     select(svg)
       .call((one) => this.#zoom(one))
       .on("dblclick.zoom", null);
+    this.#size = { width: svg.clientWidth, height: svg.clientHeight };
     new ResizeObserver(() => {
+      this.#size = { width: svg.clientWidth, height: svg.clientHeight };
       if (this.#followsFit) this.fit(false);
       events.resized();
     }).observe(svg);
@@ -51,7 +56,7 @@ export class Camera {
   }
 
   get size(): { readonly width: number; readonly height: number } {
-    return { width: this.svg.clientWidth, height: this.svg.clientHeight };
+    return this.#size;
   }
 
   /** Width and height that a picture can fill. */

@@ -35,6 +35,8 @@ const MOST_CARDS = 60;
 /** Below this scale labels cannot be read and are left out. */
 const SMALL = 0.4;
 const EVERYWHERE: Rectangle = { x: -1e7, y: -1e7, width: 2e7, height: 2e7 };
+/** Time for new cards in one frame while the picture moves. */
+const WHILE_MOVING_MS = 6;
 /** Cards this near the border of what is in sight are kept, CSS pixels. */
 const AROUND = 100;
 
@@ -50,6 +52,7 @@ export class GraphView {
   #far: FarScene | undefined;
   #isFar = false;
   #canvasDue = false;
+  #cullDue = false;
   #picture: Picture | undefined;
   /** As it was laid out, and with what was moved by hand. */
   #base: LayoutResult | undefined;
@@ -81,7 +84,7 @@ export class GraphView {
     this.camera = new Camera(this.svg, {
       moved: ({ x, y, k }, byHand) => {
         this.#root.attr("transform", `translate(${x},${y}) scale(${k})`);
-        this.#cull();
+        this.#cull(WHILE_MOVING_MS);
         events.zoomed(byHand ? { x, y, scale: k } : undefined);
       },
       resized: () => this.#cull(),
@@ -223,8 +226,11 @@ export class GraphView {
     return this.#nodeOf(element)?.getBoundingClientRect();
   }
 
-  /** Adds what came into sight and takes away what left it. Too much of it, or too small, is drawn on the canvas instead. */
-  #cull(): void {
+  /**
+   * Adds what came into sight and takes away what left it. Too much of it is drawn on the canvas instead. Cards that do not get ready within
+   * the time follow in the next frames; what was on the canvas stays there until they have.
+   */
+  #cull(withinMs = Infinity): void {
     const picture = this.#picture;
     const layout = this.#layout;
     if (picture === undefined || layout === undefined) return;
@@ -234,13 +240,9 @@ export class GraphView {
       return place !== undefined && touches(place, sight);
     });
     if (this.#wholly) inSight.splice(0, inSight.length, ...picture.graph.vertices);
-    const isFar = inSight.length > MOST_CARDS && !this.#wholly;
-    if (isFar !== this.#isFar) {
-      this.#isFar = isFar;
-      this.svg.classList.toggle("is-far", isFar);
-    }
+    const crowded = inSight.length > MOST_CARDS && !this.#wholly;
     this.svg.classList.toggle("small", this.camera.transform.k < SMALL);
-    const wanted = new Set(isFar ? [] : inSight.map(({ id }) => id));
+    const wanted = new Set(crowded ? [] : inSight.map(({ id }) => id));
     const focus = this.#focus;
     if (focus !== undefined && "vertex" in focus && layout.nodes.has(focus.vertex)) wanted.add(focus.vertex);
     for (const [vertex, group] of this.#shown) {
@@ -248,12 +250,32 @@ export class GraphView {
       group.remove();
       this.#shown.delete(vertex);
     }
-    for (const vertex of wanted)
-      if (!this.#shown.has(vertex)) this.#add(picture, vertex, layout.nodes.get(vertex) as Rectangle);
+    const end = performance.now() + withinMs;
+    let complete = true;
+    for (const vertex of wanted) {
+      if (this.#shown.has(vertex)) continue;
+      if (performance.now() > end) complete = false;
+      else this.#add(picture, vertex, layout.nodes.get(vertex) as Rectangle);
+    }
+    if (!complete) this.#cullAgain();
+    const isFar = crowded || (this.#isFar && !complete);
+    if (isFar !== this.#isFar) {
+      this.#isFar = isFar;
+      this.svg.classList.toggle("is-far", isFar);
+    }
     if (isFar) this.#edges.clear();
     else this.#edges.cull(this.#wholly ? EVERYWHERE : sight);
     this.#markTraced();
     this.#drawFar();
+  }
+
+  #cullAgain(): void {
+    if (this.#cullDue) return;
+    this.#cullDue = true;
+    requestAnimationFrame(() => {
+      this.#cullDue = false;
+      this.#cull(WHILE_MOVING_MS);
+    });
   }
 
   #markTraced(): void {

@@ -1,7 +1,8 @@
 /** What the picture shows of a run at one moment: looks and figures, worked out once for each moment and kept. */
 import type { CellFigures } from "../graph/subtaskCells";
 import { displayName } from "../graph/vertexCard";
-import { activeFaults } from "./activeFaults";
+import type { Injection } from "../../simulator/observe/runFacts";
+import { activeFaults, ends, timeLeft } from "./activeFaults";
 import { callFigures, vertexFigures, type CallFigures, type VertexFigures } from "./figures";
 import { count, duration, plural } from "./numberWords";
 import type { Picture } from "./picture";
@@ -36,16 +37,16 @@ export function livePicture(picture: Picture, run: RunModel | undefined, at: num
     if (known === undefined) looks.set(name, (known = lookAt(run.facts, name, at)));
     return known;
   };
-  let targets: ReadonlySet<string> | undefined;
-  const isFaulted = (subtask: string): boolean => {
-    if (run === undefined || run.facts.injections.size === 0) return false;
-    targets ??= new Set(activeFaults(run.facts, at).map((fault) => fault.target));
-    if (targets.size === 0) return false;
+  let targets: ReadonlyMap<string, Injection> | undefined;
+  const faultOn = (subtask: string): Injection | undefined => {
+    if (run === undefined || run.facts.injections.size === 0) return undefined;
+    targets ??= new Map(activeFaults(run.facts, at).flatMap((fault) => ends(fault).map((end) => [end, fault])));
+    if (targets.size === 0) return undefined;
     const process = run.facts.tasks.get(subtask)?.at(-1)?.process;
     return (
-      targets.has(`service:${subtask}`) ||
-      targets.has(`task:${subtask}`) ||
-      (process !== undefined && targets.has(process))
+      targets.get(`service:${subtask}`) ??
+      targets.get(`task:${subtask}`) ??
+      (process === undefined ? undefined : targets.get(process))
     );
   };
   const vertexFigure = (id: string): VertexFigures | undefined => {
@@ -59,7 +60,11 @@ export function livePicture(picture: Picture, run: RunModel | undefined, at: num
     vertex: vertexFigure,
     cell: (vertex, index) => {
       const words = cellFigures(picture, run, look(vertex, index), vertex, index, at);
-      return { ...words, faulted: isFaulted(`${vertex}#${index}`) };
+      const fault = faultOn(`${vertex}#${index}`);
+      if (fault === undefined) return { ...words, faulted: false };
+      const left = timeLeft(fault, at);
+      const first = left === undefined ? fault.fault : `${fault.fault}, ${duration(left)} left`;
+      return { first, second: words.second, faulted: true };
     },
     edgeRate: (id) => {
       const edge = picture.edgeById.get(id);

@@ -26,9 +26,11 @@ export function percent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
+const GROUPED = new Intl.NumberFormat("en");
+
 /** `1 task`, `3 tasks`, `8,000 tasks`. */
 export function plural(number: number, one: string, many = `${one}s`): string {
-  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+  return `${number < 1000 ? number : GROUPED.format(number)} ${number === 1 ? one : many}`;
 }
 
 function trim(text: string): string {

@@ -1,7 +1,8 @@
 /** Faults that still act, on top of the picture: what, where, for how much longer, and a button that heals them. */
-import type { Injection } from "../simulator/observe/runFacts";
-import { button } from "./controls";
-import { duration } from "./model/numberWords";
+import type { Injection } from "../../simulator/observe/runFacts";
+import { button } from "../controls";
+import { timeLeft } from "../model/activeFaults";
+import { duration } from "../model/numberWords";
 
 export class ActiveFaultList {
   readonly element = document.createElement("section");
@@ -28,9 +29,8 @@ export class ActiveFaultList {
   }
 }
 
-function faultWords({ fault, target, at: since, parameters }: Injection, at: number): string {
-  const lasts = parameters["durationMs"] ?? parameters["duration"];
-  const left = typeof lasts === "number" ? since + lasts - at : undefined;
-  const time = left === undefined ? `for ${duration(Math.max(0, at - since))}` : `${duration(Math.max(0, left))} left`;
-  return `${fault} on ${target}, ${time}`;
+function faultWords(injection: Injection, at: number): string {
+  const left = timeLeft(injection, at);
+  const time = left === undefined ? `for ${duration(Math.max(0, at - injection.at))}` : `${duration(left)} left`;
+  return `${injection.fault} on ${injection.target}, ${time}`;
 }
