@@ -37,7 +37,17 @@ export class WorkerProcesses {
     const log = openSync(logFile, "a");
     const inspected = this.config.inspect === true && entry === "taskManager";
     try {
-      const child = spawn(this.config.node, [...nodeArguments(), entryFile(entry), directory, name, ...args], {
+      const limit = entry === "serviceInstance" ? this.memoryLimitOf(args[0]) : undefined;
+      const [command = "", ...rest] = [
+        ...limitedTo(limit),
+        this.config.node,
+        ...nodeArguments(),
+        entryFile(entry),
+        directory,
+        name,
+        ...args,
+      ];
+      const child = spawn(command, rest, {
         stdio: ["ignore", log, log, LIFELINE_FD, ...(inspected ? (["pipe"] as const) : [])],
         cwd: directory,
         env: workerEnvironment(),
@@ -58,6 +68,10 @@ export class WorkerProcesses {
     } finally {
       closeSync(log);
     }
+  }
+
+  private memoryLimitOf(service: string | undefined): number | undefined {
+    return this.config.job.services.find(({ id }) => id === service)?.memoryLimitBytes;
   }
 
   /** Workers of the coordinator before this one: each connects in a moment, or its place is taken and it must not stay. */
@@ -121,6 +135,15 @@ export class WorkerProcesses {
       this.signal(name, "SIGKILL");
     }
   }
+}
+
+/**
+ * Before the command of a process that may allocate so much (RLIMIT_DATA: what it wrote to, not what V8 only reserves). The shell becomes the
+ * process, so that its id stays. Only Linux counts mapped memory here (since 4.7).
+ */
+function limitedTo(bytes: number | undefined): readonly string[] {
+  if (bytes === undefined || process.platform !== "linux") return [];
+  return ["/bin/sh", "-c", `ulimit -d ${Math.ceil(bytes / 1024)} && exec "$0" "$@"`];
 }
 
 /** The last lines that a process wrote, for the cause of a failure to start. */

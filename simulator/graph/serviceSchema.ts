@@ -187,7 +187,7 @@ export const SERVICE = object("A model that is served to `rpc` operators.", {
     { defaultDescription: "none", examples: ["64mb"] },
   ),
   memoryLimit: memorySize(
-    "Memory that an instance's process may allocate. One that needs more fails, alone. Linux only.",
+    "Memory that an instance's process may write to, Node and ONNX Runtime included (about 100 MB without a model). One that needs more fails, alone. Linux only.",
     { defaultDescription: "none", examples: ["2gb"], flinkName: "taskmanager.memory.process.size" },
   ),
   autoscaler: AUTOSCALER,

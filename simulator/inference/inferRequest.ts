@@ -69,14 +69,36 @@ export function parseInferRequest(
       throw invalid(`Input "${typed.name}" has typed contents although the request uses raw contents.`);
     }
   }
+  const { positions, ...shaped } = checkInputs(request, signature, maxRows);
+  return {
+    ...shaped,
+    contents: signature.inputs.map((declared, index) => {
+      const position = positions[index] ?? -1;
+      const input = request.inputs[position];
+      if (input === undefined) throw invalid(`Input "${declared.name}" is missing.`);
+      return checkedContents(input, declared, shaped.shapes[index] ?? [], rawContents[position]);
+    }),
+    outputs: wantedOutputs(request, signature),
+    raw,
+    timeoutMs: timeoutOf(request.parameters),
+  };
+}
+
+/**
+ * What a request says of its inputs, without their contents: their names, types and shapes are those of the model, and it has not too many rows.
+ * @throws CallRefused INVALID_ARGUMENT
+ */
+export function checkInputs(
+  request: ModelInferRequest,
+  signature: ModelSignature,
+  maxRows: number,
+): Pick<ParsedRequest, "rows" | "group" | "shapes"> & { readonly positions: readonly number[] } {
   const positions = matchInputs(request.inputs, signature);
   let rows: number | undefined;
   let group = "";
   const shapes: number[][] = [];
-  const contents: InputContents[] = [];
   signature.inputs.forEach((declared, index) => {
-    const position = positions[index] ?? -1;
-    const input = request.inputs[position];
+    const input = request.inputs[positions[index] ?? -1];
     if (input === undefined) throw invalid(`Input "${declared.name}" is missing.`);
     const shape = checkedShape(input, declared, signature);
     const inputRows = signature.batchAxis.kind === "none" ? 1 : (shape[0] ?? 1);
@@ -86,21 +108,12 @@ export function parseInferRequest(
     rows = inputRows;
     shapes.push(shape);
     if (hasDynamicAxis(declared)) group += `${shape.slice(1).join(",")};`;
-    contents.push(checkedContents(input, declared, shape, rawContents[position]));
   });
   if (rows === undefined || rows < 1) throw invalid("The batch is empty.");
   if (rows > maxRows) {
     throw invalid(`A request may have at most ${maxRows} rows (batching.maxSize), this one has ${rows}.`);
   }
-  return {
-    rows,
-    group,
-    shapes,
-    contents,
-    outputs: wantedOutputs(request, signature),
-    raw,
-    timeoutMs: timeoutOf(request.parameters),
-  };
+  return { rows, group, shapes, positions };
 }
 
 /** Positions in the request of the model's inputs, in the model's order; any order is taken. */

@@ -34,10 +34,14 @@ export class InferStream {
   private readonly takesChunks: boolean;
   private gone = false;
 
-  /** @param maxTensorBytes of all requests that are being put together. */
+  /**
+   * @param maxTensorBytes of all requests that are being put together.
+   * @param announced looks at a request whose contents are to come in chunks, before memory is taken for them. @throws CallRefused
+   */
   constructor(
     private readonly call: InferStreamCall,
     private readonly maxTensorBytes: number,
+    private readonly announced: (request: ModelInferRequest) => void,
   ) {
     this.takesChunks = call.metadata.get(CHUNKS_HEADER).length > 0;
   }
@@ -50,6 +54,7 @@ export class InferStream {
     const sizes = chunkedBytes(message.inputs);
     if (sizes === undefined) return { request: message, owned: false };
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    this.announced(message);
     this.check(message, sizes, bytes);
     const assembly = { request: message, chunks: new ChunkAssembly(sizes) };
     this.assemblies.set(id, assembly);

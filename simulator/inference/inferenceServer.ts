@@ -31,7 +31,7 @@ import type { BatchedModel } from "./batchedModel";
 import { checkCallChain, refusal, refused, responseTo, statusOf } from "./callAnswer";
 import { CHUNKS_HEADER } from "./chunkedTensors";
 import { HealthService } from "./healthService";
-import { CallRefused, parseInferRequest } from "./inferRequest";
+import { CallRefused, checkInputs, parseInferRequest } from "./inferRequest";
 import { InferStream, type IncomingRequest, type InferStreamCall } from "./inferStream";
 import type { LoadedModel } from "./loadedModels";
 import { reflectionDefinitions, reflectionImplementation } from "./reflectionService";
@@ -244,7 +244,10 @@ export class InferenceServer {
     }
     const origin = this.nextOrigin++;
     const used = new Set<BatchedModel>();
-    const stream = new InferStream(call, this.options.maxTensorBytes);
+    const stream = new InferStream(call, this.options.maxTensorBytes, (request) => {
+      const [, model] = this.model(request.modelName, request.modelVersion);
+      checkInputs(request, model.session.signature, model.maxRows);
+    });
     let outstanding = 0;
     let ended = false;
     this.streams.add(call);

@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
 import { FaultlineError } from "../graph/errors";
 import type { ServiceSpec } from "../graph/jobFile";
+import { formatMemorySize } from "../graph/memorySize";
 import type { Cause, InstanceMetrics, InstancePhase } from "../observe/journalEvent";
 import type { BatchedModel } from "./batchedModel";
 import { deviceCandidates } from "./device";
@@ -89,7 +90,7 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
   } catch (error) {
     server.close();
     await opening.then((opened) => opened.close()).catch(() => undefined);
-    throw error;
+    throw withMemoryLimit(error, spec);
   }
   const models = loaded.serve(spec, options.onDeviceLost);
   for (const model of models) server.addModel(model);
@@ -109,6 +110,16 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
     },
     takeMetrics: () => ({ attempt: options.attempt, ...takeMetricsOf(models) }),
   };
+}
+
+/** Out of memory under a limit of the job file: says so. */
+function withMemoryLimit(error: unknown, { memoryLimitBytes }: ServiceSpec): unknown {
+  if (memoryLimitBytes === undefined || !(error instanceof FaultlineError) || error.code !== "FL3006") return error;
+  return FaultlineError.of(
+    "FL3006",
+    `${error.message} The job file lets an instance allocate ${formatMemorySize(memoryLimitBytes)}.`,
+    "Raise memoryLimit of the service, or take a smaller model.",
+  );
 }
 
 /** An error as the journal carries it. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
+import { connect } from "node:http2";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,11 +36,13 @@ describe("a service instance, to a client written from the protocol alone", func
   this.timeout(60_000);
   const model = writeModel(affineModel());
   let instance: InstanceProcess;
+  let address: string;
   let client: IndependentClient;
 
   before(async () => {
     instance = InstanceProcess.start(serviceSpec(model));
-    client = new IndependentClient((await instance.ready()).address);
+    address = (await instance.ready()).address;
+    client = new IndependentClient(address);
   });
   after(async () => {
     client.close();
@@ -132,7 +135,7 @@ describe("a service instance, to a client written from the protocol alone", func
     await refusedWith(
       bad,
       call({ inputs: [{ ...input, shape: [2 ** 26, 4] }], rawInputContents: raw }),
-      /1073741824 bytes/,
+      /at most 16 rows/,
     );
     await refusedWith(bad, call({ inputs: [{ ...input, shape: [2 ** 40, 4] }], contents: {} }));
     await refusedWith(
@@ -173,6 +176,46 @@ describe("a service instance, to a client written from the protocol alone", func
       status.RESOURCE_EXHAUSTED,
       call({ inputs: [input], rawInputContents: [Buffer.alloc(65 * 1024 * 1024)] }),
     );
+  });
+
+  it("takes no memory for a gigabyte that is only claimed, in a message's length or by a tensor in chunks", async () => {
+    const before = await instance.peakRssBytes();
+    const bytes = 2 ** 30;
+    const session = connect(`http://${address}`);
+    const post = session.request({
+      ":method": "POST",
+      ":path": "/inference.GRPCInferenceService/ModelInfer",
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    const length = Buffer.alloc(5);
+    length.writeUInt32BE(bytes, 1);
+    const refusedStatus = new Promise((resolve) => {
+      const look = (headers: Readonly<Record<string, unknown>>) => {
+        if (headers["grpc-status"] !== undefined) resolve(headers["grpc-status"]);
+      };
+      post.on("response", look).on("trailers", look);
+    });
+    post.resume().on("error", () => undefined);
+    post.write(Buffer.concat([length, Buffer.from("a few bytes")]));
+    assert.equal(Number(await refusedStatus), status.RESOURCE_EXHAUSTED);
+    session.destroy();
+
+    const stream = client.stream();
+    const answer = once(stream, "data");
+    stream.write({
+      modelName: "model",
+      id: "huge",
+      inputs: [
+        { name: "x", datatype: "FP32", shape: [2 ** 26, 4], parameters: { chunked_bytes: { int64Param: bytes } } },
+      ],
+    });
+    const [{ errorMessage, inferResponse }] = (await answer) as [Message];
+    assert.match(errorMessage as string, /at most 16 rows/);
+    assert.equal(inferResponse.id, "huge");
+    stream.end();
+    const grownMb = ((await instance.peakRssBytes()) - before) / 1e6;
+    assert.ok(grownMb < 100, `the instance grew by ${grownMb.toFixed(0)} MB`);
   });
 
   it("refuses a request for which it waits itself, and names the circle", async () => {

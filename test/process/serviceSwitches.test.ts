@@ -160,6 +160,23 @@ describe("the switches of a service", function () {
     assert.ok((report.rpc.hedged ?? 0) > 0);
   });
 
+  it("memory limit: a model that does not fit fails with the limit named, and one that fits is served", async function () {
+    if (process.platform !== "linux") this.skip();
+    const model = writeModel(denseModel(2048, 12));
+    const started = (memoryLimit: string): RunUnderTest =>
+      workspace.run(
+        job(workspace, {
+          service: { model, memoryLimit, restartStrategy: { type: "none" } },
+          records: "numbers",
+          limit: 0,
+        }),
+      );
+    const small = await started("300mb").report();
+    assert.deepEqual([small.run.state, small.run.cause?.code], ["FAILED", "FL3006"]);
+    assert.match(small.run.cause?.message ?? "", /lets an instance allocate 300mb/);
+    assert.equal((await started("2gb").report()).run.state, "FINISHED");
+  });
+
   it("transport pekko-rpc: a record over the frame size fails the job with a sentence that says so", async () => {
     const run = workspace.run(
       job(workspace, {
