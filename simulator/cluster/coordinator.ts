@@ -314,6 +314,7 @@ export class Coordinator {
   }
 
   private answer(request: RunRequest): RunReply {
+    if (this.config.job.runtime.mode === "batch") refuseInBatch(request);
     switch (request.kind) {
       case "status":
         return { kind: "ok", detail: { state: this.master.jobState, targets: this.targets() } };
@@ -557,6 +558,16 @@ export class Coordinator {
     const started = this.master.processes.get(name);
     if (started === undefined || started.state !== "STARTING" || exitCode === null || exitCode === 0) return undefined;
     return `${name} ended with code ${exitCode} before it was ready: ${lastLogLines(this.config.run.directory, name)}`;
+  }
+}
+
+/** @throws FaultlineError FL1000: a batch job has no checkpoints. */
+function refuseInBatch(request: RunRequest): void {
+  if (request.kind === "stop" && request.mode === "drain") {
+    throw FaultlineError.of("FL1000", "A batch job commits its output when all of it is done; it cannot be stopped half-way with a part.", "`faultline stop RUN --cancel` ends it without output.");
+  }
+  if (request.kind === "savepoint" || request.kind === "checkpoint") {
+    throw FaultlineError.of("FL1000", "A batch job has no checkpoints, and so no savepoints.", "Results between its regions take their place.");
   }
 }
 

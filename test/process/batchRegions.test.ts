@@ -52,7 +52,9 @@ describe("a batch job runs region by region", function () {
     const placed = new Map(run.of("task.state").flatMap(({ task, process, to }) => (to === "RUNNING" ? [[task, process] as const] : [])));
     const [kept, lost] = placed.get("numbers#0") === "taskmanager:0" ? ["0", "1"] : ["1", "0"];
     assert.equal(placed.get(`numbers#${lost}`), "taskmanager:1");
-    await (await openRun(run.directory)).inject({ fault: "crash", target: "taskmanager:1" });
+    const client = await openRun(run.directory);
+    await assert.rejects(client.stop("drain"), { code: "FL1000" });
+    await client.inject({ fault: "crash", target: "taskmanager:1" });
     const report = await run.report();
     assert.equal(report.run.state, "FINISHED");
     assert.deepEqual([report.records.lost, report.records.duplicated], [0, 0]);
