@@ -5,12 +5,11 @@
  * The state belongs to the machine and is changed in place (copying ten thousand subtasks at each step would be the cost of a run);
  * the same state and inputs always give the same commands and events.
  */
-import { isJobTerminal, isTerminal } from "../graph/executionState";
+import { isJobTerminal } from "../graph/executionState";
 import type { JobSpec, ServiceSpec } from "../graph/jobFile";
-import type { Cause, JournalEventBody, SubtaskName } from "../observe/journalEvent";
+import type { Cause, JournalEventBody } from "../observe/journalEvent";
 import type { CompletedCheckpoint } from "./checkpoint";
 import {
-  abortPending,
   checkpointOfTimeout,
   isAsked,
   isPeriodicTimer,
@@ -34,25 +33,23 @@ import {
   onConsumerFailed,
   onGlobalFailure,
   onHeldFailure,
-  onResultsLost,
   onTaskFailed,
   taskOfHeldFailure,
 } from "./failover";
-import type { JobMasterCommand, JobMasterInput, JobMasterState, ProcessRecord, RecoveredJob, TaskRecord, Transition } from "./jobMasterState";
+import { cancelJob, end, finishIfOver } from "./jobEnd";
+import type { JobMasterCommand, JobMasterInput, JobMasterState, RecoveredJob, TaskRecord, Transition } from "./jobMasterState";
+import { attemptAfter, endRecovery, onWorkerConnected, RECONNECT, start } from "./jobStart";
 import { setJobState } from "./jobState";
-import { endProcess, isGone, isHeartbeatTimer, onConnected, onLost, silentProcesses, startHeartbeatChecks, startProcess } from "./processes";
+import { endProcess, isHeartbeatTimer, startHeartbeatChecks } from "./processes";
 import { newRestartStrategyState } from "./restartStrategy";
-import { findUnreadable, loseResultsOn, releaseConsumed } from "./resultPartitions";
-import { deployScheduled, scheduleAfter, scheduleStreamTasks } from "./scheduler";
-import { deployInstance, hasInstances, instanceCount, instanceProcess, newInstance, onInstancePhase, publishEndpoints, scaleService } from "./serviceManager";
-import { isAutoscalerTimer, onAutoscalerTimer, onInstanceLoad, startAutoscaling } from "./serviceAutoscaling";
-import { addTaskManager, newSlotPool, removeTaskManager } from "./slotPool";
-import { addTask, liveCount, newTaskCounts, noteProgress, notRunningCount, placeTask, setTaskState, tasksOn } from "./taskState";
+import { findUnreadable, releaseConsumed } from "./resultPartitions";
+import { deployScheduled, scheduleAfter } from "./scheduler";
+import { hasInstances, instanceCount, newInstance, onInstancePhase, publishEndpoints, scaleService } from "./serviceManager";
+import { isAutoscalerTimer, onAutoscalerTimer, onInstanceLoad } from "./serviceAutoscaling";
+import { newSlotPool } from "./slotPool";
+import { addTask, newTaskCounts, notRunningCount, setTaskState } from "./taskState";
 import { Topology } from "./topology";
-
-/** How long a recovering JobMaster waits for the processes of its predecessor before it starts new ones. */
-const RECONNECT_MS = 2_000;
-const RECONNECT = "reconnect";
+import { onSilence, onWorkerLost } from "./workerLoss";
 
 export interface StepResult {
   readonly commands: readonly JobMasterCommand[];
@@ -251,161 +248,6 @@ function apply(t: Transition, input: JobMasterInput): void {
   }
 }
 
-function start(t: Transition): void {
-  const { state } = t;
-  setJobState(t, "CREATED");
-  startHeartbeatChecks(t);
-  startAutoscaling(t);
-  if (state.recovering !== undefined) {
-    t.commands.push({ kind: "setTimer", timer: RECONNECT, atMs: t.nowMs + RECONNECT_MS });
-    endRecoveryWhenComplete(t);
-    return;
-  }
-  startMissingWorkers(t);
-  scheduleAll(t);
-}
-
-function startMissingWorkers(t: Transition): void {
-  const { state } = t;
-  for (let index = 0; index < state.job.runtime.taskManagers; index++) {
-    const name = `taskmanager:${index}`;
-    if (!state.processes.has(name)) startProcess(t, name, "taskmanager");
-  }
-  for (const task of state.tasks.values()) {
-    if (task.vertexKind !== "service" || task.state !== "CREATED") continue;
-    task.attempt = Math.max(task.attempt, attemptAfter(state.recovering, task.name));
-    deployInstance(t, task);
-  }
-}
-
-function scheduleAll(t: Transition): void {
-  scheduleStreamTasks(t, [...t.state.tasks.values()].filter((task) => task.vertexKind === "stream"));
-}
-
-function onWorkerConnected(t: Transition, input: Extract<JobMasterInput, { kind: "workerConnected" }>): void {
-  const { state } = t;
-  onConnected(t, input);
-  if (input.role === "taskmanager") {
-    addTaskManager(state.slots, input.process, state.job.runtime.slots);
-  } else if (input.instance !== undefined && state.recovering !== undefined) {
-    adoptInstance(t, input.instance, input.process);
-  }
-  if (state.recovering !== undefined) endRecoveryWhenComplete(t);
-  deployScheduled(t);
-}
-
-/** An instance of a run whose coordinator died: it goes on, with its loaded model. */
-function adoptInstance(t: Transition, instance: NonNullable<Extract<JobMasterInput, { kind: "workerConnected" }>["instance"]>, process: string): void {
-  const task = t.state.tasks.get(instance.instance);
-  const isReady = instance.phase === "READY" || instance.phase === "SERVING";
-  if (task === undefined || task.draining) {
-    // It was scaled in.
-    endProcess(t, process, isReady ? "drain" : "kill");
-    return;
-  }
-  if (task.state !== "CREATED") return;
-  task.attempt = instance.attempt;
-  placeTask(t.state, task, process);
-  task.phase = instance.phase;
-  task.address = instance.address;
-  task.device = instance.device;
-  setTaskState(t, task, "INITIALIZING");
-  if (isReady) setTaskState(t, task, "RUNNING");
-}
-
-function endRecoveryWhenComplete(t: Transition): void {
-  const { state } = t;
-  const instances = (state.recovering?.instances ?? []).map(instanceProcess);
-  const taskManagers = Array.from({ length: state.job.runtime.taskManagers }, (_, index) => `taskmanager:${index}`);
-  const awaited = state.recovering?.awaited ?? [...instances, ...taskManagers];
-  if (awaited.every((name) => state.processes.get(name)?.state === "CONNECTED")) endRecovery(t);
-}
-
-function endRecovery(t: Transition): void {
-  const { state } = t;
-  const { recovering } = state;
-  if (recovering === undefined) return;
-  t.commands.push({ kind: "cancelTimer", timer: RECONNECT });
-  if (recovering.failure !== undefined || state.stopping === "cancel" || state.failure !== undefined) {
-    // It was ending when its coordinator died: nothing is started again.
-    state.recovering = undefined;
-    if (recovering.failure !== undefined) failJob(t, recovering.failure);
-    else if (state.failure === undefined && state.jobState !== "CANCELLING") cancelJob(t);
-    return;
-  }
-  if (isAllFinished(t)) {
-    state.recovering = undefined;
-    finishIfOver(t);
-    return;
-  }
-  startMissingWorkers(t);
-  state.recovering = undefined;
-  for (const service of state.job.services.filter(hasInstances)) publishEndpoints(t, service.id);
-  scheduleAll(t);
-}
-
-function onWorkerLost(t: Transition, input: Extract<JobMasterInput, { kind: "workerLost" }>): void {
-  const before = noteLost(t, input);
-  if (before !== undefined) {
-    failTasksOf(t, input, before);
-    onResultsLost(t, input.process);
-  }
-  continueFailovers(t);
-}
-
-/** @returns the process as it was, when its tasks are to fail now. */
-function noteLost(t: Transition, input: Extract<JobMasterInput, { kind: "workerLost" }>): ProcessRecord | undefined {
-  const before = onLost(t, input.process, input.pid, input.evidence);
-  if (before === undefined) return undefined;
-  if (before.role === "taskmanager") {
-    if (isGone(t, input.process)) replaceTaskManager(t, before);
-    if (before.state !== "LOST") removeTaskManager(t.state.slots, input.process);
-  }
-  for (const task of tasksOn(t.state, input.process)) noteProgress(t, task);
-  if (before.role === "taskmanager") loseResultsOn(t, input.process);
-  return before.state === "LOST" ? undefined : before;
-}
-
-function failTasksOf(t: Transition, input: Extract<JobMasterInput, { kind: "workerLost" }>, before: ProcessRecord): void {
-  const { state } = t;
-  const how =
-    input.evidence.by === "exit"
-      ? `exited with ${input.evidence.signal ?? `code ${input.evidence.exitCode ?? "?"}`}`
-      : input.evidence.by === "connection"
-        ? "closed its connection"
-        : `has been silent for ${Math.round(input.evidence.silentMs)} ms`;
-  const cause: Cause = { code: "FL2005", message: `${input.process} ${how}.` };
-  if (before.role === "taskmanager") {
-    for (const task of tasksOn(state, input.process)) {
-      if (isTerminal(task.state) || task.state === "CREATED" || task.state === "SCHEDULED") continue;
-      onTaskFailed(t, task, cause, input.process);
-    }
-    const index = Number(input.process.split(":")[1]);
-    for (const service of state.job.services) {
-      const sidecar = service.deployment === "sidecar" ? state.tasks.get(`${service.id}#${index}`) : undefined;
-      if (sidecar?.process !== undefined && !isTerminal(sidecar.state)) t.commands.push({ kind: "endProcess", process: sidecar.process, how: "kill" });
-    }
-    return;
-  }
-  for (const task of tasksOn(state, input.process)) {
-    if (isTerminal(task.state)) continue;
-    if (task.draining) {
-      setTaskState(t, task, "CANCELING");
-      setTaskState(t, task, "CANCELED");
-      continue;
-    }
-    const served = task.state === "RUNNING";
-    onTaskFailed(t, task, cause, input.process);
-    if (served) publishEndpoints(t, task.vertex);
-  }
-}
-
-function replaceTaskManager(t: Transition, before: ProcessRecord): void {
-  const { state } = t;
-  const ending = before.stopping || isJobTerminal(state.jobState) || state.failure !== undefined || state.stopping === "cancel";
-  if (!ending) startProcess(t, before.name, "taskmanager");
-}
-
 function onTaskState(t: Transition, input: Extract<JobMasterInput, { kind: "taskState" }>): void {
   const task = t.state.tasks.get(input.task);
   if (task === undefined || task.attempt !== input.attempt) return;
@@ -464,21 +306,6 @@ function onTimer(t: Transition, timer: string): void {
   }
 }
 
-/** All of them are given up before anything is started again: a task must not be deployed to one whose turn has not come. */
-function onSilence(t: Transition): void {
-  const losses = silentProcesses(t).map((process) => {
-    t.commands.push({ kind: "endProcess", process: process.name, how: "kill" });
-    const input = { kind: "workerLost", process: process.name, evidence: { by: "heartbeat", silentMs: t.nowMs - process.lastHeartbeatMs } } as const;
-    return { input, before: noteLost(t, input) };
-  });
-  for (const { input, before } of losses) {
-    if (before === undefined) continue;
-    failTasksOf(t, input, before);
-    onResultsLost(t, input.process);
-  }
-  continueFailovers(t);
-}
-
 function failedCheckpoint(t: Transition, checkpoint: number, cause: Cause): void {
   const fatal = onCheckpointFailed(t, checkpoint, cause);
   if (fatal !== undefined) onGlobalFailure(t, fatal);
@@ -497,12 +324,6 @@ function onStop(t: Transition, mode: "drain" | "cancel"): void {
   cancelJob(t);
 }
 
-function cancelJob(t: Transition): void {
-  abortPending(t, "The job is canceled.");
-  setJobState(t, "CANCELLING");
-  cancelAll(t);
-}
-
 /** Takes an instance that failed out of the endpoints at once. */
 function withdraw(t: Transition, task: TaskRecord): void {
   if (task.state !== "RUNNING") return;
@@ -510,52 +331,3 @@ function withdraw(t: Transition, task: TaskRecord): void {
   publishEndpoints(t, task.vertex);
 }
 
-/** Ends the job once everything that has to be over is over. */
-function finishIfOver(t: Transition): void {
-  const { state } = t;
-  if (state.failure !== undefined) {
-    if (liveCount(state) === 0) end(t, "FAILED", state.failure);
-  } else if (state.stopping === "cancel") {
-    if (liveCount(state) === 0) end(t, "CANCELED");
-  } else if (state.stopping === "savepoint" && liveCount(state) === 0 && state.failovers.size === 0 && state.heldFailures.size === 0) {
-    end(t, "FINISHED");
-  } else if (isAllFinished(t) && !state.committing) {
-    if (state.job.runtime.mode !== "batch") end(t, "FINISHED");
-    else if (state.recovering === undefined) commitOutput(t);
-  }
-}
-
-function isAllFinished({ state }: Transition): boolean {
-  return notRunningCount(state) === 0 && state.streamCounts.RUNNING === 0 && state.streamCounts.FINISHED > 0;
-}
-
-/**
- * What the sinks of a batch job prepared is committed when no task can run again any more: a region that reads a result which is lost has its
- * producer run again, and with it everything that reads from that, finished sinks included.
- */
-function commitOutput(t: Transition): void {
-  const stream = [...t.state.tasks.values()].filter((task) => task.vertexKind === "stream");
-  t.state.committing = true;
-  t.commands.push({ kind: "commitOutput", tasks: stream.map(({ name, vertex, index, attempt }) => ({ task: name, vertex, index, attempt })) });
-}
-
-function end(t: Transition, to: "FAILED" | "CANCELED" | "FINISHED", cause?: Cause): void {
-  const { state } = t;
-  state.ended = true;
-  setJobState(t, to, cause);
-  for (const task of state.tasks.values()) {
-    if (task.vertexKind === "service" && !isTerminal(task.state)) {
-      setTaskState(t, task, "CANCELING");
-      setTaskState(t, task, "CANCELED");
-    }
-  }
-  for (const process of state.processes.values()) {
-    if (process.state !== "LOST") endProcess(t, process.name, "shutdown");
-  }
-  t.commands.push({ kind: "endJob", state: to, cause });
-}
-
-function attemptAfter(recovered: RecoveredJob | undefined, task: SubtaskName): number {
-  const last = recovered?.attempts.get(task);
-  return last === undefined ? 0 : last + 1;
-}

@@ -56,8 +56,8 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   {
     name: "the final checkpoint is put off while others run",
     file: "checkpointCoordinator.ts",
-    from: "checkpoints.pending.length < config.maxConcurrent && !isFinalDue(t)",
-    to: "checkpoints.pending.length < config.maxConcurrent",
+    from: "checkpoints.savepointsDue.length === 0 && !isFinalDue(t)) triggerCheckpoint",
+    to: "checkpoints.savepointsDue.length === 0) triggerCheckpoint",
   },
   {
     name: "a restart does not wait for a checkpoint that is being stored",
@@ -74,8 +74,8 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   {
     name: "only the failed task restarts",
     file: "failover.ts",
-    from: "return state.topology.failoverScope(task.name, isCreated).flatMap(",
-    to: "void isCreated; return [task.name].flatMap(",
+    from: "return state.topology.failoverScope(task.name, isCreated, goneResults(t)).flatMap(",
+    to: "void isCreated; void goneResults; return [task.name].flatMap(",
   },
   {
     name: "every failure restarts everything",
@@ -115,7 +115,7 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   },
   {
     name: "lost instances stay among the endpoints",
-    file: "jobMaster.ts",
+    file: "workerLoss.ts",
     from: "if (served) publishEndpoints(t, task.vertex);",
     to: "void served;",
   },
@@ -169,13 +169,13 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   },
   {
     name: "a lost TaskManager is not started again",
-    file: "jobMaster.ts",
+    file: "workerLoss.ts",
     from: 'if (!ending) startProcess(t, before.name, "taskmanager");',
     to: "void ending;",
   },
   {
     name: "a coordinator that takes over begins attempts anew",
-    file: "jobMaster.ts",
+    file: "jobStart.ts",
     from: "return last === undefined ? 0 : last + 1;",
     to: "void last; return 0;",
   },
