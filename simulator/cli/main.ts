@@ -6,6 +6,7 @@ import { registerCompareCommand } from "./compareCommand";
 import { registerDoctorCommand } from "./doctorCommand";
 import { registerExperimentCommand } from "./experimentCommand";
 import { registerFaultsCommand } from "./faultsCommand";
+import { registerFlinkCommands } from "./flinkCommands";
 import { registerGraphCommands } from "./graphCommands";
 import { registerRunCommand } from "./runCommand";
 import { registerRunningCommands } from "./runningCommands";
@@ -28,6 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerExperimentCommand(program, processIo);
   registerCompareCommand(program, processIo);
   registerServeCommand(program, processIo);
+  registerFlinkCommands(program, processIo);
   registerDoctorCommand(program, processIo);
   try {
     await program.parseAsync([...argv]);

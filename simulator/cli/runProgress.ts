@@ -1,5 +1,5 @@
 /** How a run goes, for the person who waits: one line that is written over on a terminal, plain lines in a pipe. */
-import type { JournalEvent } from "../observe/journalEvent";
+import type { JournalEvent, JournalEventOf } from "../observe/journalEvent";
 import type { CommandIo } from "./commandIo";
 import type { Paint } from "./paint";
 
@@ -13,6 +13,8 @@ export class RunProgress {
   private recordsOut = 0;
   private requests = 0;
   private checkpoints = 0;
+  /** A real Flink, whose services nobody sees here. */
+  private onFlink = false;
   private readonly instances = new Map<string, string>();
   private readonly sources = new Set<string>();
 
@@ -31,7 +33,10 @@ export class RunProgress {
         for (const vertex of graph.vertices) {
           if (vertex.operators[0]?.kind === "source") this.sources.add(vertex.id);
         }
-        this.say(`Run ${run.id}: ${run.job}, ${graph.regions.length} pipelined regions, deployment ${run.deployment}`);
+        this.onFlink = run.engine === "flink";
+        const how = run.deployment === "" ? "" : `, deployment ${run.deployment}`;
+        this.say(`Run ${run.id}: ${run.job}, ${graph.regions.length} pipelined regions${how}`);
+        if (this.onFlink) this.addSinks(graph);
         return;
       }
       case "job.state":
@@ -53,6 +58,13 @@ export class RunProgress {
       case "failover":
         this.say(
           `Restarting ${count(event.tasks.length, "stream task")} and ${count(event.instances.length, "instance")}; ${event.untouched} untouched`,
+        );
+        return;
+      case "failover.compared":
+        this.say(
+          event.agrees
+            ? paint?.green(`Flink restarted the ${count(event.actual, "task")} that were predicted`)
+            : paint?.red(`Flink restarted ${count(event.actual, "task")}, ${event.predicted} were predicted`),
         );
         return;
       case "failover.finished":
@@ -77,7 +89,8 @@ export class RunProgress {
         return;
       case "metrics":
         for (const [task, metrics] of Object.entries(event.tasks ?? {})) {
-          if (this.sources.has(task.slice(0, task.lastIndexOf("#")))) this.recordsOut = Math.max(this.recordsOut, 0) + metrics.recordsOut;
+          if (this.sources.has(task.slice(0, task.lastIndexOf("#"))))
+            this.recordsOut += this.onFlink ? metrics.recordsIn : metrics.recordsOut;
           this.requests += metrics.rpc?.succeeded ?? 0;
         }
         this.draw(event.at);
@@ -90,11 +103,17 @@ export class RunProgress {
     this.closeLine();
   }
 
+  /** A plan does not say which operators are sources; records into the vertices without outputs are counted. */
+  private addSinks({ vertices, edges }: JournalEventOf<"run.started">["graph"]): void {
+    const producing = new Set(edges.map(({ source }) => source));
+    for (const { id } of vertices) if (!producing.has(id)) this.sources.add(id);
+  }
+
   private draw(at: number): void {
     if (this.paint === undefined || at - this.lastDrawnAt < (this.io.isTerminal ? REFRESH_MS : 2_000)) return;
     this.lastDrawnAt = at;
     const phases = [...this.instances].map(([name, phase]) => `${name} ${phase}`).join("  ");
-    const line = `${this.time(at)} ${this.jobState}  ${this.recordsOut} records  ${this.requests} inferences  ${this.checkpoints} checkpoints  ${phases}`;
+    const line = `${this.time(at)} ${this.jobState}  ${this.recordsOut} records  ${this.onFlink ? "" : `${this.requests} inferences  `}${this.checkpoints} checkpoints  ${phases}`;
     if (!this.io.isTerminal) {
       this.io.err(`${line}\n`);
       return;

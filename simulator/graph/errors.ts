@@ -58,6 +58,21 @@ export const ERROR_CATALOGUE = {
   FL4001: "The editor cannot do this here",
   FL5001: "No Flink at this address",
   FL5002: "An answer of Flink that is not understood",
+  FL5003: "A Flink that is too old",
+  FL5004: "Flink refused the authentication",
+  FL5005: "An answer of Flink that is cut off",
+  FL5006: "Flink does not know this job",
+  FL5007: "Flink did not answer in time",
+  FL5008: "The connection to Flink cannot be trusted",
+  FL5009: "Flink refused or failed the request",
+  FL5010: "No Flink distribution",
+  FL5011: "A process of Flink did not start",
+  FL5012: "The job could not be submitted to Flink",
+  FL5013: "A failover of Flink was not the predicted one",
+  FL5014: "A task of Flink failed",
+  FL5015: "A checkpoint of Flink failed",
+  FL5016: "The cluster cannot be reached for the moment",
+  FL5020: "The job has parts that cannot be exported",
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

@@ -160,6 +160,25 @@ export type JournalEventBody =
       readonly restoredCheckpoint?: number;
     }
   | { readonly kind: "failover.finished"; readonly id: number }
+  /**
+   * A real Flink's failover, held against the scope that `graph/failoverScope.ts` computes for the tasks that failed. `missing` were
+   * predicted and did not restart, `unexpected` restarted and were not predicted.
+   */
+  | {
+      readonly kind: "failover.compared";
+      readonly id: number;
+      readonly agrees: boolean;
+      /** Tasks that failed by themselves or with their TaskManager; empty for a failure of the job as a whole. */
+      readonly failed: readonly SubtaskName[];
+      readonly lostProcesses: readonly ProcessName[];
+      readonly strategy: "region" | "full";
+      readonly predicted: number;
+      readonly actual: number;
+      readonly missing: readonly SubtaskName[];
+      readonly unexpected: readonly SubtaskName[];
+      /** What the judgement rests on: exceptions, placements, states before; in sentences. */
+      readonly evidence: readonly string[];
+    }
   | { readonly kind: "checkpoint.triggered"; readonly checkpoint: number; readonly tasks: number; readonly reason: "periodic" | "final" | "savepoint" | "manual" }
   | {
       readonly kind: "checkpoint.completed";

@@ -41,9 +41,35 @@ export function recoveryReport(facts: RunFacts, options: RecoveryReportOptions =
     checkpoints: checkpointsReport(facts),
     failures: courses.map((course) => failureReport(course, courses, facts)),
     injected: injections.filter((injection) => injection.effective !== undefined).length,
+    ...predictionsReport(facts),
     injectionsFailed: injections
       .filter((injection) => injection.failed !== undefined)
       .map(({ fault, target, failed }) => ({ fault, target, reason: failed?.message ?? "" })),
+  };
+}
+
+function predictionsReport(facts: RunFacts): Pick<RunReport, "predictions"> {
+  const { comparisons } = facts;
+  if (comparisons.length === 0) return {};
+  return {
+    predictions: {
+      failovers: comparisons.length,
+      agreed: comparisons.filter(({ agrees }) => agrees).length,
+      compared: comparisons.map(
+        ({ id, at, agrees, failed, lostProcesses, predicted, actual, missing, unexpected, evidence }) => ({
+          failover: id,
+          atMs: round(at - facts.startAt),
+          agrees,
+          failed,
+          lostProcesses,
+          predicted,
+          actual,
+          missing,
+          unexpected,
+          evidence,
+        }),
+      ),
+    },
   };
 }
 
@@ -72,6 +98,7 @@ function runSummary(facts: RunFacts, alive: boolean): RunSummary {
     scheduler: run?.scheduler ?? "default",
     ...(run?.seed === undefined ? {} : { seed: run.seed }),
     firstRecordAfterMs: facts.firstRecordAt === undefined ? null : round(facts.firstRecordAt - facts.startAt),
+    ...(run?.engine === "flink" ? { vertexNames: Object.fromEntries(vertices.map(({ id, name }) => [id, name])) } : {}),
     streamTasks: count("stream"),
     serviceInstances: count("service"),
     ...(cause === undefined ? {} : { cause }),

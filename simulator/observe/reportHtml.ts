@@ -6,7 +6,7 @@ import { cut, escapeHtml } from "./escapeHtml";
 import { failureCard } from "./failureCard";
 import { countText, durationText, plural, shareText } from "./figureText";
 import { batchHistogramText, INSTANCE_COLUMNS, instanceRows } from "./instanceRows";
-import { outcome, verdict } from "./reportSentences";
+import { outcome, predictionSentences, verdict, withVertexNames } from "./reportSentences";
 import { REPORT_STYLE } from "./reportStyle";
 import { factsOf, type RunHistory } from "./runFacts";
 import type { RunReport, SinkVerification } from "./runReport";
@@ -42,6 +42,7 @@ export function reportHtml(history: RunHistory, report: RunReport, options: Repo
 <p class="job">${jobLine(report)}</p>
 <div class="verdict ${outcome(report)}">${mark(outcome(report))}<h1>${escapeHtml(title)}</h1></div>
 ${tiles(report)}
+${predictions(report)}
 <h2 class="timeline">Timeline <span class="hint hidden" id="hint">Drag to zoom, wheel to zoom further, double click for the whole run.</span>
 <button type="button" id="whole" class="hidden">Whole run</button></h2>
 ${legend()}
@@ -61,6 +62,14 @@ reading what the sinks committed and what the sources hold.</footer>
 </body>
 </html>
 `;
+}
+
+/** Of a real Flink: whether it restarted what was predicted. */
+function predictions(report: RunReport): string {
+  if (report.predictions === undefined) return "";
+  return predictionSentences(report.predictions)
+    .map((line) => `<p>${escapeHtml(cut(withVertexNames(line, report), 1_000))}</p>`)
+    .join("\n");
 }
 
 function jobLine({ run }: RunReport): string {

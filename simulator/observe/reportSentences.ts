@@ -2,6 +2,13 @@
 import { countText, durationText, plural, shareText, subtasksText } from "./figureText";
 import type { FailureReport, RunReport } from "./runReport";
 
+/** Ids of a real Flink's vertices, 32 digits, by the names of the vertices. */
+export function withVertexNames(text: string, { run }: RunReport): string {
+  const names = run.vertexNames;
+  if (names === undefined) return text;
+  return text.replace(/[0-9a-f]{32}/g, (id) => (Object.hasOwn(names, id) ? `"${(names[id] ?? id).slice(0, 60)}"` : id));
+}
+
 /** How it went, in one sentence: what a person reads first. */
 export function verdict(report: RunReport): string {
   const { run, failures } = report;
@@ -63,6 +70,26 @@ export function recordsClause({ records }: RunReport): string {
   return `${were(lost)} lost and ${countText(duplicated)} duplicated`;
 }
 
+/** Whether a real Flink restarted what was predicted, and where it did not, what differs. */
+export function predictionSentences({ failovers, agreed, compared }: NonNullable<RunReport["predictions"]>): readonly string[] {
+  const head =
+    agreed === failovers
+      ? `Flink restarted exactly the tasks that were predicted, in ${agreed === 1 ? "the one failover" : `all ${failovers} failovers`}.`
+      : `Flink restarted other tasks than predicted in ${failovers - agreed} of ${plural(failovers, "failover")}.`;
+  const differing = compared.filter(({ agrees }) => !agrees);
+  return [
+    head,
+    ...differing.slice(0, 10).map(({ failover, missing, unexpected, failed, lostProcesses }) => {
+      const cause = [...lostProcesses, ...failed.slice(0, 5)].join(", ");
+      const parts = [
+        missing.length > 0 ? `did not restart: ${subtasksText(missing)}` : "",
+        unexpected.length > 0 ? `restarted too: ${subtasksText(unexpected)}` : "",
+      ].filter((part) => part !== "");
+      return `Failover ${failover} (${cause === "" ? "the job as a whole" : cause}): ${parts.join("; ")}.`;
+    }),
+  ];
+}
+
 /** What happened, to what, and when. */
 export function failureTitle(failure: FailureReport): string {
   const at = `${durationText(failure.injectedAtMs)} into the run`;
@@ -77,7 +104,7 @@ export function isInjected(failure: FailureReport): boolean {
 /** The story of one failure, a sentence a line. */
 export function failureSentences(failure: FailureReport, report: RunReport): readonly string[] {
   const lines = [noticed(failure), restarted(failure, report), ...back(failure), costs(failure)];
-  return lines.filter((line) => line !== "");
+  return lines.filter((line) => line !== "").map((line) => withVertexNames(line, report));
 }
 
 function noticed(failure: FailureReport): string {

@@ -1,7 +1,7 @@
 /** The recovery report for a terminal: short, aligned, in plain sentences. */
 import { countText, durationText, plural } from "./figureText";
 import { INSTANCE_COLUMNS, instanceRows } from "./instanceRows";
-import { failureSentences, failureTitle, outcome, verdict } from "./reportSentences";
+import { failureSentences, failureTitle, outcome, predictionSentences, verdict, withVertexNames } from "./reportSentences";
 import type { RunReport, SinkVerification } from "./runReport";
 
 /** Colours of the terminal; picocolors has this shape. */
@@ -49,11 +49,16 @@ export function reportText(report: RunReport, options: ReportTextOptions = {}): 
   lines.push("", ...figures(report, paint, width));
   lines.push(...instanceLines(report, paint, width));
   for (const sink of report.records.sinks) lines.push(...sinkLines(sink, report, paint, width));
+  if (report.predictions !== undefined) {
+    const predicted = predictionSentences(report.predictions).map((line) => withVertexNames(line, report));
+    const color = report.predictions.agreed === report.predictions.failovers ? paint.green : paint.red;
+    lines.push("", ...predicted.flatMap((line) => wrap(oneLine(line), width)).map((line) => color(line)));
+  }
   for (const [index, failure] of report.failures.entries()) {
     const label = `${index + 1}. `;
     const indent = " ".repeat(label.length);
     lines.push("");
-    for (const [at, line] of wrap(oneLine(failureTitle(failure)), width - label.length).entries()) {
+    for (const [at, line] of wrap(oneLine(withVertexNames(failureTitle(failure), report)), width - label.length).entries()) {
       lines.push(`${at === 0 ? label : indent}${paint.bold(line)}`);
     }
     for (const sentence of failureSentences(failure, report)) {

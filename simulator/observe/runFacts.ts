@@ -103,6 +103,7 @@ export class RunFacts {
   readonly injections = new Map<number, Injection>();
   readonly failures: JournalEventOf<"failure">[] = [];
   readonly failovers: FailoverFact[] = [];
+  readonly comparisons: JournalEventOf<"failover.compared">[] = [];
   readonly takeovers: Takeover[] = [];
   readonly endpoints: JournalEventOf<"service.endpoints">[] = [];
   readonly rewound: JournalEventOf<"source.rewound">[] = [];
@@ -207,6 +208,9 @@ export class RunFacts {
         break;
       case "failover":
         this.failovers.push({ ...event });
+        break;
+      case "failover.compared":
+        this.comparisons.push(event);
         break;
       case "failover.finished": {
         const failover = this.failovers.findLast((one) => one.id === event.id);

@@ -19,7 +19,29 @@ export interface RunReport {
   /** Faults whose effect was seen from outside. */
   readonly injected: number;
   /** Commands to inject that failed, with the reason. */
+  /** Failovers of a real Flink held against the scope that was predicted; absent for runs of our own. */
+  readonly predictions?: PredictionsReport;
   readonly injectionsFailed: readonly { readonly fault: string; readonly target: string; readonly reason: string }[];
+}
+
+export interface PredictionsReport {
+  readonly failovers: number;
+  /** Restarted exactly what was predicted. */
+  readonly agreed: number;
+  readonly compared: readonly {
+    readonly failover: number;
+    readonly atMs: number;
+    readonly agrees: boolean;
+    readonly failed: readonly string[];
+    readonly lostProcesses: readonly string[];
+    readonly predicted: number;
+    readonly actual: number;
+    /** Predicted, but not restarted. */
+    readonly missing: readonly string[];
+    /** Restarted, but not predicted. */
+    readonly unexpected: readonly string[];
+    readonly evidence: readonly string[];
+  }[];
 }
 
 export interface RunSummary {
@@ -40,6 +62,8 @@ export interface RunSummary {
   readonly seed?: number;
   /** From the start of the run to the first record that a sink received. */
   readonly firstRecordAfterMs: number | null;
+  /** Names of vertices whose ids say nothing to people (a real Flink's), by id. */
+  readonly vertexNames?: Readonly<Record<string, string>>;
   readonly streamTasks: number;
   readonly serviceInstances: number;
   /** Why the job failed. */
