@@ -5,6 +5,7 @@ import { processIo } from "./commandIo";
 import { registerCompareCommand } from "./compareCommand";
 import { registerDoctorCommand } from "./doctorCommand";
 import { registerExperimentCommand } from "./experimentCommand";
+import { registerExportCommand } from "./exportCommand";
 import { registerFaultsCommand } from "./faultsCommand";
 import { registerFlinkCommands } from "./flinkCommands";
 import { registerGraphCommands } from "./graphCommands";
@@ -30,6 +31,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerCompareCommand(program, processIo);
   registerServeCommand(program, processIo);
   registerFlinkCommands(program, processIo);
+  registerExportCommand(program, processIo);
   registerDoctorCommand(program, processIo);
   try {
     await program.parseAsync([...argv]);

@@ -46,7 +46,7 @@ const WATCHED = `
 jvm=$!
 echo "$jvm" >&4
 exec 4>&-
-( cat <&3 >/dev/null; kill -9 $jvm 2>/dev/null ) &
+( read -r nothing <&3; kill -9 $jvm 2>/dev/null ) &
 watch=$!
 wait $jvm
 code=$?
@@ -162,9 +162,7 @@ export class StandaloneCluster {
 
   /** Ends everything, and resolves when all of it is gone. */
   async stop(): Promise<void> {
-    const gone = [...this.children].map(
-      (child) => new Promise<void>((resolve) => child.once("close", () => resolve())),
-    );
+    const gone = [...this.children].map((child) => new Promise<void>((resolve) => child.once("exit", () => resolve())));
     for (const lifeline of this.lifelines) (lifeline as { destroy(): void }).destroy();
     await Promise.all(gone);
   }
@@ -220,7 +218,7 @@ export class StandaloneCluster {
     lifeline?.on("error", () => undefined);
     this.lifelines.push(lifeline);
     const gone = new Promise<{ code: number | null; signal: string | null }>((resolve) =>
-      child.once("close", (code, signal) => {
+      child.once("exit", (code, signal) => {
         this.children.delete(child);
         // The shell says 128 + the signal that ended the JVM.
         const killed =

@@ -7,7 +7,7 @@ import { Writer } from "protobufjs/minimal";
 import type { TensorType } from "../core/tensor";
 
 /** `TensorProto.DataType`. */
-const ELEMENT_TYPE = {
+export const ELEMENT_TYPE = {
   FP32: 1,
   UINT8: 2,
   INT8: 3,

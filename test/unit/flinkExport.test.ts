@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { exportJob, type ExportTarget } from "../../simulator/client/exportJob";
+import { flinkProgram } from "../../simulator/flink/export/flinkProgram";
+import { FaultlineError } from "../../simulator/graph/errors";
+import type { JobSpec } from "../../simulator/graph/jobFile";
+import { parseJobFile } from "../../simulator/graph/parseJobFile";
+import { onnxSignature } from "../../simulator/inference/onnxSignature";
+
+const EXAMPLE = path.join(__dirname, "../../examples/language-detection/language-detection.faultline.json");
+
+describe("faultline export", () => {
+  let folder: string;
+  let number = 0;
+  before(() => (folder = mkdtempSync(path.join(tmpdir(), "faultline-export-"))));
+  after(() => rmSync(folder, { recursive: true }));
+  const exported = async (
+    target: ExportTarget,
+    jobFile = EXAMPLE,
+  ): Promise<{ directory: string; read: (file: string) => string }> => {
+    const directory = path.join(folder, `out-${number++}`);
+    await exportJob({ jobFile, target, directory, force: false });
+    return { directory, read: (file) => readFileSync(path.join(directory, file), "utf8") };
+  };
+  const jobOf = (job: object): JobSpec => {
+    const { job: spec, problems } = parseJobFile(JSON.stringify(job), path.join(folder, "job.faultline.json"));
+    assert.ok(spec !== undefined, JSON.stringify(problems));
+    return spec;
+  };
+
+  it("writes a Flink project with the same operators, uids, parallelism, edges and settings", async () => {
+    const { read, directory } = await exported("flink");
+    const program = read("src/main/java/job/Job.java");
+    for (const id of ["texts", "features", "classify", "perLanguage", "counts", "messages"]) {
+      assert.match(program, new RegExp(`\\.uid\\("${id}"\\)\\s+\\.name\\("${id}"\\)\\s+\\.setParallelism\\(2\\)`), id);
+    }
+    for (const piece of [
+      "features.rebalance()",
+      "texts.forward()",
+      'classify.keyBy(record -> key(record.get("language")), Types.STRING)',
+      "TumblingEventTimeWindows.of(Duration.ofMillis(5000))",
+      "AsyncDataStream.orderedWait(",
+      ", 600, RECORD)",
+    ]) {
+      assert.ok(program.includes(piece), piece);
+    }
+    const settings = read("conf/config.yaml");
+    for (const line of [
+      "execution.checkpointing.interval: 1s",
+      "restart-strategy.exponential-delay.initial-backoff: 100ms",
+      "restart-strategy.exponential-delay.max-backoff: 5s",
+      "jobmanager.execution.failover-strategy: region",
+      "taskmanager.numberOfTaskSlots: 1",
+    ]) {
+      assert.ok(settings.split("\n").includes(line), line);
+    }
+    const places = read("src/main/java/job/Functions.java");
+    for (const place of ["toFeatures", "request", "response"])
+      assert.ok(places.includes(`// YOURS: functions/messages.ts#${place}`), place);
+    assert.ok(existsSync(path.join(directory, "src/main/proto/open_inference_grpc.proto")));
+  });
+
+  it("writes a Triton repository with the same batching and instances", async () => {
+    const { read, directory } = await exported("triton");
+    const config = read("langid/config.pbtxt");
+    for (const piece of [
+      "max_batch_size: 32",
+      "max_queue_delay_microseconds: 2000",
+      "count: 2",
+      'name: "ngrams"\n    data_type: TYPE_INT32\n    dims: [ 256 ]',
+      'name: "probabilities"\n    data_type: TYPE_FP32\n    dims: [ 13 ]',
+    ]) {
+      assert.ok(config.includes(piece), piece);
+    }
+    assert.deepEqual(
+      readFileSync(path.join(directory, "langid/1/model.onnx")),
+      readFileSync(path.join(EXAMPLE, "../model/langid.onnx")),
+    );
+  });
+
+  it("writes KServe manifests with a replica for each instance", async () => {
+    const { read } = await exported("kserve");
+    const manifest = read("langid.inference-service.yaml");
+    assert.match(manifest, /minReplicas: 2\n {4}maxReplicas: 2/);
+    assert.match(manifest, /protocolVersion: v2/);
+    assert.match(read("model-repository/langid/langid/config.pbtxt"), /count: 1/);
+  });
+
+  it("writes into no folder that has something in it, unless told to", async () => {
+    const directory = path.join(folder, "taken");
+    mkdirSync(directory);
+    writeFileSync(path.join(directory, "mine.txt"), "mine");
+    const options = { jobFile: EXAMPLE, target: "triton", directory } as const;
+    await assert.rejects(
+      exportJob({ ...options, force: false }),
+      (error) => error instanceof FaultlineError && error.code === "FL2001",
+    );
+    await exportJob({ ...options, force: true });
+    assert.equal(readFileSync(path.join(directory, "mine.txt"), "utf8"), "mine");
+    assert.ok(existsSync(path.join(directory, "langid/config.pbtxt")));
+  });
+
+  it("says what the DataStream API cannot express", () => {
+    const job = jobOf({
+      name: "two keys",
+      operators: {
+        a: { type: "source", connector: "generator", limit: 10 },
+        b: { type: "source", connector: "generator", limit: 10 },
+        w: { type: "window", window: { type: "tumbling", size: "1s", time: "processing" }, aggregate: "count" },
+        s: { type: "sink", connector: "blackhole" },
+      },
+      edges: [
+        { from: "a", to: "w", ship: "HASH", key: "seq" },
+        { from: "b", to: "w", ship: "HASH", key: "other" },
+        { from: "w", to: "s" },
+      ],
+    });
+    assert.throws(
+      () => flinkProgram(job, new Map()),
+      (error) => error instanceof FaultlineError && error.code === "FL5020" && /several keys/.test(error.message),
+    );
+  });
+
+  it("lets no text of a job file out of its Java literal or comment", () => {
+    const job = jobOf({
+      name: '*/ "); System.exit(1); // \\u0022 \n',
+      operators: {
+        a: { type: "source", connector: "generator", limit: 10, name: 'quote " and \\ and \u2028' },
+        s: { type: "sink", connector: "blackhole" },
+      },
+      edges: [{ from: "a", to: "s" }],
+    });
+    const { job: java } = flinkProgram(job, new Map());
+    assert.ok(java.includes('env.execute("*/ \\"); System.exit(1); // \\\\u0022 \\n");'));
+    assert.ok(java.includes('.name("quote \\" and \\\\ and \\u2028")'));
+    const comments = java.match(/\/\*\*[\s\S]*?\*\//g) ?? [];
+    assert.ok(comments.every((comment) => !comment.slice(0, -2).includes("*/")));
+  });
+
+  it("reads a model's inputs and outputs from its bytes", () => {
+    const bytes = readFileSync(path.join(EXAMPLE, "../model/langid.onnx"));
+    const signature = onnxSignature(bytes, "langid.onnx");
+    assert.deepEqual(signature.inputs, [{ name: "ngrams", type: "INT32", shape: [-1, 256] }]);
+    assert.deepEqual(signature.outputs, [{ name: "probabilities", type: "FP32", shape: [-1, 13] }]);
+    for (const cut of [0, 10, 1000]) {
+      assert.throws(
+        () => onnxSignature(bytes.subarray(0, cut), "cut.onnx"),
+        (error) => error instanceof FaultlineError && error.code === "FL3002",
+      );
+    }
+  });
+});
