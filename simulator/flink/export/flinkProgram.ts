@@ -64,7 +64,7 @@ class ProgramWriter {
           code: "FL5020",
           message: first,
           location: { file: job.file },
-          hint: "Flink's DataStream API has no way to say it.",
+          hint: "The export has no way to say it for Flink's DataStream API; change that part, or leave it out.",
         },
         more.map((message) => ({ code: "FL5020" as const, message, location: { file: job.file } })),
       );
@@ -322,6 +322,9 @@ ${settings.join("\n")}
       this.pending.push(`    FileRecords ${name}Records = ${file};`);
       records = `${name}Records`;
       count = `Math.min(${limit}, ${name}Records.count() * ${connector.repeat}L)`;
+    } else if (connector.kind === "directory") {
+      this.refuse(`The source "${id}" reads the files of a folder.`);
+      return "";
     } else {
       const make =
         connector.function === undefined
