@@ -14,6 +14,7 @@ import { reportText } from "../observe/reportText";
 import type { CommandIo, OutputFormat } from "./commandIo";
 import { paintFor } from "./paint";
 import { RunProgress } from "./runProgress";
+import { runTogether } from "./runTogether";
 import { parseSettings } from "./settings";
 
 const BAD_INPUT_CODES = /^FL(1|300[1-4])/;
@@ -34,8 +35,8 @@ interface RunOptions {
 export function registerRunCommand(program: Command, io: CommandIo): void {
   program
     .command("run")
-    .description("run a job on this machine, as real processes")
-    .argument("<job>", "job file (NAME.faultline.json)")
+    .description("run a job on this machine, as real processes; several together, with the services that they share")
+    .argument("<job...>", "job files (NAME.faultline.json)")
     .addOption(new Option("--format <format>", "what to print").choices(["text", "json"]).default("text"))
     .addOption(new Option("--deployment <deployment>", "run every service of the job this way").choices(["embedded", "sidecar", "rpc-service", "external"]))
     .option("--directory <dir>", "folder for everything of the run (a new one otherwise)")
@@ -46,10 +47,17 @@ export function registerRunCommand(program: Command, io: CommandIo): void {
     .option("--target <target>", "where, for example service:langid#1")
     .option("--after <duration>", "how long after the job is running, for example 10s", "5s")
     .option("--set <name=value...>", "parameters of the fault", [])
-    .action(async (job: string, options: RunOptions) => {
+    .action(async (jobs: readonly string[], options: RunOptions) => {
+      if (jobs.length > 1) {
+        for (const name of ["fault", "target", "from", "fromSavepoint"] as const) {
+          if (options[name] !== undefined) throw FaultlineError.of("FL1000", `--${name.replace("S", "-s")} is for one job, not for several.`);
+        }
+        process.exitCode = await runTogether(jobs, options, io);
+        return;
+      }
       const planned = plannedFault(options);
       const run = await startRun({
-        jobFile: job,
+        jobFile: jobs[0],
         deployment: options.deployment,
         directory: options.directory,
         from: options.fromSavepoint ?? options.from,

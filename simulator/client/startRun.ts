@@ -97,7 +97,11 @@ export class OwnedCoordinator {
   /** Ends of the lifelines: of this coordinator and of those before it, whose workers still hold theirs. */
   private readonly lifelines: unknown[] = [];
 
-  constructor(private readonly config: RunConfig) {
+  /** @param together folders of other runs that it hosts too */
+  constructor(
+    private readonly config: RunConfig,
+    private readonly together: readonly string[] = [],
+  ) {
     this.ended = new Promise((done) => (this.resolveEnded = done));
     this.child = this.spawn([]);
     this.ready = new Promise((resolve, reject) => {
@@ -114,7 +118,7 @@ export class OwnedCoordinator {
   private spawn(flags: readonly string[]): ChildProcess {
     const { directory } = this.config.run;
     const log = openSync(runPaths.log(directory, "coordinator"), "a");
-    const child = spawn(this.config.node, [...nodeArguments(), entryFile("coordinator"), directory, ...flags], {
+    const child = spawn(this.config.node, [...nodeArguments(), entryFile("coordinator"), directory, ...this.together, ...flags], {
       stdio: ["ignore", log, log, "pipe"],
       cwd: directory,
       env: workerEnvironment(),
@@ -147,7 +151,8 @@ export class OwnedCoordinator {
   }
 }
 
-async function makeRunDirectory(
+/** @throws FaultlineError FL2001, and what `prepare` throws; then nothing of it stays */
+export async function makeRunDirectory(
   id: string,
   directory: string,
   startedAt: number,
@@ -200,7 +205,7 @@ function cannotWrite(directory: string, error: unknown): FaultlineError {
 }
 
 /** Ordered by time, unique on this machine: `20261122-163015-k3f9`. */
-function newRunId(at: number): string {
+export function newRunId(at: number): string {
   const stamp = new Date(at).toISOString().replace(/[-:]/g, "").replace("T", "-").slice(0, 15);
   return `${stamp}-${randomBytes(2).toString("hex")}`;
 }

@@ -10,6 +10,7 @@ import { cpus, totalmem } from "node:os";
 import { analyzeJob, describeAnalyzed } from "../graph/describeGraph";
 import { FaultlineError } from "../graph/errors";
 import type { JobState } from "../graph/executionState";
+import type { ServiceEndpoint } from "../core/deployment";
 import { createJobMaster, stepJobMaster } from "../core/jobMaster";
 import type { JobMasterCommand, JobMasterInput, JobMasterState } from "../core/jobMasterState";
 import type { Cause, JournalEventBody, LossEvidence, ProcessName, SubtaskName } from "../observe/journalEvent";
@@ -69,6 +70,8 @@ export class Coordinator {
     private readonly journal: JournalWriter,
     private readonly master: JobMasterState,
     recovered: RecoveredRun | undefined,
+    /** Told the endpoints of each service, with the token that they are called with. */
+    private readonly onEndpoints: ((service: string, endpoints: readonly ServiceEndpoint[]) => void) | undefined,
   ) {
     this.layout = stateLayout(config.job);
     const onEnd = (name: ProcessName, pid: number, evidence: ProcessEnd): void => {
@@ -106,12 +109,12 @@ export class Coordinator {
    * Opens the journal and the control socket, and lets the job begin, or go on where the coordinator before it was.
    * @throws FaultlineError FL2001, FL2002
    */
-  static async start(config: RunConfig, token: string, recovered: RecoveredRun | undefined): Promise<Coordinator> {
+  static async start(config: RunConfig, token: string, recovered: RecoveredRun | undefined, onEndpoints?: Coordinator["onEndpoints"]): Promise<Coordinator> {
     const journal = await JournalWriter.open(config.run.directory, { recover: recovered !== undefined });
     // What the run begins from was put there as its first checkpoint.
     const initial = config.restored === undefined || recovered !== undefined ? undefined : (await readCheckpoints(config.run.directory)).completed.at(-1);
     const master = createJobMaster(config.job, config.run.seed, recovered?.job, initial);
-    const coordinator = new Coordinator(config, token, journal, master, recovered);
+    const coordinator = new Coordinator(config, token, journal, master, recovered, onEndpoints);
     coordinator.processes.expect(recovered?.predecessors ?? []);
     void journal.failure.then((error) => coordinator.abort({ code: error.code, message: error.message, hint: error.hint }));
     if (recovered === undefined) coordinator.recordStart();
@@ -125,6 +128,22 @@ export class Coordinator {
   /** Resolves when the job is over and every worker is gone. */
   get done(): Promise<JobState> {
     return this.ended;
+  }
+
+  /** Instances of a service that another run of this coordinator owns. */
+  attachEndpoints(service: string, endpoints: readonly ServiceEndpoint[]): void {
+    if (this.config.job.services.some(({ id, attached }) => id === service && attached === true)) this.step({ kind: "attachedEndpoints", service, endpoints });
+  }
+
+  stop(mode: "drain" | "cancel"): void {
+    this.step({ kind: "stop", mode });
+  }
+
+  /** The job cannot go on, for a reason outside of it. */
+  cancel(reason: string): void {
+    if (this.master.ended) return;
+    this.record({ kind: "log", process: "coordinator", level: "error", message: reason });
+    this.stop("cancel");
   }
 
   /** The owner of the run is gone: nothing of it may stay. */
@@ -335,6 +354,9 @@ export class Coordinator {
       case "scale": {
         const service = this.config.job.services.find((candidate) => candidate.id === request.service);
         if (service === undefined) throw FaultlineError.of("FL1010", `There is no service "${request.service}" in this job.`);
+        if (service.attached === true) {
+          throw FaultlineError.of("FL1015", `The service "${request.service}" is shared with other jobs.`, "Scale it in the run of the shared services: `faultline ps`.");
+        }
         if (service.deployment !== "rpc-service") {
           throw FaultlineError.of("FL1015", `A service with deployment ${service.deployment} cannot be scaled by itself.`, "Use rpc-service.");
         }
@@ -351,6 +373,9 @@ export class Coordinator {
       this.record(event);
       if (event.kind === "failover") {
         for (const rewound of this.sources.rewind(this.master, event)) this.record(rewound);
+      }
+      if (event.kind === "service.endpoints" && this.onEndpoints !== undefined) {
+        this.onEndpoints(event.service, this.withToken(event.instances.map((instance) => ({ ...instance, token: undefined }))));
       }
       if (event.kind === "checkpoint.completed") this.sources.onCheckpoint(event.sourceOffsets);
     }

@@ -35,11 +35,12 @@ export function wakeProcessesOfRun(directory: string): void {
   }
 }
 
-/** `… ENTRY DIRECTORY NAME …`; a coordinator has no name there. */
+/** `… ENTRY DIRECTORY NAME …`; a coordinator has no name there, but a folder for each of its jobs. */
 function processName(args: readonly string[], directory: string): ProcessName | undefined {
-  const at = args.findIndex((arg, index) => ENTRY.test(arg) && args[index + 1] === directory);
+  const at = args.findIndex((arg) => ENTRY.test(arg));
   if (at < 0) return undefined;
-  return /[/\\]coordinator[^/\\]*$/.test(args[at] ?? "") ? "coordinator" : args[at + 2];
+  if (/[/\\]coordinator[^/\\]*$/.test(args[at] ?? "")) return args.slice(at + 1).includes(directory) ? "coordinator" : undefined;
+  return args[at + 1] === directory ? args[at + 2] : undefined;
 }
 
 /** A zombie has no command line. */

@@ -77,6 +77,7 @@ export function createJobMaster(job: JobSpec, seed: number, recovered?: Recovere
     slots: newSlotPool(),
     jobRestarts: newRestartStrategyState(),
     serviceRestarts: new Map(),
+    attachedEndpoints: new Map(),
     autoscaling: new Map(),
     failovers: new Set(),
     failoverCount: recovered?.failoverCount ?? 0,
@@ -242,6 +243,11 @@ function apply(t: Transition, input: JobMasterInput): void {
     case "triggerCheckpoint":
       if (state.jobState === "RUNNING") triggerCheckpoint(t, "manual");
       return;
+    case "attachedEndpoints":
+      state.attachedEndpoints.set(input.service, input.endpoints);
+      publishEndpoints(t, input.service);
+      deployScheduled(t);
+      return;
     case "savepoint":
       onSavepoint(t, input.savepoint);
       return;
@@ -318,7 +324,9 @@ function onStop(t: Transition, mode: "drain" | "cancel"): void {
   state.stopping = mode;
   t.events.push({ kind: "run.stopping", mode });
   if (mode === "drain") {
-    triggerWhenDue(t);
+    // Services alone have nothing to drain.
+    if (state.topology.streamVertices.length === 0) end(t, "FINISHED");
+    else triggerWhenDue(t);
     return;
   }
   cancelJob(t);

@@ -87,6 +87,8 @@ export interface JobMasterState {
   readonly slots: SlotPoolState;
   readonly jobRestarts: RestartStrategyState;
   readonly serviceRestarts: Map<string, RestartStrategyState>;
+  /** Services that another job runs: who can be called. */
+  readonly attachedEndpoints: Map<string, readonly ServiceEndpoint[]>;
   /** Services with an autoscaler. */
   readonly autoscaling: Map<string, ServiceAutoscaling>;
   /** Restarts under way. */
@@ -191,7 +193,9 @@ export type JobMasterInput =
       readonly inFlight: number;
     }
   | { readonly kind: "triggerCheckpoint" }
-  | { readonly kind: "savepoint"; readonly savepoint: SavepointRequest };
+  | { readonly kind: "savepoint"; readonly savepoint: SavepointRequest }
+  /** Who of a service that another job runs can be called now. */
+  | { readonly kind: "attachedEndpoints"; readonly service: string; readonly endpoints: readonly ServiceEndpoint[] };
 
 export type JobMasterCommand =
   | { readonly kind: "startProcess"; readonly process: ProcessName; readonly role: "taskmanager" | "service"; readonly instance?: { readonly instance: SubtaskName; readonly attempt: number; readonly service: string } }

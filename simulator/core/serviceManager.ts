@@ -12,7 +12,7 @@ import { addTask, placeTask, releaseTask, resetForNewAttempt, setTaskState } fro
 
 /** Services whose instances are processes of this run. */
 export function hasInstances(service: ServiceSpec): boolean {
-  return service.deployment === "rpc-service" || service.deployment === "sidecar";
+  return service.attached !== true && (service.deployment === "rpc-service" || service.deployment === "sidecar");
 }
 
 /** Instances that a job starts with: `parallelism`, or one beside each TaskManager. */
@@ -56,6 +56,7 @@ export function endpointsOf(t: Transition, service: ServiceSpec, clientProcess?:
   if (service.deployment === "external") {
     return service.addresses.map((address, index) => ({ instance: `${service.id}#${index}`, attempt: 0, address, token: service.token }));
   }
+  if (service.attached === true) return t.state.attachedEndpoints.get(service.id) ?? [];
   const endpoints: ServiceEndpoint[] = [];
   const all = t.state.tasksByVertex.get(service.id) ?? [];
   // A sidecar serves the TaskManager of its own number alone.
@@ -87,14 +88,14 @@ export function publishEndpoints(t: Transition, serviceId: string): void {
 export function canCall(t: Transition, services: readonly string[]): boolean {
   return t.state.job.services
     .filter((service) => services.includes(service.id) && service.deployment !== "embedded")
-    .every((service) => (service.deployment === "external" ? service.addresses.length > 0 : (t.state.tasksByVertex.get(service.id) ?? []).some(takesCalls)));
+    .every((service) => (service.attached === true ? endpointsOf(t, service).length > 0 : service.deployment === "external" ? service.addresses.length > 0 : (t.state.tasksByVertex.get(service.id) ?? []).some(takesCalls)));
 }
 
 /** Changes the number of instances: new ones are started; those too many leave the endpoints, drain, and end. */
 export function scaleService(t: Transition, input: Extract<JobMasterInput, { kind: "scale" }>): void {
   const { state } = t;
   const service = state.job.services.find((candidate) => candidate.id === input.service);
-  if (service === undefined || service.deployment !== "rpc-service") return;
+  if (service === undefined || service.attached === true || service.deployment !== "rpc-service") return;
   const all = state.tasksByVertex.get(service.id) ?? [];
   const live = all.filter((task) => !task.draining);
   if (live.length === input.parallelism) return;

@@ -31,6 +31,15 @@ export function checkServices(job: JobSpec, at: NodeAt, found: ProblemCollector)
         "warning",
       );
     }
+    if (service.shared === true && service.deployment !== "rpc-service") {
+      found.add(
+        "FL1015",
+        at(["services", service.id, "shared"]) ?? node,
+        `${path}.shared`,
+        `The service "${service.id}" cannot be shared: with deployment ${service.deployment} it belongs to one job.`,
+        "Use rpc-service, or remove shared.",
+      );
+    }
     if (operatorGroups.has(service.slotSharingGroup)) {
       found.add(
         "FL1015",

@@ -149,6 +149,10 @@ export interface ServiceSpec {
   /** Bearer token for `external` addresses. */
   readonly token: string | undefined;
   readonly slotSharingGroup: string;
+  /** Jobs that run together have this one in common; see `attached`. */
+  readonly shared?: boolean;
+  /** Set while jobs run together: another job runs the instances, this one calls them. Never in a file. */
+  readonly attached?: boolean;
   /** Services that this one calls. */
   readonly calls: readonly string[];
 }

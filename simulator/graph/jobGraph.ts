@@ -130,7 +130,7 @@ export function buildJobGraph(job: JobSpec): JobGraph {
   }
 
   const vertices = [...chains].map(([id, chain]) => streamVertex(id, chain.operators, chain.edges));
-  const services = job.services.filter((service) => service.deployment === "rpc-service");
+  const services = job.services.filter((service) => service.deployment === "rpc-service" && service.attached !== true);
   vertices.push(...services.map(serviceVertex));
 
   const chained = new Set([...chains.values()].flatMap((chain) => chain.edges.map((edge) => edge.edge)));

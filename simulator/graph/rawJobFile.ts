@@ -88,6 +88,7 @@ export interface RawService {
   readonly addresses: readonly string[];
   readonly token?: string;
   readonly slotSharingGroup?: string;
+  readonly shared: boolean;
   readonly calls: readonly string[];
 }
 

@@ -42,6 +42,7 @@ export function readService(id: string, raw: RawService, file: string): ServiceS
     addresses: raw.addresses,
     token: raw.token,
     slotSharingGroup: raw.slotSharingGroup ?? `service-${id}`,
+    ...(raw.shared ? { shared: true } : {}),
     calls: raw.calls,
   };
 }

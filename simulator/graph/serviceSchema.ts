@@ -206,6 +206,11 @@ export const SERVICE = object("A model that is served to `rpc` operators.", {
   slotSharingGroup: text("Slot sharing group of the instances; never one of an operator.", {
     defaultDescription: "`service-ID`",
   }),
+  shared: flag(
+    "Jobs that run together (`faultline run A B`) have this service in common: it is started once, all of them call it, and it outlives those that end before the others.",
+    false,
+    { flinkName: "startSharedRpcOperatorService (FLIP-582)" },
+  ),
   calls: {
     type: "array",
     description: "Services that this one calls.",

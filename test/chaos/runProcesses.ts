@@ -10,8 +10,11 @@ export function runProcesses(runDirectory: string): Map<string, number> {
     if (!/^\d+$/.test(entry)) continue;
     const parts = commandLine(Number(entry));
     const at = parts.findIndex((part) => ENTRIES.some((name) => part.endsWith(`/${name}`)));
-    if (at < 0 || parts[at + 1] !== runDirectory || !isAlive(Number(entry))) continue;
-    found.set(parts[at]?.endsWith("/coordinator.js") === true ? "coordinator" : (parts[at + 2] ?? ""), Number(entry));
+    if (at < 0 || !isAlive(Number(entry))) continue;
+    // A coordinator names a folder for each of its jobs.
+    const isCoordinator = parts[at]?.endsWith("/coordinator.js") === true;
+    const names = isCoordinator ? parts.slice(at + 1) : parts.slice(at + 1, at + 2);
+    if (names.includes(runDirectory)) found.set(isCoordinator ? "coordinator" : (parts[at + 2] ?? ""), Number(entry));
   }
   return found;
 }
