@@ -15,6 +15,7 @@ import { deviceCandidates } from "./device";
 import { autoAccelerators } from "./doctorDevices";
 import type { InferenceCallOptions, InferenceClient } from "./inferenceClient";
 import { ModelSession } from "./modelSession";
+import type { ModelSignature } from "./modelSignature";
 import { PendingCall, prepareCall } from "./pendingCall";
 import { rawBytes } from "./tensorContents";
 import { warmUp } from "./warmUp";
@@ -69,6 +70,10 @@ export class EmbeddedClient implements InferenceClient {
     await warmUp(session, spec.batching.maxSize, spec.warmupRuns);
     onPhase?.("READY", { device, previousPhaseMs: lap() });
     return new EmbeddedClient(new BatchedModel(session, spec.batching, spec.queue), device);
+  }
+
+  async signature(): Promise<ModelSignature> {
+    return this.model.session.signature;
   }
 
   get inFlight(): number {

@@ -4,6 +4,7 @@
  */
 import type { RpcMetrics, SubtaskName } from "../observe/journalEvent";
 import type { Tensors } from "../core/tensor";
+import type { ModelSignature } from "./modelSignature";
 
 export interface InferenceCallOptions {
   /** Milliseconds from now until the call fails with FL3009, all retries included. */
@@ -18,6 +19,8 @@ export interface InferenceClient {
    * attempts failed, the time is over, or the client was closed.
    */
   call(inputs: Tensors, options: InferenceCallOptions): Promise<Tensors>;
+  /** What the model is called with, once an instance has said so; rejects when the client is closed before. */
+  signature(): Promise<ModelSignature>;
   /** Calls made and not yet settled. */
   readonly inFlight: number;
   /** Counts since the last call of this method; gauges as of now. */

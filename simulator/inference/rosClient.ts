@@ -23,6 +23,7 @@ import { contentKey } from "./contentKey";
 import type { InferenceCallOptions, InferenceClient, InferenceClientEvent } from "./inferenceClient";
 import type { InstanceConnection, ServiceEndpoint } from "./instanceConnection";
 import { backoffMs, InstancePool, type PoolOwner } from "./instancePool";
+import type { ModelSignature } from "./modelSignature";
 import { PendingCall } from "./pendingCall";
 import { longToNumber } from "./tensorContents";
 
@@ -61,11 +62,19 @@ export class RosClient implements InferenceClient, PoolOwner {
   private readonly retryBudget: RetryBudget | undefined;
   private readonly pekko: boolean;
   private closed = false;
+  private tellSignature!: (signature: ModelSignature) => void;
+  private giveUpSignature!: (error: FaultlineError) => void;
+  private readonly known = new Promise<ModelSignature>((resolve, reject) => {
+    this.tellSignature = resolve;
+    this.giveUpSignature = reject;
+  });
   /** Why the last instance was lost: what to say when a call's time is over. */
   private lastLoss: string | undefined;
 
   constructor(private readonly options: RosClientOptions) {
     this.spec = options.spec;
+    // Nobody may have asked.
+    this.known.catch(() => undefined);
     const { hedging, transport } = this.spec;
     const { budget } = this.spec.retry;
     const nowMs = performance.now();
@@ -84,6 +93,10 @@ export class RosClient implements InferenceClient, PoolOwner {
       this,
     );
     this.updateEndpoints(options.endpoints ?? externalEndpoints(this.spec));
+  }
+
+  signature(): Promise<ModelSignature> {
+    return this.known;
   }
 
   get inFlight(): number {
@@ -120,6 +133,7 @@ export class RosClient implements InferenceClient, PoolOwner {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    this.giveUpSignature(FaultlineError.of("FL3008", "The client was closed before an instance was there."));
     this.pool.close();
     for (const timer of this.backoffTimers) clearTimeout(timer);
     this.parked = [];
@@ -130,6 +144,7 @@ export class RosClient implements InferenceClient, PoolOwner {
   }
 
   onReady(connection: InstanceConnection): void {
+    if (connection.signature !== undefined) this.tellSignature(connection.signature);
     this.pool.ready(connection);
   }
 

@@ -12,6 +12,7 @@ import { formatMemorySize } from "../graph/memorySize";
 import type { Cause, InstanceMetrics, InstancePhase } from "../observe/journalEvent";
 import type { BatchedModel } from "./batchedModel";
 import { deviceCandidates } from "./device";
+import { DeviceUse } from "./deviceUse";
 import { autoAccelerators } from "./doctorDevices";
 import { DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MAX_TENSOR_BYTES, InferenceServer } from "./inferenceServer";
 import { LoadedModels, takeMetricsOf } from "./loadedModels";
@@ -96,6 +97,7 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
   for (const model of models) server.addModel(model);
   server.setReady();
   enter("READY", { device, address });
+  const use = DeviceUse.watch(device);
   return {
     address,
     device,
@@ -105,10 +107,11 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
       await server.drain();
     },
     close: async () => {
+      use.close();
       server.close();
       await Promise.all(models.map(({ model }) => model.close()));
     },
-    takeMetrics: () => ({ attempt: options.attempt, ...takeMetricsOf(models) }),
+    takeMetrics: () => ({ attempt: options.attempt, ...takeMetricsOf(models), ...use.latest }),
   };
 }
 

@@ -13,6 +13,9 @@ export class RpcOperator extends AsyncWaitOperator {
   private readonly request: LoadedFunction<RequestFunction> | undefined;
   private readonly response: LoadedFunction<ResponseFunction> | undefined;
   private client: InferenceClient | undefined;
+  /** Tensor → field, and field → tensor, where no functions say so. */
+  private inputs: Readonly<Record<string, string>>;
+  private outputs: Readonly<Record<string, string>>;
 
   constructor(
     private readonly rpc: RpcSpec,
@@ -20,6 +23,8 @@ export class RpcOperator extends AsyncWaitOperator {
     output: OperatorOutput,
   ) {
     super(context, output, rpc);
+    this.inputs = rpc.inputs;
+    this.outputs = rpc.outputs;
     this.request = rpc.request && context.loadFunction<RequestFunction>(rpc.request);
     this.response = rpc.response && context.loadFunction<ResponseFunction>(rpc.response);
   }
@@ -27,6 +32,12 @@ export class RpcOperator extends AsyncWaitOperator {
   override async open(state: unknown): Promise<void> {
     await super.open(state);
     this.client = await this.context.openClient(this.rpc.service, this.rpc.model);
+    const namesFields = this.request === undefined && Object.keys(this.inputs).length === 0;
+    const fillsFields = this.response === undefined && Object.keys(this.outputs).length === 0;
+    if (!namesFields && !fillsFields) return;
+    const { inputs, outputs } = await this.client.signature();
+    if (namesFields) this.inputs = fieldsOfSameName(inputs);
+    if (fillsFields) this.outputs = fieldsOfSameName(outputs);
   }
 
   protected override async call(value: unknown): Promise<unknown> {
@@ -42,7 +53,7 @@ export class RpcOperator extends AsyncWaitOperator {
       throw error;
     }
     if (this.response === undefined) {
-      return recordWithTensors(value, outputs, this.rpc.outputs, this.context.operator.id);
+      return recordWithTensors(value, outputs, this.outputs, this.context.operator.id);
     }
     try {
       return this.response.call(value, outputs);
@@ -53,7 +64,7 @@ export class RpcOperator extends AsyncWaitOperator {
 
   private inputsOf(value: unknown): Tensors {
     if (this.request === undefined) {
-      return tensorsOf(value, this.rpc.inputs, this.context.operator.id);
+      return tensorsOf(value, this.inputs, this.context.operator.id);
     }
     try {
       return this.request.call(value);
@@ -61,6 +72,11 @@ export class RpcOperator extends AsyncWaitOperator {
       throw this.request.failed(error, value);
     }
   }
+}
+
+/** Each tensor of the model takes, or becomes, the field of its name. */
+function fieldsOfSameName(values: readonly { readonly name: string }[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(values.map(({ name }) => [name, name]));
 }
 
 /** Names a record for `consistent-hash` balancing: its `id` or `key`, where it has one. */

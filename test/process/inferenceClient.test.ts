@@ -455,6 +455,28 @@ describe("RosClient", function () {
     }
   });
 
+  it("is told at once when services would wait for each other: a nested call that comes round is refused by name, not suffered", async () => {
+    const spec = serviceSpec(writeModel(affineModel()));
+    const instance = InstanceProcess.start(spec);
+    const endpoints = [await instance.ready()];
+    const nested = (callChain: readonly string[]) => new RosClient({ spec, endpoints, task: "other#0", callChain });
+    const clients = [nested(["first", "other"]), nested(["model", "other"])];
+    try {
+      const [fine, circle] = clients;
+      assert.equal(first(await fine.call(row(1), { timeoutMs: 10_000 })), 3);
+      const startedMs = performance.now();
+      await assert.rejects(circle.call(row(1), { timeoutMs: 60_000 }), {
+        code: "FL1011",
+        message: /model calls other calls model/,
+      });
+      assert.ok(performance.now() - startedMs < 30_000, "long before its time was over");
+      assert.equal(circle.takeMetrics().retried, 0);
+    } finally {
+      for (const client of clients) await client.close();
+      await instance.kill();
+    }
+  });
+
   it("serves strings and models without a batch axis", async () => {
     const cluster = await Cluster.start(serviceSpec(writeModel(identityModel("BYTES", ["N", 1]))), 1);
     const whole = await Cluster.start(serviceSpec(writeModel(identityModel("INT32", [2, 3]))), 1);

@@ -87,10 +87,11 @@ const job = {
       timeout: "1s",
     },
     mapped: { type: "rpc", service: "model", inputs: { x: "n" }, outputs: { score: "y" }, capacity: 8, timeout: "1s" },
+    plain: { type: "rpc", service: "model" },
     end: { type: "sink", connector: "blackhole" },
   },
   edges: [
-    ...["addOne", "later", "even", "upTo", "ordered", "unordered", "hasty", "rpc", "mapped"].map((to) => ({
+    ...["addOne", "later", "even", "upTo", "ordered", "unordered", "hasty", "rpc", "mapped", "plain"].map((to) => ({
       from: "source",
       to,
     })),
@@ -445,6 +446,11 @@ describe("operators", () => {
   describe("rpc", () => {
     const client = (call: InferenceClient["call"]): InferenceClient => ({
       call,
+      signature: async () => ({
+        inputs: [{ name: "x", type: "FP32", shape: [-1, 1] }],
+        outputs: [{ name: "y", type: "FP32", shape: [-1, 1] }],
+        batchAxis: { kind: "dynamic" },
+      }),
       inFlight: 0,
       takeMetrics: () => ({ requests: 0, succeeded: 0, retried: 0, failed: 0, inFlight: 0, latencyMs: {} }),
       close: async () => {},
@@ -465,6 +471,13 @@ describe("operators", () => {
       harness.element({ n: 4, kept: "yes" });
       await harness.until(() => harness.values.length === 1);
       assert.deepEqual(harness.values, [{ n: 4, kept: "yes", score: 8 }]);
+    });
+
+    it("takes and fills the fields of the tensors' names where the job file says nothing", async () => {
+      const harness = await open("plain", { client: twice });
+      harness.element({ x: 4, kept: "yes" });
+      await harness.until(() => harness.values.length === 1);
+      assert.deepEqual(harness.values, [{ x: 4, kept: "yes", y: 8 }]);
     });
 
     it("an error of the service keeps its code and names the record", async () => {
