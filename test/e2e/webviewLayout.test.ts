@@ -114,6 +114,16 @@ describe("layout of the graph view", () => {
     });
   }
 
+  it("draws two edges between the same vertices side by side", () => {
+    const one = wideChain(2, 2);
+    const graph: GraphDescription = { ...one, edges: [one.edges[0], { ...one.edges[0], shipStrategy: "BROADCAST" }] };
+    for (const arrangement of ARRANGEMENTS) {
+      const { layout } = layOut(graph, arrangement);
+      const [a, b] = ["edge 0", "edge 1"].map((id) => layout.edges.get(id)?.points[0] ?? { x: NaN, y: NaN });
+      assert.ok(Math.abs(a.x - b.x) + Math.abs(a.y - b.y) > 20, `${JSON.stringify(a)} and ${JSON.stringify(b)}`);
+    }
+  });
+
   it("lays the same graph out the same", () => {
     for (const arrangement of ARRANGEMENTS) {
       const first = layOut(layeredGraph(120), arrangement);

@@ -1,12 +1,14 @@
 /**
  * Places for the labels of edges: on their line, off the boxes and off each other. Every label tries places along its line, the middle of
- * the widest step first, and takes the first that is free, or else the one where it covers least.
+ * the widest step first, then beside it, and takes the first that is free, or else the one where it covers least.
  */
 import type { EdgePlacement, LayoutEdge, Point, Rectangle } from "./layoutRequest";
 
 /** Name, partition type and rate beneath each other. */
 const HEIGHT = 34;
 const CELL = 200;
+/** How far beside the line. */
+const ASIDE = [-HEIGHT / 2, HEIGHT / 2, -HEIGHT, HEIGHT];
 const SHARES = [0.5, 0.36, 0.64, 0.24, 0.76, 0.14, 0.86];
 
 export function placeLabels(
@@ -50,6 +52,15 @@ function* candidates(points: readonly Point[], orientation: "right" | "down"): G
   steps.sort((a, b) => b.length - a.length);
   for (const { a, b } of steps.slice(0, 3)) {
     for (const share of SHARES) yield onStep(a, b, share, orientation);
+  }
+  // Two lines side by side have no room for both labels on them: then just beside the line.
+  for (const { a, b } of steps.slice(0, 3)) {
+    for (const aside of ASIDE) {
+      for (const share of SHARES.slice(0, 5)) {
+        const { x, y } = onStep(a, b, share, orientation);
+        yield orientation === "right" ? { x, y: y + aside } : { x: x + aside * 2, y };
+      }
+    }
   }
 }
 

@@ -5,6 +5,7 @@
  * as there is room to those who call it.
  */
 import { placeLabels } from "./labelPlacement";
+import { spreadParallel } from "./parallelEdges";
 import { callLines, placeBand } from "./serviceBand";
 import { layoutFlow, type FlowEdge, type FlowLayout, type FlowNode } from "./flowLayout";
 import type { FlowPoint } from "./flowPoint";
@@ -130,6 +131,8 @@ export function* layoutRegions(
     const points = dropRepeats(line).map(toPoint);
     edges.set(edge.id, { points, label: labelPlace(dropRepeats(a === b ? line : [...middle]).map(toPoint)) });
   }
+
+  spreadParallel(flowEdges, edges, nodes, request.orientation);
 
   const flow = boundsOf([...nodes.values(), ...groups.values()]);
   const bandRectangle = placeBand(request, bandNodes, nodes, flow);
