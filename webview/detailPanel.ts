@@ -3,7 +3,7 @@ import type { FailoverStrategy } from "../simulator/graph/failoverScope";
 import { button, choice } from "./controls";
 import { displayName } from "./graph/vertexCard";
 import { duration, plural } from "./model/numberWords";
-import type { Picture } from "./model/picture";
+import { realSubtask, type Picture } from "./model/picture";
 import { groupTitle, regionName } from "./model/regionGroups";
 import type { RunModel } from "./model/runModel";
 import { lookAt, PHASE_WORDS } from "./model/subtaskLook";
@@ -130,7 +130,10 @@ function vertexDetails(host: HTMLElement, source: DetailSource, id: string, acti
   const { picture, run, at } = source;
   const vertex = picture.vertices.get(id);
   if (vertex === undefined) return;
-  const rows: Row[] = [["Parallelism", vertex.parallelism < 0 ? "not decided yet" : String(vertex.parallelism)]];
+  const collapsed = picture.collapsed.has(id);
+  const rows: Row[] = [
+    [collapsed ? "Tasks" : "Parallelism", vertex.parallelism < 0 ? "not decided yet" : String(vertex.parallelism)],
+  ];
   if (vertex.service !== undefined) {
     rows.push(
       ["Model", vertex.service.model],
@@ -154,7 +157,7 @@ function vertexDetails(host: HTMLElement, source: DetailSource, id: string, acti
       vertex.kind === "service" || (group?.regions.length ?? 1) > 1 ? "of one subtask" : undefined,
     );
   if (vertex.operators.length > 0) {
-    host.append(heading("Operators"));
+    host.append(heading(collapsed ? "Vertices" : "Operators"));
     const list = document.createElement("ul");
     for (const operator of vertex.operators) {
       const item = document.createElement("li");
@@ -174,11 +177,13 @@ function vertexDetails(host: HTMLElement, source: DetailSource, id: string, acti
   const list = document.createElement("div");
   list.className = "detail-subtasks";
   for (let index = 0; index < Math.min(vertex.parallelism, 200); index++) {
-    const look = run === undefined ? undefined : lookAt(run.facts, `${id}#${index}`, at);
+    const look = run === undefined ? undefined : lookAt(run.facts, realSubtask(picture, id, index), at);
     const item = document.createElement("button");
     item.type = "button";
     item.className = "detail-subtask";
-    item.textContent = `#${index}${look === undefined || look.look === "idle" ? "" : ` ${look.words}${look.restarts > 0 ? `, ${plural(look.restarts, "restart")}` : ""}`}`;
+    const name = collapsed ? realSubtask(picture, id, index) : `#${index}`;
+    item.textContent = `${name}${look === undefined || look.look === "idle" ? "" : ` ${look.words}${look.restarts > 0 ? `, ${plural(look.restarts, "restart")}` : ""}`}`;
+    if (collapsed) item.disabled = true;
     item.addEventListener("click", () => actions.pick({ kind: "subtask", vertex: id, index }));
     list.append(item);
   }

@@ -245,7 +245,8 @@ export class GraphPage {
     const graph = this.#graph?.graph;
     if (graph === undefined) return;
     const { orientation } = this.#channel.state;
-    const options = { level: this.#level(), orientation, room: this.#view.camera.room };
+    const { collapsed } = this.#channel.state;
+    const options = { level: this.#level(), orientation, collapsed, room: this.#view.camera.room };
     const arranged = await this.#arranger.arrange(graph, options).catch((error: unknown) => {
       const why = error instanceof Error ? error.message : String(error);
       this.#channel.send({ kind: "viewError", message: why });
@@ -293,7 +294,7 @@ export class GraphPage {
     this.#setLive();
     if (this.#everything) this.#view.showAll();
     else {
-      this.#view.showVertices(this.#changed);
+      this.#view.showVertices(new Set(Array.from(this.#changed, (vertex) => this.#drawnAs(vertex))));
       if (isNews || (this.#figuresDue && due)) this.#view.showFlow();
     }
     if (due || isNews) this.#drawStatus(at);
@@ -426,7 +427,9 @@ export class GraphPage {
   #scope(vertex: string, index: number): ReturnType<FailureScopes["of"]> {
     if (this.#graph === undefined) return undefined;
     this.#scopes ??= new FailureScopes(this.#graph.graph);
-    return this.#scopes.of(vertex, index, this.#strategy());
+    const [real] = this.#picture?.collapsed.get(vertex)?.subtasks ?? [`${vertex}#${index}`];
+    const at = real.lastIndexOf("#");
+    return this.#scopes.of(real.slice(0, at), Number(real.slice(at + 1)), this.#strategy());
   }
 
   /** The one that was chosen; else that of the run. */
@@ -464,9 +467,35 @@ export class GraphPage {
     this.#drawScope();
   }
 
-  #reveal(element: PictureElement): void {
+  #reveal(wanted: PictureElement): void {
+    const drawn = "vertex" in wanted ? this.#picture?.drawnAs.get(wanted.vertex) : undefined;
+    const element: PictureElement = drawn === undefined ? wanted : { kind: "vertex", vertex: drawn };
     this.#view.setFocus(element, false);
     this.#select(element);
+  }
+
+  #drawnAs(vertex: string): string {
+    return this.#picture?.drawnAs.get(vertex) ?? vertex;
+  }
+
+  /** The region of an element as one card, or as its vertices again. */
+  #collapse(element: PictureElement): void {
+    const picture = this.#picture;
+    if (picture === undefined || !("vertex" in element)) return;
+    const before = this.#channel.state.collapsed ?? [];
+    const open = picture.collapsed.get(element.vertex);
+    const group = open === undefined ? picture.regions.groupOfVertex.get(element.vertex) : undefined;
+    if (open === undefined && (group === undefined || group.vertices.length < 2)) return;
+    const collapsed = group === undefined ? before.filter((id) => id !== open?.group) : [...before, group.id];
+    this.#setCollapsed(collapsed, group?.vertices[0] ?? open?.vertices[0]?.id);
+  }
+
+  #setCollapsed(collapsed: readonly string[], focus?: string): void {
+    this.#channel.keep({ collapsed, moved: undefined });
+    this.#select(undefined);
+    void this.#layOut().then(() => {
+      if (focus !== undefined) this.#view.setFocus({ kind: "vertex", vertex: this.#drawnAs(focus) });
+    });
   }
 
   #dragged(vertex: string, dx: number, dy: number, dropped: boolean): void {
@@ -479,9 +508,9 @@ export class GraphPage {
   }
 
   #open(element: PictureElement): void {
+    if ("vertex" in element && this.#picture?.collapsed.has(element.vertex) === true) return this.#collapse(element);
     if (this.#graph?.openable === true) this.#channel.send({ kind: "openElement", element });
   }
-
 
   #menu(element: PictureElement, at: Point): void {
     const graph = this.#graph;
@@ -489,6 +518,7 @@ export class GraphPage {
     if (graph === undefined || picture === undefined) return;
     const actions = {
       inject: () => this.#injection.inject(element),
+      collapse: () => this.#collapse(element),
       isolate: () => {
         this.#isolating = true;
         this.#channel.send({ kind: "isolate", element, apply: false });
@@ -503,12 +533,24 @@ export class GraphPage {
     const box = this.#toolbar.more.element.getBoundingClientRect();
     const { hasReport, run, isLive } = this.#session;
     const moved = Object.keys(this.#channel.state.moved ?? {}).length > 0;
+    const collapsed = (this.#picture?.collapsed.size ?? 0) > 0;
     const items = moreMenu(
-      { report: hasReport, run: run !== undefined, live: isLive, picture: this.#picture !== undefined, moved },
+      {
+        report: hasReport,
+        run: run !== undefined,
+        live: isLive,
+        picture: this.#picture !== undefined,
+        moved,
+        collapsed,
+      },
       {
         send: (message) => this.#channel.send(message),
         does: (command) => this.do(command),
         save: (format) => void this.#save(format),
+        collapseAll: (all) => {
+          const groups = all ? (this.#picture?.regions.groups ?? []) : [];
+          this.#setCollapsed(groups.filter(({ vertices }) => vertices.length > 1).map(({ id }) => id));
+        },
         putBack: () => {
           this.#channel.keep({ moved: undefined });
           this.#view.setMoves({});
@@ -568,6 +610,7 @@ export class GraphPage {
       select: (element) => this.#select(element),
       menu: (element, at) => this.#menu(element, at),
       inject: (element) => this.#injection.inject(element),
+      collapse: (element) => this.#collapse(element),
       togglePalette: () => this.#injection.togglePalette(),
       open: (element) => this.#open(element),
       fit: () => {

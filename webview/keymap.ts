@@ -13,6 +13,7 @@ export type Command =
   | "menu"
   | "inject"
   | "palette"
+  | "collapse"
   | "definition"
   | "fit"
   | "zoomIn"
@@ -86,6 +87,7 @@ export const KEYMAP: readonly KeyBinding[] = [
   { command: "levelOperator", keys: ["1"], words: "Show operators", group: "Look" },
   { command: "levelVertex", keys: ["2"], words: "Show vertices", group: "Look" },
   { command: "levelSubtask", keys: ["3"], words: "Show subtasks", group: "Look" },
+  { command: "collapse", keys: ["x"], words: "Show the region as one card, or as its vertices again", group: "Look" },
   { command: "orientation", keys: ["o"], words: "Flow to the right or down", group: "Look" },
   { command: "search", keys: ["/"], words: "Search", group: "Look" },
   { command: "legend", keys: ["l"], words: "Legend", group: "Look" },

@@ -21,6 +21,7 @@ export interface CommandTarget {
   readonly toggleLegend: () => void;
   readonly toggleTimeline: () => void;
   readonly toggleTrace: () => void;
+  readonly collapse: (element: PictureElement) => void;
   readonly togglePalette: () => void;
   readonly toggleCompare: () => void;
   readonly closeCompare: () => boolean;
@@ -93,6 +94,9 @@ export function perform(command: Command, target: CommandTarget): void {
       return target.toggleTimeline();
     case "trace":
       return target.toggleTrace();
+    case "collapse":
+      if (focus !== undefined) target.collapse(focus);
+      return;
     case "palette":
       return target.togglePalette();
     case "compare":

@@ -15,6 +15,8 @@ export interface MenuActions {
   readonly inject: () => void;
   /** Asks what running the model as an RPC service would change. */
   readonly isolate: () => void;
+  /** Shows the region of the element as one card, or as its vertices again. */
+  readonly collapse: () => void;
   readonly select: () => void;
   readonly send: (message: ViewMessage) => void;
 }
@@ -31,6 +33,14 @@ export function elementMenu(
   const name = displayName(vertex.name, vertex.id);
   const short = name.length > 40 ? `${name.slice(0, 26)}…${name.slice(-12)}` : name;
   const label = element.kind === "subtask" ? `${short}#${element.index}` : short;
+  if (picture.collapsed.has(vertex.id)) {
+    return [
+      { kind: "title", label },
+      { kind: "action", label: "Expand Region", key: keyOf("collapse"), act: actions.collapse },
+      { kind: "action", label: "Show Details", key: keyOf("select"), act: actions.select },
+    ];
+  }
+  const group = picture.regions.groupOfVertex.get(vertex.id);
   const items: MenuItem[] = [
     { kind: "title", label },
     {
@@ -41,6 +51,13 @@ export function elementMenu(
       act: actions.inject,
     },
     { kind: "line" },
+    {
+      kind: "action",
+      label: "Collapse Region",
+      key: keyOf("collapse"),
+      disabled: (group?.vertices.length ?? 0) > 1 ? undefined : "This region has one vertex.",
+      act: actions.collapse,
+    },
     {
       kind: "action",
       label: "Run as RPC Service…",
@@ -82,6 +99,7 @@ export interface PageMenuState {
   readonly picture: boolean;
   /** Something was moved by hand. */
   readonly moved: boolean;
+  readonly collapsed: boolean;
 }
 
 export interface PageMenuActions {
@@ -89,9 +107,13 @@ export interface PageMenuActions {
   readonly does: (command: Command) => void;
   readonly save: (format: "svg" | "png") => void;
   readonly putBack: () => void;
+  readonly collapseAll: (collapsed: boolean) => void;
 }
 
-export function moreMenu(state: PageMenuState, { send, does, save, putBack }: PageMenuActions): MenuItem[] {
+export function moreMenu(
+  state: PageMenuState,
+  { send, does, save, putBack, collapseAll }: PageMenuActions,
+): MenuItem[] {
   const needs = (holds: boolean, why: string): string | undefined => (holds ? undefined : why);
   const picture = needs(state.picture, "There is no picture.");
   const run = needs(state.run, "There is no run.");
@@ -119,6 +141,9 @@ export function moreMenu(state: PageMenuState, { send, does, save, putBack }: Pa
       disabled: picture,
       act: () => does("trace"),
     },
+    state.collapsed
+      ? { kind: "action", label: "Expand All Regions", act: () => collapseAll(false) }
+      : { kind: "action", label: "Collapse All Regions", disabled: picture, act: () => collapseAll(true) },
     { kind: "action", label: "Put Everything Back", disabled: needs(state.moved, "Nothing was moved."), act: putBack },
     { kind: "line" },
     { kind: "action", label: "Save Picture as SVG…", disabled: picture, act: () => save("svg") },

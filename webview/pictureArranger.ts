@@ -3,6 +3,7 @@ import type { GraphDescription } from "../simulator/graph/graphDescription";
 import { LayoutClient } from "./layout/layoutClient";
 import type { LayoutResult, Point } from "./layout/layoutRequest";
 import type { Measure } from "./graph/vertexCard";
+import { collapseRegions } from "./model/collapsedRegions";
 import { ARRANGEMENTS, makePicture, type Picture } from "./model/picture";
 import type { PictureLevel } from "./protocol";
 
@@ -15,6 +16,8 @@ export interface Arranged {
 export interface ArrangeOptions {
   readonly level: PictureLevel;
   readonly orientation: "right" | "down" | undefined;
+  /** Regions that are drawn as one card. */
+  readonly collapsed?: readonly string[];
   readonly room: { readonly width: number; readonly height: number };
 }
 
@@ -34,7 +37,10 @@ export class PictureArranger {
   }
 
   /** Undefined when a newer request came in between. */
-  async arrange(graph: GraphDescription, { level, orientation, room }: ArrangeOptions): Promise<Arranged | undefined> {
+  async arrange(whole: GraphDescription, options: ArrangeOptions): Promise<Arranged | undefined> {
+    const { level, orientation, room } = options;
+    const collapsed = collapseRegions(whole, options.collapsed ?? []);
+    const { graph } = collapsed;
     const hasServices = graph.vertices.some((vertex) => vertex.kind === "service");
     const all = ARRANGEMENTS.filter(
       (one) => (orientation ?? one.orientation) === one.orientation && (hasServices || one.services === "below"),
@@ -45,7 +51,8 @@ export class PictureArranger {
     const tried = graph.vertices.length <= TURNABLE ? all : [before ?? all[0]];
     let best: (Arranged & { readonly scale: number }) | undefined;
     for (const arrangement of tried) {
-      const picture = makePicture(graph, level, arrangement, this.measure, room.width / Math.max(1, room.height));
+      const aspect = room.width / Math.max(1, room.height);
+      const picture = makePicture(graph, level, arrangement, this.measure, aspect, collapsed);
       const previous = arrangement === before ? middles(this.#last?.layout) : undefined;
       const layout = await this.#layouts.layout(picture.request, previous);
       if (layout === undefined) return undefined;

@@ -480,6 +480,37 @@ describe("graph view", function () {
     assert.equal(await page.locator("dialog[open]").count(), 0);
   });
 
+  it("shows a region as one card that still tells what happens in it, and opens it again", async () => {
+    const { page, show, play } = await open();
+    await show(languageDetection());
+    await play(until(7210, lostTaskManager(languageDetection())), false);
+    await page.locator('g.vertex[data-vertex="classify"] > g.item').focus();
+    await page.keyboard.press("x");
+    await page.waitForFunction(() => document.querySelectorAll("g.vertex").length === 2);
+    const card = page.locator("g.vertex:not(.service)");
+    assert.deepEqual(await card.locator("g.operator text").allTextContents(), [
+      "texts → features",
+      "classify",
+      "count → counts",
+      "messages",
+    ]);
+    assert.match((await card.locator("> g.item").getAttribute("aria-label")) ?? "", /8 (restarting|deploying)/);
+    assert.equal(await page.locator("g.call").count(), 1, "its calls are drawn once");
+    assert.match((await page.locator("text.frame-title[data-region]").textContent()) ?? "", /8 tasks restart/);
+    await page.keyboard.press("x");
+    await page.waitForFunction(() => document.querySelectorAll("g.vertex").length === 5);
+    const kept = (await sentOf("viewState")).map(({ state }) => state.collapsed);
+    assert.ok(kept.every((one) => one === undefined || one.length <= 1));
+  });
+
+  it("comes back with the regions collapsed that were", async () => {
+    const { page, show } = await open({ state: { collapsed: ["region-0"] } });
+    await show(languageDetection());
+    assert.equal(await page.locator("g.vertex").count(), 2);
+    await page.locator("g.vertex:not(.service) text.title").dblclick();
+    await page.waitForFunction(() => document.querySelectorAll("g.vertex").length === 5);
+  });
+
   it("compares runs, aligned at the fault, and closes", async () => {
     const { page, show, play, post } = await open();
     await show(languageDetection());

@@ -72,7 +72,7 @@ export class FaultInjection {
     const run = this.host.liveRun();
     if (picture === undefined || run === undefined) return;
     const places = placesOf(element, picture, run);
-    if (places.length === 0) return;
+    if (places.length === 0) return this.host.note("Expand the region, and choose one of its tasks.");
     if (this.#faults.length === 0) {
       this.host.send({ kind: "inject", target: places[0].target });
       return;

@@ -20,7 +20,8 @@ export interface FaultOffer {
 export function placesOf(element: PictureElement, picture: Picture, run: RunModel | undefined): readonly FaultPlace[] {
   if (!("vertex" in element)) return [];
   const vertex = picture.vertices.get(element.vertex);
-  if (vertex === undefined) return [];
+  // A region that is shown as one card is no target: its tasks are.
+  if (vertex === undefined || picture.collapsed.has(vertex.id)) return [];
   const name = `${vertex.id}#${element.kind === "subtask" ? element.index : "*"}`;
   const shown = element.kind === "subtask" ? name : `any subtask of ${vertex.id}`;
   if (vertex.kind === "service") {

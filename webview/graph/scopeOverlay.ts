@@ -1,7 +1,7 @@
 /** Marks what a failure of the hovered or selected subtask would restart: an outline around every cell concerned, and one sentence. */
 import type { LayoutResult } from "../layout/layoutRequest";
 import { scopeWords, type FailureScope } from "../model/failureScope";
-import type { Picture } from "../model/picture";
+import { realSubtask, type Picture } from "../model/picture";
 import { cellPlace, type Measure } from "./vertexCard";
 import type { SvgGroup } from "./svgElements";
 
@@ -22,7 +22,7 @@ export function drawScope(
     if (place === undefined || grid === undefined) continue;
     const hit: number[] = [];
     for (let index = 0; index < vertex.parallelism; index++)
-      if (scope.restart.has(`${vertex.id}#${index}`)) hit.push(index);
+      if (scope.restart.has(realSubtask(picture, vertex.id, index))) hit.push(index);
     if (hit.length === 0) continue;
     if (grid.mode === "bar" || (hit.length === vertex.parallelism && hit.length > 12)) {
       outline.push(

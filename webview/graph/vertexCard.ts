@@ -57,14 +57,15 @@ const FIGURES_HEIGHT = 27;
 const MOST_CHIPS = 10;
 const MOST_INSTANCES = 6;
 
-export function cardOf(vertex: VertexDescription, level: PictureLevel, measure: Measure): Card {
+/** @param collapsed the vertex stands for a whole region: its vertices are listed as operators are, its subtasks counted. */
+export function cardOf(vertex: VertexDescription, level: PictureLevel, measure: Measure, collapsed = false): Card {
   const count = Math.max(0, vertex.parallelism);
   const isService = vertex.kind === "service";
   const minimum = Math.max(
     isService && count > 1 ? 276 : LEAST_WIDTH,
     Math.min(MOST_WIDTH, wantedWidth(vertex, level, measure)),
   );
-  const cells = gridOf(count, isService, level, minimum - 2 * PADDING);
+  const cells = gridOf(count, isService, collapsed ? "region" : level, minimum - 2 * PADDING);
   const width = Math.max(minimum, gridWidth(cells) + 2 * PADDING);
   const badge = vertex.parallelism < 0 ? "×?" : `×${vertex.parallelism}`;
   const room = width - 2 * PADDING;
@@ -78,7 +79,7 @@ export function cardOf(vertex: VertexDescription, level: PictureLevel, measure: 
     subtitleY = y + 9;
     y += 16;
   } else if (level !== "operator" && vertex.operators.length > 1) {
-    subtitle = `${vertex.operators.length} chained operators`;
+    subtitle = `${vertex.operators.length} ${collapsed ? "vertices" : "chained operators"}`;
     subtitleY = y + 9;
     y += 18;
   }
@@ -188,7 +189,7 @@ function serviceLine(vertex: VertexDescription): string {
   return `${model} · device ${vertex.service.device}`;
 }
 
-function gridOf(count: number, isService: boolean, level: PictureLevel, room: number): CellGrid {
+function gridOf(count: number, isService: boolean, level: PictureLevel | "region", room: number): CellGrid {
   const at = { x: 0, y: 0, count };
   const of = (
     mode: CellGrid["mode"],
@@ -218,7 +219,7 @@ function gridOf(count: number, isService: boolean, level: PictureLevel, room: nu
     return of("grid", size, size, gap, columns);
   }
   if (level === "subtask") return of("instance", Math.max(108, (room - 8) / 2), 44, 8, count === 1 ? 1 : 2);
-  if (count > MOST_CHIPS) return { ...of("bar", room, 18, 0, 1), rows: 1 };
+  if (count > MOST_CHIPS || level === "region") return { ...of("bar", room, 18, 0, 1), rows: 1 };
   return of("chip", (room - 4 * 5) / 5, 22, 5, 5);
 }
 

@@ -5,7 +5,7 @@ import type { Injection } from "../../simulator/observe/runFacts";
 import { activeFaults, ends, timeLeft } from "./activeFaults";
 import { callFigures, vertexFigures, type CallFigures, type VertexFigures } from "./figures";
 import { count, duration, plural } from "./numberWords";
-import type { Picture } from "./picture";
+import { realSubtask, type Picture } from "./picture";
 import { groupTitle, hitWords, regionName, UNTOUCHED_WORDS } from "./regionGroups";
 import type { RunModel } from "./runModel";
 import { IDLE, latestBefore, lookAt, type SubtaskLook } from "./subtaskLook";
@@ -32,7 +32,7 @@ export function livePicture(picture: Picture, run: RunModel | undefined, at: num
   const figures = new Map<string, VertexFigures | undefined>();
   const look = (vertex: string, index: number): SubtaskLook => {
     if (run === undefined) return IDLE;
-    const name = `${vertex}#${index}`;
+    const name = realSubtask(picture, vertex, index);
     let known = looks.get(name);
     if (known === undefined) looks.set(name, (known = lookAt(run.facts, name, at)));
     return known;
@@ -51,7 +51,7 @@ export function livePicture(picture: Picture, run: RunModel | undefined, at: num
   };
   const vertexFigure = (id: string): VertexFigures | undefined => {
     const vertex = picture.vertices.get(id);
-    if (run === undefined || vertex === undefined) return undefined;
+    if (run === undefined || vertex === undefined || picture.collapsed.has(id)) return undefined;
     if (!figures.has(id)) figures.set(id, vertexFigures(run, vertex, at));
     return figures.get(id);
   };
@@ -75,7 +75,7 @@ export function livePicture(picture: Picture, run: RunModel | undefined, at: num
     call: (id) => {
       const call = picture.callById.get(id)?.call;
       const caller = call && picture.vertices.get(call.source);
-      return run === undefined || call === undefined || caller === undefined
+      return run === undefined || call === undefined || caller === undefined || picture.collapsed.has(caller.id)
         ? undefined
         : callFigures(run, caller, call.target, at);
     },
@@ -94,7 +94,9 @@ function frameWords(picture: Picture, run: RunModel, id: string, at: number): Re
   if (failover === undefined || at - (failover.finishedAt ?? at) > FRAME_REMEMBERED_MS || run.facts.ended !== undefined)
     return undefined;
   const group = picture.regions.groups.find((one) => one.id === id);
-  const own = new Set(group?.vertices);
+  const own = new Set(
+    group?.vertices.flatMap((vertex) => picture.collapsed.get(vertex)?.vertices.map((one) => one.id) ?? vertex),
+  );
   const hit = failover.tasks.filter((task) => own.has(task.slice(0, task.lastIndexOf("#")))).length;
   if (hit === 0) return { words: UNTOUCHED_WORDS, hit: false };
   const done = failover.finishedAt !== undefined && failover.finishedAt <= at;

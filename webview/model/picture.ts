@@ -8,6 +8,7 @@ import type {
 import { cardOf, cut, displayName, type Card, type Measure } from "../graph/vertexCard";
 import type { LayoutRequest } from "../layout/layoutRequest";
 import type { PictureLevel } from "../protocol";
+import type { CollapsedGraph } from "./collapsedRegions";
 import { groupTitle, hitWords, regionMap, UNTOUCHED_WORDS, type RegionMap } from "./regionGroups";
 
 export interface PictureEdge {
@@ -43,6 +44,15 @@ export interface Picture {
   readonly out: ReadonlyMap<string, readonly string[]>;
   readonly in: ReadonlyMap<string, readonly string[]>;
   readonly request: LayoutRequest;
+  /** Regions drawn as one card, by the id of its vertex. */
+  readonly collapsed: CollapsedGraph["regions"];
+  /** Real vertex → the vertex that is drawn for it, where that is another one. */
+  readonly drawnAs: CollapsedGraph["drawnAs"];
+}
+
+/** `VERTEX#INDEX` of a drawn cell, as the run names it. */
+export function realSubtask({ collapsed }: Picture, vertex: string, index: number): string {
+  return collapsed.get(vertex)?.subtasks[index] ?? `${vertex}#${index}`;
 }
 
 const MOST_LABEL = 130;
@@ -67,11 +77,14 @@ export function makePicture(
   arrangement: Arrangement,
   measure: Measure,
   aspect?: number,
+  collapsed: CollapsedGraph = { graph, regions: new Map(), drawnAs: new Map() },
 ): Picture {
   const { orientation, services } = arrangement;
   const regions = regionMap(graph);
   const vertices = new Map(graph.vertices.map((vertex) => [vertex.id, vertex]));
-  const cards = new Map(graph.vertices.map((vertex) => [vertex.id, cardOf(vertex, level, measure)]));
+  const cards = new Map(
+    graph.vertices.map((vertex) => [vertex.id, cardOf(vertex, level, measure, collapsed.regions.has(vertex.id))]),
+  );
   const outputs = tally(graph.edges.map((edge) => edge.source));
   const inputs = tally(graph.edges.map((edge) => edge.target));
   const known = graph.edges.filter((edge) => vertices.has(edge.source) && vertices.has(edge.target));
@@ -135,6 +148,8 @@ export function makePicture(
     out,
     in: into,
     request,
+    collapsed: collapsed.regions,
+    drawnAs: collapsed.drawnAs,
   };
 }
 
