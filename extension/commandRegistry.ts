@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import type { InjectRequest } from "./runs/injectFailure";
 import type { CommandId } from "./manifest/commands";
 import { showProblem } from "./personMessage";
+import type { FlinkNode } from "./flink/flinkTree";
 import type { RunTreeNode } from "./runs/runTree";
 
 /** What was clicked: a job file in the explorer or an editor's title, an item of the runs, or nothing (palette, key). */
@@ -28,6 +29,11 @@ export interface CommandArguments {
   "faultline.openRun": [];
   "faultline.refreshRuns": [];
   "faultline.showRunActions": [];
+  "faultline.addFlinkCluster": [];
+  "faultline.removeFlinkCluster": [clicked?: FlinkNode];
+  "faultline.setFlinkHeader": [clicked?: FlinkNode];
+  "faultline.refreshFlink": [];
+  "faultline.watchFlinkJob": [clicked?: FlinkNode];
   "faultline.showLog": [];
 }
 

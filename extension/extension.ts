@@ -3,10 +3,13 @@ import * as vscode from "vscode";
 import { loadBundle } from "./bundles/loadBundle";
 import { registerCommands } from "./commandRegistry";
 import { registerDebug } from "./debug/registerDebug";
+import { FlinkClusters } from "./flink/flinkClusters";
+import { FlinkCommands } from "./flink/flinkCommands";
+import { FlinkTree } from "./flink/flinkTree";
 import { JobGraphPanels } from "./graph/jobGraphPanels";
 import { JobFileDiagnostics } from "./jobFile/jobFileDiagnostics";
 import { registerJobFileLanguage } from "./jobFile/registerJobFileLanguage";
-import { RUNS_VIEW } from "./manifest/manifest";
+import { FLINK_VIEW, RUNS_VIEW } from "./manifest/manifest";
 import { registerLanguageModelTools } from "./languageModel/registerLanguageModelTools";
 import { RecoveryReports } from "./report/recoveryReport";
 import { FailureInjector } from "./runs/injectFailure";
@@ -29,6 +32,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const reports = new RecoveryReports(store);
   const tree = new RunTree(store);
   const logs = new ProcessLogs();
+  const clusters = new FlinkClusters(context.secrets);
+  const flinkTree = new FlinkTree(clusters);
+  const flink = new FlinkCommands(clusters, flinkTree, store, panels);
   const commands = new RunCommands(store, panels, logs);
 
   context.subscriptions.push(
@@ -45,6 +51,9 @@ export function activate(context: vscode.ExtensionContext): void {
     registerDebug(store, context.extensionPath, (uri) => commands.ready(uri)),
     vscode.tasks.registerTaskProvider(TASK_TYPE, new JobTaskProvider(context.extensionPath)),
     vscode.window.registerTreeDataProvider(RUNS_VIEW, tree),
+    flinkTree,
+    flink,
+    vscode.window.registerTreeDataProvider(FLINK_VIEW, flinkTree),
     store.onDidChange((change) => {
       if (change.kind !== "ended" || !change.session.live || !readSetting("faultline.report.openWhenRunEnds")) return;
       void vscode.commands.executeCommand("faultline.openReport", change.session.id);
@@ -86,6 +95,11 @@ export function activate(context: vscode.ExtensionContext): void {
         "faultline.openRun": () => commands.openRun(),
         "faultline.refreshRuns": () => tree.refresh(),
         "faultline.showRunActions": () => commands.showActions(),
+        "faultline.addFlinkCluster": () => flink.add(),
+        "faultline.removeFlinkCluster": (clicked) => flink.remove(clicked),
+        "faultline.setFlinkHeader": (clicked) => flink.setHeader(clicked),
+        "faultline.refreshFlink": () => flinkTree.refresh(),
+        "faultline.watchFlinkJob": (clicked) => flink.watch(clicked),
         "faultline.showLog": () => log.show(),
       },
       log,

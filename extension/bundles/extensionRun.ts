@@ -1,5 +1,7 @@
 /** The bundle `dist/extensionRun.js`: starting runs, finding them, reading and reporting them. Loaded with the first run. */
 export { listRuns, openRun } from "../../simulator/client/openRun";
 export { startKeptRun, takeOverRun } from "../../simulator/client/keptRun";
+export { watchFlink } from "../../simulator/client/watchFlink";
+export { connectFlink } from "../../simulator/client/connectFlink";
 export { readJournal } from "../../simulator/observe/journalReader";
 export { recoveryReport, renderFinishedRun, renderLiveRun, renderTrace } from "../report/renderRunReport";

@@ -118,6 +118,28 @@ export const COMMANDS = {
     title: "Show Run Actions",
     palette: RUN_ACTIVE,
   },
+  "faultline.addFlinkCluster": {
+    title: "Add Flink Cluster…",
+    icon: "$(add)",
+  },
+  "faultline.removeFlinkCluster": {
+    title: "Remove Flink Cluster…",
+    icon: "$(trash)",
+  },
+  "faultline.setFlinkHeader": {
+    title: "Set Header for Flink Cluster…",
+    icon: "$(key)",
+  },
+  "faultline.refreshFlink": {
+    title: "Refresh Flink Clusters",
+    icon: "$(refresh)",
+    palette: "false",
+  },
+  "faultline.watchFlinkJob": {
+    title: "Watch Flink Job…",
+    shortTitle: "Live Graph",
+    icon: "$(eye)",
+  },
   "faultline.showLog": {
     title: "Show Log",
     icon: "$(output)",

@@ -14,6 +14,7 @@ export const JOB_FILE_LANGUAGE = "faultline-job";
 export const JOB_GRAPH_VIEW_TYPE = "faultline.jobGraph";
 export const REPORT_VIEW_TYPE = "faultline.report";
 export const RUNS_VIEW = "faultline.runs";
+export const FLINK_VIEW = "faultline.flink";
 
 export const MANIFEST = {
   icon: "extension/icon.png",
@@ -78,9 +79,21 @@ export const MANIFEST = {
     views: {
       faultline: [
         { id: RUNS_VIEW, name: "Runs", icon: "extension/icons/activity-bar.svg", contextualTitle: "Faultline" },
+        {
+          id: FLINK_VIEW,
+          name: "Flink Clusters",
+          icon: "extension/icons/activity-bar.svg",
+          contextualTitle: "Faultline",
+          visibility: "collapsed",
+        },
       ],
     },
     viewsWelcome: [
+      {
+        view: FLINK_VIEW,
+        contents:
+          "Watch the jobs of a real Flink cluster in the same graph as runs of this machine.\n[Add Flink Cluster](command:faultline.addFlinkCluster)",
+      },
       {
         view: RUNS_VIEW,
         contents:

@@ -8,6 +8,7 @@ export interface MenuItem {
 }
 
 const ON_RUNS_VIEW = "view == faultline.runs";
+const ON_FLINK_VIEW = "view == faultline.flink";
 /** Kinds of tree items, as `contextValue`: `run.live`, `run.past`, `task.live`, `instance.live`, `process.live`, … */
 const item = (pattern: string): string => `${ON_RUNS_VIEW} && viewItem =~ /${pattern}/`;
 
@@ -29,12 +30,25 @@ export const MENUS: Readonly<Record<string, readonly MenuItem[]>> = {
     { command: "faultline.debugJob", when: JOB_FILE_OPEN, group: "navigation@32" },
   ],
   "view/title": [
+    { command: "faultline.addFlinkCluster", when: ON_FLINK_VIEW, group: "navigation@1" },
+    { command: "faultline.refreshFlink", when: ON_FLINK_VIEW, group: "navigation@2" },
     { command: "faultline.newJob", when: ON_RUNS_VIEW, group: "navigation@1" },
     { command: "faultline.runJob", when: ON_RUNS_VIEW, group: "navigation@2" },
     { command: "faultline.refreshRuns", when: ON_RUNS_VIEW, group: "navigation@9" },
     { command: "faultline.openRun", when: ON_RUNS_VIEW, group: "1_open@1" },
   ],
   "view/item/context": [
+    { command: "faultline.watchFlinkJob", when: `${ON_FLINK_VIEW} && viewItem == flink.job`, group: "inline@1" },
+    {
+      command: "faultline.setFlinkHeader",
+      when: `${ON_FLINK_VIEW} && viewItem == flink.cluster`,
+      group: "1_cluster@1",
+    },
+    {
+      command: "faultline.removeFlinkCluster",
+      when: `${ON_FLINK_VIEW} && viewItem == flink.cluster`,
+      group: "1_cluster@2",
+    },
     {
       command: "faultline.injectFailure",
       when: item("^(run|service|task|instance|process)\\.live$"),

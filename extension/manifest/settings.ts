@@ -31,6 +31,13 @@ export const SETTINGS = {
       "Path of the Node.js executable (version 20.19 or later) that runs the processes of a job. Empty: the one that comes with the editor.",
     scope: "machine",
   },
+  "faultline.flink.clusters": {
+    type: "string",
+    default: "",
+    markdownDescription:
+      "Addresses of Flink clusters (`http://HOST:8081`), with commas between them. Headers, such as a token, are kept in the secret storage: *Faultline: Set Header for Flink Cluster*.",
+    scope: "machine",
+  },
 } as const satisfies Readonly<Record<`faultline.${string}`, SettingContribution>>;
 
 export type SettingId = keyof typeof SETTINGS;

@@ -42,7 +42,7 @@ describe("faultline export", () => {
       'classify.keyBy(record -> key(record.get("language")), Types.STRING)',
       "TumblingEventTimeWindows.of(Duration.ofMillis(5000))",
       "AsyncDataStream.orderedWait(",
-      ", 600, RECORD)",
+      'options.getOrDefault("texts.rate", "600")',
     ]) {
       assert.ok(program.includes(piece), piece);
     }

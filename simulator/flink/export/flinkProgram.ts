@@ -115,7 +115,7 @@ import org.apache.flink.streaming.api.windowing.windows.TimeWindow;
  * ${javadoc(this.job.name)}: the operators, uids, parallelism, edges, restart and checkpoint settings of its job file. Your own functions have their places in
  * {@link Functions}.
  *
- * <p>Arguments, all optional: --SOURCE.path FILE, --SINK.path FOLDER, --SERVICE.addresses HOST:PORT,HOST:PORT, --SERVICE.token TOKEN,
+ * <p>Arguments, all optional: --SOURCE.path FILE, --SOURCE.rate RECORDS_A_SECOND (0: no limit), --SINK.path FOLDER, --SERVICE.addresses HOST:PORT,HOST:PORT, --SERVICE.token TOKEN,
  * --SERVICE.model NAME.
  */
 public final class Job {
@@ -342,7 +342,7 @@ ${settings.join("\n")}
         : eventTime.kind === "step"
           ? `WatermarkStrategy.<Record>forMonotonousTimestamps()\n                    .withTimestampAssigner((record, previous) -> ${Math.round(eventTime.startMs)}L + Math.round(record.sequence * ${javaDouble(eventTime.stepMs)}))`
           : `WatermarkStrategy.<Record>forBoundedOutOfOrderness(Duration.ofMillis(${Math.round(eventTime.outOfOrdernessMs)}))\n                    .withTimestampAssigner((record, previous) -> record.number(${text(eventTime.field)}))`;
-    return `env.fromSource(\n                source(${records}, ${count}, ${rate}, RECORD),\n                ${watermarks},\n                ${text(operator.name)})`;
+    return `env.fromSource(\n                source(${records}, ${count}, Double.parseDouble(options.getOrDefault(${text(`${id}.rate`)}, ${text(String(rate))})), RECORD),\n                ${watermarks},\n                ${text(operator.name)})`;
   }
 
   /** Statements that an expression needs before it. */

@@ -70,8 +70,11 @@ function readme(job: JobSpec, artifact: string, notes: readonly string[]): strin
       `| \`--${id}.addresses\` | where the service ${id} listens, HOST:PORT with commas between |\n| \`--${id}.token\` | its bearer token, where it wants one |\n| \`--${id}.model\` | its name for the model |`,
   );
   const files = job.operators.flatMap((operator) => {
-    if (operator.kind === "source" && operator.source.connector.kind === "file")
-      return [`| \`--${operator.id}.path\` | file of the source ${operator.id}; every TaskManager reads it |`];
+    if (operator.kind === "source") {
+      const rate = `| \`--${operator.id}.rate\` | records a second of the source ${operator.id}; 0 is as fast as it can |`;
+      if (operator.source.connector.kind !== "file") return [rate];
+      return [`| \`--${operator.id}.path\` | file of the source ${operator.id}; every TaskManager reads it |`, rate];
+    }
     if (operator.kind === "sink" && operator.sink.connector.kind === "file")
       return [`| \`--${operator.id}.path\` | folder (or URI) of the sink ${operator.id} |`];
     return [];
