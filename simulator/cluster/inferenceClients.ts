@@ -4,13 +4,15 @@ import type * as Ros from "../inference/rosClient";
 import type { BatchedModel } from "../inference/batchedModel";
 import type { InferenceClientEvent } from "../inference/inferenceClient";
 import type { InferenceClient } from "../inference/inferenceClient";
-import type { InstancePhase, SubtaskName } from "../observe/journalEvent";
+import type { InstanceMetrics, InstancePhase, SubtaskName } from "../observe/journalEvent";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { ServiceEndpoint } from "./controlMessages";
 
 /** A client whose endpoints may change. */
 export interface ManagedInferenceClient extends InferenceClient {
   updateEndpoints?(endpoints: readonly ServiceEndpoint[]): void;
+  /** Of a model in this process. */
+  takeModelMetrics?(): Omit<InstanceMetrics, "attempt">;
   /** Loaded in this process (`embedded`). */
   readonly model?: BatchedModel;
 }

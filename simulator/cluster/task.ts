@@ -12,7 +12,7 @@ import type { ExecutionState } from "../graph/executionState";
 import { isTerminal } from "../graph/executionState";
 import type { FunctionRef, OperatorSpec } from "../graph/jobFile";
 import type { JobVertex } from "../graph/jobGraph";
-import type { Cause, SubtaskName, TaskMetrics } from "../observe/journalEvent";
+import type { Cause, InstanceMetrics, SubtaskName, TaskMetrics } from "../observe/journalEvent";
 import { loadFunction } from "../operators/functionModule";
 import { SourceOperator } from "../operators/sourceOperator";
 import type { LoadedFunction, OperatorContext } from "../operators/streamOperator";
@@ -262,7 +262,7 @@ export class Task {
     const before = this.counted;
     this.counted = counts;
     const times = this.loop.takeTimes();
-    const rpc = this.clients.at(0);
+    const [rpc, ...otherRpc] = this.clients.map(({ service, client }) => ({ service, ...client.takeMetrics() }));
     return {
       attempt: this.attempt,
       recordsIn: counts.recordsIn - before.recordsIn,
@@ -275,8 +275,20 @@ export class Task {
       buffersInUse: (input?.buffersInUse ?? 0) + partitions.reduce((sum, partition) => sum + partition.buffersInUse, 0),
       ...(input !== undefined && Number.isFinite(input.watermark) ? { watermarkMs: input.watermark } : {}),
       ...(source === undefined ? {} : { sourceOffset: source.offset }),
-      ...(rpc === undefined ? {} : { rpc: { service: rpc.service, ...rpc.client.takeMetrics() } }),
+      ...(rpc === undefined ? {} : { rpc }),
+      ...(otherRpc.length === 0 ? {} : { otherRpc }),
     };
+  }
+
+  /** Of the models that run in this task (`deployment: embedded`), under the names of their copies. */
+  takeModelMetrics(): Readonly<Record<SubtaskName, InstanceMetrics>> {
+    const copies = this.clients.flatMap(({ service, client }) => {
+      const metrics = client.takeModelMetrics?.();
+      return metrics === undefined
+        ? []
+        : [[`${service}#${this.deployment.index}`, { attempt: this.attempt, ...metrics }] as const];
+    });
+    return Object.fromEntries(copies);
   }
 
   private get source(): SourceOperator | undefined {
@@ -411,6 +423,7 @@ export class Task {
       process: this.environment.process,
       rssBytes: process.memoryUsage.rss(),
       tasks: { [this.name]: this.takeMetrics() },
+      instances: this.takeModelMetrics(),
     });
     this.loop.stop();
     this.input?.close();

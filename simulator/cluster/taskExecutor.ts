@@ -6,7 +6,7 @@ import { buildExecutionGraph } from "../graph/executionGraph";
 import { FaultlineError } from "../graph/errors";
 import type { JobSpec } from "../graph/jobFile";
 import { buildJobGraph } from "../graph/jobGraph";
-import type { JournalEventBody, ProcessName, SubtaskName, TaskMetrics } from "../observe/journalEvent";
+import type { InstanceMetrics, JournalEventBody, ProcessName, SubtaskName, TaskMetrics } from "../observe/journalEvent";
 import type { FunctionModules } from "../operators/functionModule";
 import type { CoordinatorMessage, ServiceEndpoint, TaskDeployment, WorkerMessage } from "./controlMessages";
 import { DataConnections } from "./exchange/dataConnection";
@@ -50,7 +50,11 @@ export class TaskExecutor {
     private readonly connections: DataConnections,
   ) {
     const { job } = options;
-    this.faults = new TaskManagerFaults(options.runDirectory, (name) => this.tasks.get(name), (message) => options.send(message));
+    this.faults = new TaskManagerFaults(
+      options.runDirectory,
+      (name) => this.tasks.get(name),
+      (message) => options.send(message),
+    );
     const graph = buildJobGraph(job);
     this.environment = {
       process: options.process,
@@ -214,8 +218,10 @@ export class TaskExecutor {
 
   private sendMetrics(intervalMs: number): void {
     const tasks: Record<SubtaskName, TaskMetrics> = {};
+    const instances: Record<SubtaskName, InstanceMetrics> = {};
     for (const task of this.tasks.values()) {
       tasks[task.name] = task.takeMetrics();
+      Object.assign(instances, task.takeModelMetrics());
     }
     this.journal({
       kind: "metrics",
@@ -223,6 +229,7 @@ export class TaskExecutor {
       process: this.options.process,
       rssBytes: process.memoryUsage.rss(),
       tasks,
+      ...(Object.keys(instances).length === 0 ? {} : { instances }),
     });
   }
 

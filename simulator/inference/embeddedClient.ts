@@ -7,7 +7,7 @@ import { performance } from "node:perf_hooks";
 import type { Tensors } from "../core/tensor";
 import { FaultlineError } from "../graph/errors";
 import type { ServiceSpec } from "../graph/jobFile";
-import type { InstancePhase, RpcMetrics } from "../observe/journalEvent";
+import type { InstanceMetrics, InstancePhase, RpcMetrics } from "../observe/journalEvent";
 import { LatencyHistogram } from "../observe/latencyHistogram";
 import { BatchedModel } from "./batchedModel";
 import { splitOutputs } from "./callBatch";
@@ -126,6 +126,11 @@ export class EmbeddedClient implements InferenceClient {
     const counts = this.counts;
     this.counts = { requests: 0, succeeded: 0, retried: 0, failed: 0 };
     return { ...counts, inFlight: this.calls.size, latencyMs: this.latency.take() };
+  }
+
+  /** What the model did, as an instance tells it. */
+  takeModelMetrics(): Omit<InstanceMetrics, "attempt"> {
+    return this.model.takeMetrics();
   }
 
   async close(): Promise<void> {

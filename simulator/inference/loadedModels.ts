@@ -53,7 +53,10 @@ export class LoadedModels {
   }
 
   /** Each behind its own queue. */
-  serve({ batching, queue, resultCacheBytes }: ServiceSpec, onDeviceLost?: (error: FaultlineError) => void): readonly LoadedModel[] {
+  serve(
+    { batching, queue, resultCacheBytes }: ServiceSpec,
+    onDeviceLost?: (error: FaultlineError) => void,
+  ): readonly LoadedModel[] {
     return this.sessions.map(([name, session]) => {
       const model = new BatchedModel(session, batching, queue, onDeviceLost);
       return { name, model, cache: resultCacheBytes > 0 ? new ResultCache(model, resultCacheBytes) : undefined };

@@ -52,6 +52,8 @@ export interface TaskMetrics {
   readonly sourceOffset?: number;
   /** Tasks with an rpc operator. */
   readonly rpc?: RpcMetrics;
+  /** Of the other rpc operators, where several are chained in one task. */
+  readonly otherRpc?: readonly RpcMetrics[];
 }
 
 export interface RpcMetrics {

@@ -339,13 +339,15 @@ export class RunFacts {
     for (const task in event.tasks) {
       const metrics = event.tasks[task];
       if (metrics === undefined) continue;
-      const { rpc, sourceOffset } = metrics;
+      const { sourceOffset } = metrics;
       if (sourceOffset !== undefined) this.#sourceOffset(task, metrics.attempt, sourceOffset);
-      if (rpc === undefined) continue;
-      this.rpc.requests += rpc.requests;
-      this.rpc.succeeded += rpc.succeeded;
-      this.rpc.retried += rpc.retried;
-      this.rpc.failed += rpc.failed;
+      for (const rpc of [metrics.rpc, ...(metrics.otherRpc ?? [])]) {
+        if (rpc === undefined) continue;
+        this.rpc.requests += rpc.requests;
+        this.rpc.succeeded += rpc.succeeded;
+        this.rpc.retried += rpc.retried;
+        this.rpc.failed += rpc.failed;
+      }
     }
     for (const instance in event.instances) this.rpc.wastedMs += event.instances[instance]?.wastedMs ?? 0;
   }

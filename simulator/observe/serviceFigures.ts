@@ -88,7 +88,8 @@ export class ServiceFiguresFold {
   }
 
   #metrics(event: JournalEventOf<"metrics">): void {
-    for (const { rpc } of Object.values(event.tasks ?? {})) {
+    const calling = Object.values(event.tasks ?? {}).flatMap(({ rpc, otherRpc = [] }) => [rpc, ...otherRpc]);
+    for (const rpc of calling) {
       if (rpc === undefined) continue;
       const calls = this.#callsTo(rpc.service);
       calls.requests += rpc.requests;

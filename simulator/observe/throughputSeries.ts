@@ -67,9 +67,10 @@ export class ThroughputSeries {
       if (this.#measured.has(task.slice(0, task.lastIndexOf("#")))) {
         records += this.measure === "sources" || metrics.recordsIn === 0 ? metrics.recordsOut : metrics.recordsIn;
       }
-      if (metrics.rpc !== undefined && metrics.rpc.succeeded > 0) {
+      for (const rpc of [metrics.rpc, ...(metrics.otherRpc ?? [])]) {
+        if (rpc === undefined || rpc.succeeded === 0) continue;
         const bin = Math.floor((from + to) / 2 / LATENCY_BIN_MS);
-        (this.#latency[bin] ??= new LatencyHistogram()).merge(metrics.rpc.latencyMs);
+        (this.#latency[bin] ??= new LatencyHistogram()).merge(rpc.latencyMs);
       }
     }
     for (const instance in event.instances) {

@@ -53,6 +53,11 @@ describe("one job under four deployments", function () {
       assert.equal(instances.length, deployment === "sidecar" || deployment === "rpc-service" ? 2 : 0, deployment);
       const loaded = running.of("instance.phase").filter(({ phase }) => phase === "LOADING");
       assert.equal(loaded.length, deployment === "external" ? 0 : 2, deployment);
+      // Who answered is told wherever this job can see it.
+      const answered = report.services
+        .flatMap(({ instances }) => instances)
+        .reduce((sum, one) => sum + one.requests, 0);
+      assert.equal(answered, deployment === "external" ? 0 : 2_000, deployment);
       outputs.set(deployment, languages(running));
     }
     const expected = outputs.get("rpc-service") ?? [];

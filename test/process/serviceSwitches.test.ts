@@ -46,7 +46,9 @@ const instanceMetrics = (run: RunUnderTest): InstanceMetrics[] =>
 const rpcMetrics = (run: RunUnderTest): RpcMetrics[] =>
   run
     .of("metrics")
-    .flatMap(({ tasks = {} }) => Object.values(tasks).flatMap(({ rpc }) => (rpc === undefined ? [] : [rpc])));
+    .flatMap(({ tasks = {} }) =>
+      Object.values(tasks).flatMap(({ rpc, otherRpc = [] }) => (rpc === undefined ? [] : [rpc, ...otherRpc])),
+    );
 const sum = <T>(items: readonly T[], of: (item: T) => number | undefined): number =>
   items.reduce((all, item) => all + (of(item) ?? 0), 0);
 
@@ -130,6 +132,7 @@ describe("the switches of a service", function () {
       sum(rpcMetrics(run), ({ cacheHits }) => cacheHits),
     );
     assert.ok((report.rpc.savedMs ?? 0) > 0, "saved device time is told");
+    assert.equal(report.rpc.succeeded, 800, "both operators of the chain are counted");
   });
 
   it("hedging and ejection: an instance that hangs is hedged around and left out by the job file's numbers", async () => {
