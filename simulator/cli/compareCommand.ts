@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import { checkFaultRequest } from "../client/faultAvailability";
-import type { MeasuredRun } from "../client/runExperiment";
+import type { MeasuredRun } from "../client/measuredRun";
 import { measureRun } from "../client/runExperiment";
 import { findFault } from "../faults/catalogue";
 import { parseDuration } from "../graph/durations";

@@ -20,7 +20,7 @@ export class FaultScheduler {
   private ended = false;
 
   constructor(
-    private readonly run: Run,
+    private readonly run: Pick<Run, "inject">,
     faults: readonly ScheduledFault[],
   ) {
     this.waiting = faults.map((fault) => ({ fault, trigger: fault.trigger }));

@@ -4,15 +4,16 @@ import { resolve } from "node:path";
 import type { Experiment } from "../faults/experiment";
 import { MAX_EXPERIMENT_BYTES } from "../faults/experimentSchema";
 import { parseExperiment } from "../faults/parseExperiment";
-import type { HypothesisResult, RunMeasures } from "../faults/verdict";
+import type { HypothesisResult } from "../faults/verdict";
 import { judge } from "../faults/verdict";
-import type { Problem } from "../graph/errors";
 import { FaultlineError } from "../graph/errors";
 import type { JournalEvent } from "../observe/journalEvent";
 import type { RunReport } from "../observe/runReport";
+import { FlinkEngine } from "./flinkExperiment";
 import { FaultScheduler } from "./faultScheduler";
 import { finishRun } from "./finishRun";
 import type { StartRunOptions } from "./run";
+import type { MeasuredRun } from "./measuredRun";
 import { startRun } from "./startRun";
 
 export interface ExperimentResult {
@@ -26,11 +27,6 @@ export interface ExperimentResult {
   readonly report: RunReport;
   /** Page of the run with faults. */
   readonly html: string;
-}
-
-export interface MeasuredRun extends RunMeasures {
-  readonly html: string;
-  readonly problems: readonly Problem[];
 }
 
 /** @throws FaultlineError with every problem of the file. */
@@ -48,17 +44,28 @@ export async function loadExperiment(path: string): Promise<Experiment> {
 
 export async function runExperiment(experiment: Experiment, onStage: (stage: "control" | "faults") => void = () => undefined): Promise<ExperimentResult> {
   const options: StartRunOptions = { jobFile: experiment.jobFile, deployment: experiment.deployment, load: experiment.load };
-  onStage("control");
-  const control = await measureRun(options, [], experiment.durationMs);
-  onStage("faults");
-  const faulted = await measureRun(options, experiment.faults, experiment.durationMs);
+  const flink = experiment.flink === undefined ? undefined : await FlinkEngine.start(experiment.flink);
+  const measure = (faults: Experiment["faults"]): Promise<MeasuredRun> =>
+    flink === undefined ? measureRun(options, faults, experiment.durationMs) : flink.measure(faults, experiment.durationMs);
+  let control: MeasuredRun;
+  let faulted: MeasuredRun;
+  try {
+    onStage("control");
+    control = await measure([]);
+    onStage("faults");
+    faulted = await measure(experiment.faults);
+  } finally {
+    await flink?.stop();
+  }
+  // A job of Flink that has no end of its own is cancelled when its time is over.
+  const ends = flink !== undefined && experiment.durationMs !== undefined ? ["FINISHED", "CANCELED"] : ["FINISHED"];
   const controlResults = experiment.hypothesis.filter((hypothesis) => hypothesis.inControl).map((hypothesis) => judge(hypothesis, control));
   const results = experiment.hypothesis.map((hypothesis) => judge(hypothesis, faulted));
   const reasons = [
     ...controlResults.filter(({ held }) => !held).map(({ name }) => `Without faults already, this did not hold: ${name}`),
     ...(experiment.faults.length > 0 && faulted.report.injected === 0 ? ["No fault took effect."] : []),
     ...faulted.problems.map((problem) => `A fault could not be injected: ${problem.message}`),
-    ...[control, faulted].filter(({ report }) => report.run.state !== "FINISHED").map(({ report }) => `The job ended ${report.run.state}: ${report.run.cause?.message ?? "no cause is known"}`),
+    ...[control, faulted].filter(({ report }) => !ends.includes(report.run.state)).map(({ report }) => `The job ended ${report.run.state}: ${report.run.cause?.message ?? "no cause is known"}`),
   ];
   return {
     experiment: experiment.name,

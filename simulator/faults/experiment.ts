@@ -9,14 +9,42 @@ export interface Experiment {
   readonly name: string;
   /** Absolute path of the experiment's file. */
   readonly file: string;
-  /** Absolute path of the job file. */
+  /** Absolute path of the job file; empty where a real Flink runs a program. */
   readonly jobFile: string;
+  /** What runs it, when that is a real Flink (`"engine": "flink"`). */
+  readonly flink: FlinkExperiment | undefined;
   readonly deployment: Deployment | undefined;
   readonly load: Load;
   /** The job is drained after this time; `undefined`: it runs to its own end. */
   readonly durationMs: number | undefined;
   readonly faults: readonly ScheduledFault[];
   readonly hypothesis: readonly Hypothesis[];
+}
+
+/** A program on a cluster of processes of this machine, from the distribution that `FLINK_HOME` names. */
+export interface FlinkExperiment {
+  readonly program:
+    | {
+        readonly kind: "jar";
+        /** Absolute. */
+        readonly path: string;
+        readonly entryClass: string | undefined;
+        readonly arguments: readonly string[];
+      }
+    | { readonly kind: "sql"; readonly path: string };
+  readonly parallelism: number | undefined;
+  readonly taskManagers: number;
+  readonly slots: number;
+  /** Settings of Flink, by name. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Models that are served beside the cluster; the program gets their addresses behind `argument`. */
+  readonly services: readonly {
+    /** Absolute path of the ONNX file. */
+    readonly model: string;
+    readonly name: string | undefined;
+    readonly instances: number;
+    readonly argument: string;
+  }[];
 }
 
 /** Overrides for every source of the job. */

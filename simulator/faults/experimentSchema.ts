@@ -77,6 +77,35 @@ export const EXPERIMENT_SCHEMA: JsonSchema = {
       $schema: text("Address of this schema, for editors."),
       name: text("Shown to people; the file's name when absent."),
       job: text("Path of the job file, from the folder of this file."),
+      engine: choice("What runs the job.", {
+        local: "Processes of this program, from a job file.",
+        flink: "A real Flink on this machine, from the distribution that FLINK_HOME names: the program of `flink`.",
+      }),
+      flink: object("The program and the cluster of `engine: flink`. Paths count from the folder of this file.", {
+        jar: text("A jar to run."),
+        entryClass: text("Class with the main method; that of the jar's manifest when absent."),
+        arguments: { type: "array", description: "Arguments of the program.", maxItems: 1000, items: text("An argument.") },
+        sql: text("A SQL script to run instead of a jar; it starts one job."),
+        parallelism: whole("Default parallelism of the job.", 1),
+        taskManagers: whole("TaskManagers to start.", 1, { default: 2, maximum: 64 }),
+        slots: whole("Slots of each.", 1, { default: 2, maximum: 256 }),
+        settings: dictionary("Settings of Flink by their names, execution.checkpointing.interval for example.", SETTING),
+        services: {
+          type: "array",
+          description: "Models to serve beside the cluster, as `faultline serve` does.",
+          maxItems: 64,
+          items: object(
+            "A model.",
+            {
+              model: text("ONNX file."),
+              name: text("Its name for callers; the file's name when absent."),
+              instances: whole("How many instances.", 1, { default: 1, maximum: 64 }),
+              argument: text("Argument of the program that their addresses go behind, --langid.addresses for example."),
+            },
+            ["model", "argument"],
+          ),
+        },
+      }),
       deployment: choice("Run every service of the job this way.", {
         embedded: "In the operator's subtask.",
         sidecar: "One process beside each TaskManager.",
@@ -91,6 +120,6 @@ export const EXPERIMENT_SCHEMA: JsonSchema = {
       faults: { type: "array", description: "What is broken, and when.", maxItems: 1000, items: FAULT },
       hypothesis: { type: "array", description: "What must stay true.", maxItems: 1000, items: HYPOTHESIS },
     },
-    ["job", "faults", "hypothesis"],
+    ["faults", "hypothesis"],
   ),
 };

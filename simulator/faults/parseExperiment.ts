@@ -9,7 +9,7 @@ import { fileName, resolveFrom } from "../graph/filePath";
 import type { Deployment } from "../graph/jobFile";
 import { locate, parseJsonTree } from "../graph/jsonText";
 import { FAULT_CATALOGUE } from "./catalogue";
-import type { Experiment, FaultTrigger, Hypothesis, Probe, ScheduledFault } from "./experiment";
+import type { Experiment, FaultTrigger, FlinkExperiment, Hypothesis, Probe, ScheduledFault } from "./experiment";
 import { PROBES } from "./experiment";
 import { EXPERIMENT_SCHEMA, MAX_EXPERIMENT_BYTES } from "./experimentSchema";
 import { checkParameters } from "./faultParameter";
@@ -35,9 +35,23 @@ interface RawHypothesis {
   readonly inControl: boolean;
 }
 
+interface RawFlink {
+  readonly jar?: string;
+  readonly entryClass?: string;
+  readonly arguments?: readonly string[];
+  readonly sql?: string;
+  readonly parallelism?: number;
+  readonly taskManagers: number;
+  readonly slots: number;
+  readonly settings?: Readonly<Record<string, string | number>>;
+  readonly services?: readonly { readonly model: string; readonly name?: string; readonly instances: number; readonly argument: string }[];
+}
+
 interface RawExperiment {
   readonly name?: string;
-  readonly job: string;
+  readonly job?: string;
+  readonly engine?: "local" | "flink";
+  readonly flink?: RawFlink;
   readonly deployment?: Deployment;
   readonly load?: { readonly rate?: number; readonly limit?: number };
   readonly duration?: string;
@@ -66,15 +80,38 @@ export function parseExperiment(text: string, file: string): ParsedExperiment {
   const experiment: Experiment = {
     name: read.name ?? fileName(file).replace(/\.experiment\.json$/, ""),
     file,
-    jobFile: resolveFrom(file, read.job),
+    jobFile: read.job === undefined ? "" : resolveFrom(file, read.job),
+    flink: read.engine === "flink" ? readFlink(read.flink) : undefined,
     deployment: read.deployment,
     load: { ratePerSecond: read.load?.rate, limit: read.load?.limit },
     durationMs,
     faults: read.faults.map((fault, index) => readFault(fault, index)),
     hypothesis: read.hypothesis.map((hypothesis, index) => readHypothesis(hypothesis, index)),
   };
+  if (read.engine !== "flink" && read.job === undefined) found.add("FL1003", root, "job", "It is not said which job.", 'Write "job": "NAME.faultline.json", or "engine": "flink" with "flink".');
   if (read.hypothesis.length === 0) found.add("FL1003", placeOf(["hypothesis"]), "hypothesis", "An experiment without a hypothesis shows nothing.", "Say what must stay true.");
   return { experiment: found.hasErrors ? undefined : experiment, problems: found.finish() };
+
+  function readFlink(raw: RawFlink | undefined): FlinkExperiment | undefined {
+    const path = raw?.jar ?? raw?.sql;
+    if (raw === undefined || path === undefined || (raw.jar !== undefined && raw.sql !== undefined)) {
+      const message = path === undefined ? "It is not said what Flink runs." : "It is said twice what Flink runs.";
+      found.add("FL1003", placeOf(raw === undefined ? [] : ["flink"]), "flink", message, 'Write "flink": { "jar": "job.jar" }, or "sql" in place of "jar".');
+      return undefined;
+    }
+    const { entryClass, parallelism, taskManagers, slots, settings = {}, services = [] } = raw;
+    return {
+      program:
+        raw.jar === undefined
+          ? { kind: "sql", path: resolveFrom(file, path) }
+          : { kind: "jar", path: resolveFrom(file, path), entryClass, arguments: raw.arguments ?? [] },
+      parallelism,
+      taskManagers,
+      slots,
+      settings: Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)])),
+      services: services.map(({ model, name, instances, argument }) => ({ model: resolveFrom(file, model), name, instances, argument })),
+    };
+  }
 
   function readFault(fault: RawFault, index: number): ScheduledFault {
     const element = fieldPath("faults", index);

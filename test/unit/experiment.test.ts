@@ -65,4 +65,31 @@ describe("verdicts", () => {
     assert.equal(held, false);
     assert.equal(observed, null);
   });
+
+  it("reads what a real Flink runs", () => {
+    const common = { faults: [{ fault: "crash", target: "taskmanager:0", after: "5s" }], hypothesis: [{ probe: "recoveryMs", atMost: 1000 }] };
+    const read = (more: object) => parseExperiment(JSON.stringify({ ...common, ...more }), "/folder/x.experiment.json");
+    const { experiment, problems } = read({
+      engine: "flink",
+      flink: {
+        jar: "job.jar",
+        settings: { "execution.checkpointing.interval": "2s", "restart-strategy.fixed-delay.attempts": 3 },
+        services: [{ model: "m.onnx", instances: 2, argument: "--m.addresses" }],
+      },
+    });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(experiment?.flink, {
+      program: { kind: "jar", path: "/folder/job.jar", entryClass: undefined, arguments: [] },
+      parallelism: undefined,
+      taskManagers: 2,
+      slots: 2,
+      settings: { "execution.checkpointing.interval": "2s", "restart-strategy.fixed-delay.attempts": "3" },
+      services: [{ model: "/folder/m.onnx", name: undefined, instances: 2, argument: "--m.addresses" }],
+    });
+    for (const wrong of [{}, { engine: "flink" }, { engine: "flink", flink: {} }, { engine: "flink", flink: { jar: "a.jar", sql: "a.sql" } }]) {
+      const found = read(wrong);
+      assert.equal(found.experiment, undefined, JSON.stringify(wrong));
+      assert.equal(found.problems[0]?.code, "FL1003");
+    }
+  });
 });
