@@ -20,11 +20,12 @@ import { Minimap } from "./minimap";
 import { activeFaults, ends } from "./model/activeFaults";
 import { FailureScopes } from "./model/failureScope";
 import { livePicture } from "./model/livePicture";
+import { duration } from "./model/numberWords";
 import type { Picture } from "./model/picture";
 import { statusAt, type Status } from "./model/statusWords";
 import { isUnsettled, lookAt } from "./model/subtaskLook";
 import { perform, type CommandTarget } from "./pageCommands";
-import { elementMenu, moreMenu } from "./pageMenus";
+import { elementMenu, momentMenu, moreMenu } from "./pageMenus";
 import { makeParts, type PageParts } from "./pageParts";
 import { PictureArranger } from "./pictureArranger";
 import { drawProblems } from "./problemList";
@@ -109,6 +110,15 @@ export class GraphPage {
     this.#timeline = new TimelineView(timeline, {
       picked: (element) => this.#reveal(element),
       travelled: (at) => this.#session.travelTo(at),
+      menu: (at, element, place) => {
+        const words = `${duration(Math.max(0, at - (this.#session.run?.facts.startAt ?? at)))} into the run`;
+        const acts = {
+          travel: () => this.#session.travelTo(at),
+          journal: () => this.#channel.send({ kind: "openEvent", at }),
+          reveal: (one: PictureElement) => this.#reveal(one),
+        };
+        showMenu(momentMenu(words, element, acts), place, "Moment");
+      },
     });
     this.#comparison = this.#makeComparison();
     this.#isolate = new IsolateDialog(this.#measure, (element) =>

@@ -82,6 +82,26 @@ export function elementMenu(
   return items;
 }
 
+/** Of a moment on the timeline, and of the lane there. */
+export function momentMenu(
+  words: string,
+  element: PictureElement | undefined,
+  acts: {
+    readonly travel: () => void;
+    readonly journal: () => void;
+    readonly reveal: (element: PictureElement) => void;
+  },
+): MenuItem[] {
+  const reveal: MenuItem[] =
+    element === undefined ? [] : [{ kind: "action", label: "Show in Graph", act: () => acts.reveal(element) }];
+  return [
+    { kind: "title", label: words },
+    { kind: "action", label: "Look at This Moment", act: acts.travel },
+    ...reveal,
+    { kind: "action", label: "Open Journal Here", act: acts.journal },
+  ];
+}
+
 /** Why there is nothing that a service could do; the host says what else may be in the way. */
 function notIsolatable(element: PictureElement, vertex: VertexDescription): string | undefined {
   if (vertex.kind === "service") return "This is a service already.";

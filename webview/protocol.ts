@@ -150,8 +150,8 @@ export type ViewMessage =
   | { readonly kind: "openElement"; readonly element: PictureElement }
   | { readonly kind: "openProblem"; readonly problem: Problem }
   | { readonly kind: "openReport" }
-  /** Open the journal at an event. */
-  | { readonly kind: "openEvent"; readonly seq: number }
+  /** Open the journal at the first event that is not before this moment, ms since the epoch. */
+  | { readonly kind: "openEvent"; readonly at: number }
   /** Run this operator's model as an RPC service. `apply` false: only show what would change. */
   | { readonly kind: "isolate"; readonly element: PictureElement; readonly apply: boolean }
   | { readonly kind: "exportSvg"; readonly name: string; readonly data: string }

@@ -17,6 +17,7 @@ import { openElement, openLocation } from "./elementLocation";
 import { saveExport } from "./exportPicture";
 import { isolateModel } from "./isolateModel";
 import { graphBundle, jobGraphHtml } from "./jobGraphHtml";
+import { openJournalAt } from "./journalLocation";
 import { type JobGraphSource, openJobDocument, sourceKey } from "./jobGraphSource";
 
 const QUIET_MS = 150;
@@ -275,6 +276,9 @@ export class JobGraphPanel implements vscode.Disposable {
         return saveExport(message.name, "svg", Buffer.from(message.data, "utf8"), this.jobFileUri());
       case "exportPng":
         return saveExport(message.name, "png", Buffer.from(message.data, "base64"), this.jobFileUri());
+      case "openEvent":
+        if (session !== undefined) await openJournalAt(session.directory, message.at);
+        return;
       case "exportRun":
         return this.exportRun(message.format);
       case "copy":

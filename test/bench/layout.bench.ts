@@ -2,7 +2,7 @@
  * The layout of the graph view against well-kept libraries, on graphs such as the view draws: time, lines that cross, and whether frames
  * of regions hold what is theirs and nothing else. Each library gets the same boxes and edges, and the frames where it knows such a thing.
  *
- * `npm run bench layout`
+ * `npm run bench layout`; `tsx test/bench/layout.bench.ts GRAPH` for one graph
  */
 import { Graph, layout as dagreLayout } from "@dagrejs/dagre";
 import { Graphviz } from "@hpcc-js/wasm-graphviz";
@@ -202,7 +202,8 @@ async function main(): Promise<void> {
     "| graph | layout | processor time | lines that cross | boxes on each other | boxes in a strange frame |\n",
   );
   process.stdout.write("|---|---|---|---|---|---|\n");
-  for (const [graphName, graph] of GRAPHS) {
+  const wanted = process.argv[2] ?? "";
+  for (const [graphName, graph] of GRAPHS.filter(([name]) => name.includes(wanted))) {
     const { request } = makePicture(graph, "operator", ARRANGEMENTS[0], (text) => text.length * 7);
     for (const [name, engine] of ENGINES) {
       if (tired.has(name)) continue;

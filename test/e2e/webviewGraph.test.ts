@@ -209,6 +209,19 @@ describe("graph view", function () {
     assert.equal(await page.locator(".status-right").textContent(), "");
   });
 
+  it("leads from a fault on the timeline to its moment, its lane and the journal", async () => {
+    const { page, show, play } = await open();
+    await show(languageDetection());
+    const events = killedInstance(languageDetection());
+    await play(events, false);
+    await page.locator("g.fault path").first().click({ button: "right" });
+    await page.getByRole("menuitem", { name: "Open Journal Here" }).click();
+    const at = events.find(({ kind }) => kind === "fault.injected")?.at;
+    assert.deepEqual(await sentOf("openEvent"), [{ kind: "openEvent", at }]);
+    await page.locator("g.lane .lane-label").nth(1).click();
+    assert.equal(await page.locator(".details h2").textContent(), "langid#1");
+  });
+
   it("asks the host to inject a failure from the context menu, by mouse and by keyboard", async () => {
     const { page, show, play } = await open();
     await show(languageDetection());

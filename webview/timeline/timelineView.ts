@@ -11,6 +11,7 @@ import {
   type ScaleLinear,
   type Selection,
 } from "d3";
+import type { Injection } from "../../simulator/observe/runFacts";
 import type { GraphDescription } from "../../simulator/graph/graphDescription";
 import { duration } from "../model/numberWords";
 import type { SvgGroup } from "../graph/svgElements";
@@ -25,6 +26,12 @@ export interface TimelineEvents {
   readonly picked: (element: PictureElement) => void;
   /** A moment to look at, ms since the epoch; undefined is the present. */
   readonly travelled: (at: number | undefined) => void;
+  /** What can be done there is asked for: at this moment, with the element of the lane. */
+  readonly menu: (
+    at: number,
+    element: PictureElement | undefined,
+    place: { readonly x: number; readonly y: number },
+  ) => void;
 }
 
 interface Drawn {
@@ -83,6 +90,7 @@ export class TimelineView {
     this.#svg.call(this.#zoom).on("dblclick.zoom", null);
     this.#svg.on("click", (event: MouseEvent) => this.#clicked(event));
     this.#svg.on("dblclick", () => this.follow());
+    this.#svg.on("contextmenu", (event: MouseEvent) => this.#menu(event));
     this.#svg.on("pointermove", (event: PointerEvent) => this.#hover(event));
     this.#svg.on("pointerleave", () => (this.#tip.hidden = true));
     new ResizeObserver(() => this.#redraw()).observe(host);
@@ -223,13 +231,22 @@ export class TimelineView {
     const drawn = this.#drawn;
     if (drawn === undefined || event.defaultPrevented) return;
     const [x, y] = place(event, this.host);
-    const lane = this.#laneAt(y);
+    const element = elementOf(this.#laneAt(y));
     if (x >= LABEL_WIDTH) {
       this.events.travelled(Math.min(drawn.now, drawn.run.facts.startAt + this.#scale.invert(x)));
-    } else if (lane !== undefined) {
-      const { vertex, index } = lane;
-      this.events.picked(index === undefined ? { kind: "vertex", vertex } : { kind: "subtask", vertex, index });
-    }
+    } else if (element !== undefined) this.events.picked(element);
+  }
+
+  #menu(event: MouseEvent): void {
+    const drawn = this.#drawn;
+    if (drawn === undefined) return;
+    event.preventDefault();
+    const [x, y] = place(event, this.host);
+    // On a flag its own moment is meant, not the pixel beside it.
+    const flag = (event.target as Element).closest("g.fault");
+    const injection = flag === null ? undefined : (select(flag).datum() as Injection | undefined);
+    const at = injection?.at ?? drawn.run.facts.startAt + this.#scale.invert(Math.max(LABEL_WIDTH, x));
+    this.events.menu(Math.min(drawn.now, at), elementOf(this.#laneAt(y)), { x: event.clientX, y: event.clientY });
   }
 
   #hover(event: PointerEvent): void {
@@ -256,6 +273,12 @@ function pickLanes(lanes: readonly Lane[], fit: number, first: number): readonly
     lane.bars.some((bar) => bar.look === "failing" || bar.look === "restarting");
   const wanted = new Set([...lanes.filter(troubled), ...lanes].slice(first, first + fit));
   return lanes.filter((lane) => wanted.has(lane));
+}
+
+function elementOf(lane: Lane | undefined): PictureElement | undefined {
+  if (lane === undefined) return undefined;
+  const { vertex, index } = lane;
+  return index === undefined ? { kind: "vertex", vertex } : { kind: "subtask", vertex, index };
 }
 
 function place(event: MouseEvent, host: HTMLElement): [number, number] {
