@@ -69,6 +69,7 @@ export function applyEvent(state: RunState, event: JournalEvent): RunState {
         at: event.at,
         durationMs: event.durationMs,
         bytes: event.bytes,
+        alignmentMs: event.alignmentMs,
       };
       break;
     case "savepoint.completed":

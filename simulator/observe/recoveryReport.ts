@@ -38,6 +38,9 @@ export function recoveryReport(facts: RunFacts, options: RecoveryReportOptions =
     records: recordsReport(facts, options.verification),
     rpc: rpcReport(facts),
     services: facts.services.report(),
+    vertices: facts.loads.result(
+      (facts.graph?.vertices ?? []).flatMap(({ id, kind }) => (kind === "stream" ? [id] : [])),
+    ),
     checkpoints: checkpointsReport(facts),
     failures: courses.map((course) => failureReport(course, courses, facts)),
     injected: injections.filter((injection) => injection.effective !== undefined).length,
@@ -153,6 +156,7 @@ function checkpointsReport(facts: RunFacts): CheckpointsReport {
     failed: facts.checkpoints.length - completed,
     p50Ms: rounded(facts.checkpointDurations.quantile(0.5)),
     maxMs: rounded(facts.longestCheckpointMs),
+    maxAlignmentMs: rounded(facts.longestAlignmentMs),
     lastBytes: facts.lastCheckpoint?.bytes ?? null,
   };
 }

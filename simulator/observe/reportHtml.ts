@@ -5,6 +5,7 @@
 import { cut, escapeHtml } from "./escapeHtml";
 import { failureCard } from "./failureCard";
 import { countText, durationText, plural, shareText } from "./figureText";
+import { VERTEX_COLUMNS, vertexRows } from "./vertexRows";
 import { batchHistogramText, INSTANCE_COLUMNS, instanceRows } from "./instanceRows";
 import { outcome, predictionSentences, verdict, withVertexNames } from "./reportSentences";
 import { REPORT_STYLE } from "./reportStyle";
@@ -54,6 +55,7 @@ ${injectionsFailed(report)}
 <h2>All figures</h2>
 ${figures(report)}
 ${instances(report)}
+${vertices(report)}
 <footer>Times of failures count from the injection, times of the timeline from the start of the run. Lost and duplicated records were counted by
 reading what the sinks committed and what the sources hold.</footer>
 </main>
@@ -264,6 +266,20 @@ function figures(report: RunReport): string {
       `<tr><th scope="row">Sink <bdi>${escapeHtml(cut(sink.sink, 100))}</bdi></th><td>${sinkText(sink)}</td></tr>`,
   );
   return `<table class="figures"><tbody>${main.join("")}${sinks.join("")}</tbody></table>`;
+}
+
+/** Back-pressure, as Flink reports it, and what went through. */
+function vertices(report: RunReport): string {
+  const rows = vertexRows(report).slice(0, MOST_INSTANCES);
+  if (rows.length === 0) return "";
+  const head = VERTEX_COLUMNS.map((name) => `<th scope="col">${name}</th>`).join("");
+  const body = rows.map(([name = "", ...cells]) => {
+    const rest = cells.map((cell) => `<td>${escapeHtml(cut(cell, 100))}</td>`).join("");
+    return `<tr><th scope="row"><bdi>${escapeHtml(cut(name, 100))}</bdi></th>${rest}</tr>`;
+  });
+  return `<h2>Vertices</h2>
+<div class="wide"><table class="instances"><thead><tr>${head}</tr></thead><tbody>${body.join("")}</tbody></table></div>
+<p class="quiet-text">Shares of the time of all subtasks together: busy, back-pressured (no output buffer was free), idle (no input). Buffers: the most at once in one subtask.</p>`;
 }
 
 /** Instances, at most: the JSON report holds all. */

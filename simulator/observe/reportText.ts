@@ -1,7 +1,15 @@
 /** The recovery report for a terminal: short, aligned, in plain sentences. */
 import { countText, durationText, plural } from "./figureText";
 import { INSTANCE_COLUMNS, instanceRows } from "./instanceRows";
-import { failureSentences, failureTitle, outcome, predictionSentences, verdict, withVertexNames } from "./reportSentences";
+import { VERTEX_COLUMNS, vertexRows } from "./vertexRows";
+import {
+  failureSentences,
+  failureTitle,
+  outcome,
+  predictionSentences,
+  verdict,
+  withVertexNames,
+} from "./reportSentences";
 import type { RunReport, SinkVerification } from "./runReport";
 
 /** Colours of the terminal; picocolors has this shape. */
@@ -48,6 +56,7 @@ export function reportText(report: RunReport, options: ReportTextOptions = {}): 
   if (run.state === "FAILED" && run.cause?.hint !== undefined) lines.push(...wrap(oneLine(run.cause.hint), width));
   lines.push("", ...figures(report, paint, width));
   lines.push(...instanceLines(report, paint, width));
+  lines.push(...vertexLines(report, paint, width));
   for (const sink of report.records.sinks) lines.push(...sinkLines(sink, report, paint, width));
   if (report.predictions !== undefined) {
     const predicted = predictionSentences(report.predictions).map((line) => withVertexNames(line, report));
@@ -58,7 +67,10 @@ export function reportText(report: RunReport, options: ReportTextOptions = {}): 
     const label = `${index + 1}. `;
     const indent = " ".repeat(label.length);
     lines.push("");
-    for (const [at, line] of wrap(oneLine(withVertexNames(failureTitle(failure), report)), width - label.length).entries()) {
+    for (const [at, line] of wrap(
+      oneLine(withVertexNames(failureTitle(failure), report)),
+      width - label.length,
+    ).entries()) {
       lines.push(`${at === 0 ? label : indent}${paint.bold(line)}`);
     }
     for (const sentence of failureSentences(failure, report)) {
@@ -122,6 +134,7 @@ function figures({ records, rpc, checkpoints }: RunReport, paint: Paint, width: 
       number(checkpoints.failed, "failed"),
       time(checkpoints.p50Ms, "p50"),
       time(checkpoints.maxMs, "longest"),
+      time(checkpoints.maxAlignmentMs, "alignment at most"),
     ]);
   }
   const filled = rows.map((row) => row.filter((cell, index) => index === 0 || cell !== ""));
@@ -159,10 +172,26 @@ const SHOWN = [
 ];
 
 function instanceLines(report: RunReport, paint: Paint, width: number): readonly string[] {
-  const all = instanceRows(report);
+  return tableLines(INSTANCE_COLUMNS, SHOWN, instanceRows(report), "more instance", paint, width);
+}
+
+const SHOWN_OF_VERTICES: readonly string[] = VERTEX_COLUMNS.filter((name) => name !== "MB/s" && name !== "Buffers");
+
+function vertexLines(report: RunReport, paint: Paint, width: number): readonly string[] {
+  return tableLines(VERTEX_COLUMNS, SHOWN_OF_VERTICES, vertexRows(report), "more vertex", paint, width);
+}
+
+function tableLines(
+  columns: readonly string[],
+  names: readonly string[],
+  all: readonly (readonly string[])[],
+  more1: string,
+  paint: Paint,
+  width: number,
+): readonly string[] {
   if (all.length === 0) return [];
-  const shown = INSTANCE_COLUMNS.flatMap((name, index) => (SHOWN.includes(name) ? [index] : []));
-  const table = [INSTANCE_COLUMNS, ...all.slice(0, MOST_INSTANCES)].map((row) =>
+  const shown = columns.flatMap((name, index) => (names.includes(name) ? [index] : []));
+  const table = [columns, ...all.slice(0, MOST_INSTANCES)].map((row) =>
     shown.map((index) => oneLine(row[index] ?? "")),
   );
   const widths = shown.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
@@ -170,7 +199,13 @@ function instanceLines(report: RunReport, paint: Paint, width: number): readonly
   // On a narrow terminal the latter columns are left out rather than broken.
   const cutLines = lines.map((line, index) => (index === 0 ? paint.dim(line.slice(0, width)) : line.slice(0, width)));
   const more = all.length - MOST_INSTANCES;
-  return ["", ...cutLines, ...(more > 0 ? [paint.dim(`and ${plural(more, "more instance")}`)] : [])];
+  return [
+    "",
+    ...cutLines,
+    ...(more > 0
+      ? [paint.dim(`and ${plural(more, more1, more1 === "more vertex" ? "more vertices" : `${more1}s`)}`)]
+      : []),
+  ];
 }
 
 /** Only what is not plain: sinks that could not be counted, or where something is missing or twice. */

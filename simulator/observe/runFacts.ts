@@ -18,6 +18,7 @@ import type {
 import { LatencyHistogram } from "./latencyHistogram";
 import { ServiceFiguresFold } from "./serviceFigures";
 import { ThroughputSeries } from "./throughputSeries";
+import { VertexLoads } from "./vertexLoad";
 
 export interface TimedState {
   readonly state: ExecutionState;
@@ -117,6 +118,8 @@ export class RunFacts {
   }[] = [];
   readonly checkpointDurations = new LatencyHistogram();
   longestCheckpointMs: number | null = null;
+  longestAlignmentMs: number | null = null;
+  readonly loads = new VertexLoads();
   lastCheckpoint: JournalEventOf<"checkpoint.completed"> | undefined;
   firstRecordAt: number | undefined;
   committedRecords = 0;
@@ -221,6 +224,7 @@ export class RunFacts {
         this.lastCheckpoint = event;
         this.checkpoints.push({ checkpoint: event.checkpoint, at: event.at, ok: true, durationMs: event.durationMs });
         this.checkpointDurations.record(event.durationMs);
+        this.longestAlignmentMs = Math.max(this.longestAlignmentMs ?? 0, event.alignmentMs);
         this.longestCheckpointMs = Math.max(this.longestCheckpointMs ?? 0, event.durationMs);
         break;
       case "checkpoint.failed":
@@ -276,6 +280,7 @@ export class RunFacts {
         break;
       case "metrics":
         this.throughput?.add(event);
+        this.loads.add(event);
         this.#metrics(event);
         break;
       default:

@@ -6,6 +6,7 @@
  */
 import type { InstancePhase, LossEvidence } from "./journalEvent";
 import type { JobState } from "../graph/executionState";
+import type { VertexFigures } from "./vertexLoad";
 
 export interface RunReport {
   readonly run: RunSummary;
@@ -13,6 +14,8 @@ export interface RunReport {
   readonly rpc: RpcReport;
   /** What the instances of each service did. */
   readonly services: readonly ServiceFigures[];
+  /** How busy each vertex of the data plane was, in the order of the graph. */
+  readonly vertices: readonly VertexFigures[];
   readonly checkpoints: CheckpointsReport;
   /** One entry for each injected fault and for each failure that no fault caused; in the order of time. */
   readonly failures: readonly FailureReport[];
@@ -181,6 +184,8 @@ export interface CheckpointsReport {
   readonly failed: number;
   readonly p50Ms: number | null;
   readonly maxMs: number | null;
+  /** Longest that a task waited for the barriers of all its channels. */
+  readonly maxAlignmentMs: number | null;
   readonly lastBytes: number | null;
 }
 

@@ -139,6 +139,7 @@ export interface CheckpointsLive {
     readonly at: number;
     readonly durationMs: number;
     readonly bytes: number;
+    readonly alignmentMs: number;
   } | null;
   lastFailure: { readonly checkpoint: number; readonly at: number; readonly cause: Cause } | null;
 }

@@ -20,6 +20,7 @@ describe("recovery report", () => {
       "records",
       "rpc",
       "services",
+      "vertices",
       "checkpoints",
       "failures",
       "injected",
