@@ -28,17 +28,30 @@ export async function loadJobFile(path: string): Promise<JobSpec> {
  */
 export async function prepareJob(job: JobSpec, outDirectory: string): Promise<FunctionModules> {
   const compiling = compileFunctions(job, outDirectory);
-  const elements = locateElements(await readJobFileText(job.file), job.file);
   const problems = (await Promise.all([...job.services.map(checkModel), ...job.operators.map(checkSource)])).flat();
   const compiled = await compiling;
-  throwIfAny(
-    [...problems, ...compiled.problems].map((problem) => {
-      const { element, line } = problem.location ?? {};
-      const place = element === undefined || line !== undefined ? undefined : elements.get(element);
-      return place === undefined ? problem : { ...problem, location: { ...place, element } };
-    }),
-  );
+  throwIfAny(await withPlaces(job, [...problems, ...compiled.problems]));
   return compiled.modules;
+}
+
+/** What `work` finds about elements of the job is given the place in the file. */
+export async function locating<T>(job: JobSpec, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof FaultlineError)) throw error;
+    const [first, ...more] = await withPlaces(job, error.problems);
+    throw first === undefined ? error : new FaultlineError(first, more, error);
+  }
+}
+
+async function withPlaces(job: JobSpec, problems: readonly Problem[]): Promise<readonly Problem[]> {
+  const elements = locateElements(await readJobFileText(job.file), job.file);
+  return problems.map((problem) => {
+    const { element, line } = problem.location ?? {};
+    const place = element === undefined || line !== undefined ? undefined : elements.get(element);
+    return place === undefined ? problem : { ...problem, location: { ...place, element } };
+  });
 }
 
 async function readJobFileText(file: string): Promise<string> {

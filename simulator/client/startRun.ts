@@ -16,7 +16,7 @@ import { entryFile, lastLogLines, nodeArguments, workerEnvironment } from "../cl
 import { FaultlineError } from "../graph/errors";
 import type { JobSpec } from "../graph/jobFile";
 import { runControls } from "./attachedRun";
-import { loadJobFile, prepareJob } from "./jobFileLoading";
+import { loadJobFile, locating, prepareJob } from "./jobFileLoading";
 import type { Run, StartRunOptions } from "./run";
 import { runsDirectory } from "./stateDirectory";
 
@@ -48,13 +48,13 @@ export async function launchRun(options: StartRunOptions): Promise<{ readonly re
   const overridden = withOverrides(await loadJobFile(options.jobFile), options);
   const asked = options.inspect === true ? withoutTimeouts(overridden) : overridden;
   const savepoint = options.from === undefined ? undefined : await openSavepoint(options.from);
-  const job = savepoint === undefined ? asked : fitToSavepoint(asked, savepoint);
+  const job = savepoint === undefined ? asked : await locating(asked, () => fitToSavepoint(asked, savepoint));
   const startedAt = Date.now();
   const id = newRunId(startedAt);
   const directory = options.directory === undefined ? join(runsDirectory(), id) : resolve(options.directory);
   const { config, record } = await makeRunDirectory(id, directory, startedAt, async () => {
     const functionModules = await prepareJob(job, runPaths.functions(directory));
-    const restored = savepoint === undefined ? undefined : await restoreSavepoint(job, savepoint, directory, options.allowNonRestoredState ?? false);
+    const restored = savepoint === undefined ? undefined : await locating(job, () => restoreSavepoint(job, savepoint, directory, options.allowNonRestoredState ?? false));
     return { job, functionModules, node: options.node ?? process.execPath, inspect: options.inspect, restored };
   });
   const coordinator = new OwnedCoordinator(config);

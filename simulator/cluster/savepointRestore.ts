@@ -31,6 +31,14 @@ import type { OperatorLayout } from "./stateLayout";
  * @throws FaultlineError FL1042 with everything that does not fit
  */
 export function fitToSavepoint(job: JobSpec, savepoint: Savepoint): JobSpec {
+  if (job.runtime.mode === "batch") {
+    throw FaultlineError.of(
+      "FL1042",
+      "A batch job starts from no savepoint.",
+      'Write "mode": "streaming", or start it without one.',
+      { element: "runtime.mode" },
+    );
+  }
   const before = new Map(savepoint.layout.operators.map((operator) => [operator.id, operator]));
   const problems: Problem[] = [];
   const operators = job.operators.map((operator): OperatorSpec => {
@@ -124,9 +132,7 @@ export async function restoreSavepoint(
 }
 
 /** State by operator, in order of the subtasks; and what was in flight, by task. */
-async function readStates(
-  savepoint: Savepoint,
-): Promise<{
+async function readStates(savepoint: Savepoint): Promise<{
   readonly states: ReadonlyMap<string, unknown[]>;
   readonly inFlight: ReadonlyMap<SubtaskName, InFlightState>;
 }> {

@@ -38,9 +38,7 @@ export function recoveryReport(facts: RunFacts, options: RecoveryReportOptions =
     records: recordsReport(facts, options.verification),
     rpc: rpcReport(facts),
     services: facts.services.report(),
-    vertices: facts.loads.result(
-      (facts.graph?.vertices ?? []).flatMap(({ id, kind }) => (kind === "stream" ? [id] : [])),
-    ),
+    vertices: facts.loads.result((facts.graph?.vertices ?? []).filter(({ kind }) => kind === "stream")),
     checkpoints: checkpointsReport(facts),
     failures: courses.map((course) => failureReport(course, courses, facts)),
     injected: injections.filter((injection) => injection.effective !== undefined).length,

@@ -23,6 +23,8 @@ export interface RunEnd {
   readonly ending: "complete" | "drained" | "broken";
   /** Source subtask → records that it had emitted at the last completed checkpoint; `undefined` when there was none. */
   readonly sourceOffsets: Readonly<Record<SubtaskName, number>> | undefined;
+  /** That checkpoint is a savepoint which stopped the job: aligned, and there whatever the job's checkpoints are. */
+  readonly savepoint?: boolean;
 }
 
 /** Makes record `index` of a generator source with a function of the person's own. */

@@ -5,7 +5,14 @@
  * Memory is bounded by the ids of one sink: about 100 bytes for each id that is expected or found.
  */
 import type { JobSpec } from "../graph/jobFile";
-import { findEarlierParts, findParts, partRecords, sinkFolder, type EarlierOutput, type SinkParts } from "./committedParts";
+import {
+  findEarlierParts,
+  findParts,
+  partRecords,
+  sinkFolder,
+  type EarlierOutput,
+  type SinkParts,
+} from "./committedParts";
 import type { SplitAssignment } from "../graph/sourceSplits";
 import { RecordBalance } from "./recordBalance";
 import { factsOf, type RunFacts, type RunHistory } from "./runFacts";
@@ -34,7 +41,7 @@ function runEndOf(facts: RunFacts): RunEnd {
   // Stopped with a savepoint it drained nothing: what counts is what the savepoint holds, its last checkpoint.
   const drained = facts.stopping === "savepoint" ? "broken" : "drained";
   const ending = finished ? (facts.stopping === undefined ? "complete" : drained) : "broken";
-  return { ending, sourceOffsets: facts.lastCheckpoint?.sourceOffsets };
+  return { ending, sourceOffsets: facts.lastCheckpoint?.sourceOffsets, savepoint: facts.stopping === "savepoint" };
 }
 
 /**
@@ -52,7 +59,8 @@ export async function verifyOutput(
   const end = runEndOf(factsOf(history));
   const shares = new Map<SourceSpecOperator, SourceShare>();
   for (const operator of job.operators) {
-    if (operator.kind === "source") shares.set(operator, await sourceShare(operator, end, options.earlier?.sources[operator.id]));
+    if (operator.kind === "source")
+      shares.set(operator, await sourceShare(operator, end, options.earlier?.sources[operator.id]));
   }
   const check: Check = { job, runDirectory, end, shares, options };
   const sinks: SinkVerification[] = [];
@@ -107,10 +115,10 @@ function whyNot(sink: SinkSpecOperator, lineage: Lineage, { job, runDirectory, e
     return "another sink writes to the same folder";
   }
   if (end.ending !== "broken") return undefined;
-  if (job.runtime.checkpointing === undefined) {
+  if (job.runtime.checkpointing === undefined && end.savepoint !== true) {
     return "the job did not finish and has no checkpoints, so that nothing says how much should have arrived";
   }
-  if (job.runtime.checkpointing.unaligned) {
+  if (job.runtime.checkpointing?.unaligned === true && end.savepoint !== true) {
     return "the job did not finish, and its unaligned checkpoints hold records on their way between tasks";
   }
   return lineage.kind === "window-counts"

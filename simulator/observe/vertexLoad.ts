@@ -8,6 +8,8 @@ import { rounded } from "./rounding";
 /** Over all subtasks and attempts of the vertex. */
 export interface VertexFigures {
   readonly vertex: string;
+  /** As people know it: a real Flink's vertices have numbers for ids. */
+  readonly name: string;
   /** Shares of the time that its subtasks were observed, 0 to 1; `null` when they were not. */
   readonly busyShare: number | null;
   readonly backPressuredShare: number | null;
@@ -74,10 +76,10 @@ export class VertexLoads {
   }
 
   /** @param order vertices as the graph has them; those that told nothing are left out */
-  result(order: readonly string[]): readonly VertexFigures[] {
-    return order.flatMap((id) => {
+  result(order: readonly { readonly id: string; readonly name: string }[]): readonly VertexFigures[] {
+    return order.flatMap(({ id, name }) => {
       const load = this.#vertices.get(id);
-      return load === undefined ? [] : [figures(id, load)];
+      return load === undefined ? [] : [figures(id, name, load)];
     });
   }
 
@@ -91,7 +93,7 @@ export class VertexLoads {
   }
 }
 
-function figures(vertex: string, load: VertexLoad): VertexFigures {
+function figures(vertex: string, name: string, load: VertexLoad): VertexFigures {
   const subtasks = [...load.subtasks.values()];
   const sum = (field: "observedMs" | "busyMs" | "backPressuredMs" | "idleMs"): number =>
     subtasks.reduce((total, subtask) => total + subtask[field], 0);
@@ -102,6 +104,7 @@ function figures(vertex: string, load: VertexLoad): VertexFigures {
   const watermarks = subtasks.flatMap(({ watermarkMs }) => (watermarkMs === undefined ? [] : [watermarkMs]));
   return {
     vertex,
+    name,
     busyShare: share(sum("busyMs"), told),
     backPressuredShare: share(sum("backPressuredMs"), told),
     idleShare: share(sum("idleMs"), told),

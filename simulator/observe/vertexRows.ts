@@ -17,10 +17,10 @@ export const VERTEX_COLUMNS = [
 ] as const;
 
 /** One row a vertex, with a cell for each of {@link VERTEX_COLUMNS}. */
-export function vertexRows({ vertices }: RunReport): readonly (readonly string[])[] {
+export function vertexRows({ run, vertices }: RunReport): readonly (readonly string[])[] {
   const share = (value: number | null): string => (value === null ? "–" : shareText(value));
   return vertices.map((figures) => [
-    figures.vertex,
+    run.engine === "flink" ? figures.name : figures.vertex,
     share(figures.busyShare),
     share(figures.backPressuredShare),
     share(figures.idleShare),

@@ -207,6 +207,34 @@ describe("savepoints", function () {
     assertWhole([fourth], (run, sink) => [...earlier(sink), ...run.committed(sink)]);
   });
 
+  it("an unaligned checkpoint starts the same job with all that was on its way, and no other", async () => {
+    const slow = (parallelism: number): string => {
+      const file = jobFile(parallelism, (operators) => {
+        operators.numbers.rate = 60_000;
+        operators.later = { type: "standIn", serviceTime: "0.1ms" };
+      });
+      const job = JSON.parse(readFileSync(file, "utf8")) as {
+        runtime: { checkpointing: object };
+        edges: { from: string; ship?: string }[];
+      };
+      job.runtime.checkpointing = { interval: "150ms", unaligned: true };
+      job.edges[0].ship = "REBALANCE";
+      writeFileSync(file, JSON.stringify(job));
+      return file;
+    };
+    const before = start(slow(2));
+    await before.event("checkpoint.completed", ({ checkpoint }) => checkpoint >= 2);
+    await (await openRun(before.directory)).stop("cancel");
+    assert.equal((await before.report()).run.state, "CANCELED");
+    assert.match(
+      await refused(slow(3), "--from", before.directory),
+      /FL1042: .*on their way between tasks.*parallelism/,
+    );
+    const after = start(slow(2), "--from", before.directory);
+    assert.equal((await after.report()).run.state, "FINISHED");
+    assertWhole([before, after]);
+  });
+
   it("state that has no operator any more is refused, and left behind where that is asked for", async () => {
     const renamed = jobFile(2, (operators) => {
       operators.renamed = operators.number;
@@ -225,7 +253,7 @@ describe("savepoints", function () {
       "--from",
       stopped,
     );
-    assert.match(message, /FL1042: .*128 key groups/);
+    assert.match(message, /job-\d+\.faultline\.json:\d+:\d+: FL1042: .*128 key groups/);
   });
 
   it("a damaged savepoint is refused and says which file", async () => {

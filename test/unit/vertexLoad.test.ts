@@ -46,26 +46,33 @@ describe("load of the vertices", () => {
     );
     // The last metrics of a task, with no interval of their own.
     loads.add(metrics(0, { "a#0": { attempt: 1, busyMs: 0, recordsIn: 2 } }));
-    assert.deepEqual(loads.result(["gone", "a"]), [
-      {
-        vertex: "a",
-        busyShare: 0.45,
-        backPressuredShare: 0.025,
-        idleShare: 0.525,
-        maxBusyShare: 0.9,
-        recordsIn: 42,
-        recordsOut: 0,
-        bytesIn: 0,
-        bytesOut: 2000,
-        recordsInPerSecond: 21,
-        bytesOutPerSecond: 1000,
-        maxBuffersInUse: 3,
-        watermarkMs: 5,
-      },
-    ]);
+    assert.deepEqual(
+      loads.result([
+        { id: "gone", name: "gone" },
+        { id: "a", name: "A" },
+      ]),
+      [
+        {
+          vertex: "a",
+          name: "A",
+          busyShare: 0.45,
+          backPressuredShare: 0.025,
+          idleShare: 0.525,
+          maxBusyShare: 0.9,
+          recordsIn: 42,
+          recordsOut: 0,
+          bytesIn: 0,
+          bytesOut: 2000,
+          recordsInPerSecond: 21,
+          bytesOutPerSecond: 1000,
+          maxBuffersInUse: 3,
+          watermarkMs: 5,
+        },
+      ],
+    );
   });
 
   it("says nothing of what was never observed", () => {
-    assert.deepEqual(new VertexLoads().result(["a"]), []);
+    assert.deepEqual(new VertexLoads().result([{ id: "a", name: "A" }]), []);
   });
 });
