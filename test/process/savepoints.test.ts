@@ -211,7 +211,7 @@ describe("savepoints", function () {
     const slow = (parallelism: number): string => {
       const file = jobFile(parallelism, (operators) => {
         operators.numbers.rate = 60_000;
-        operators.later = { type: "standIn", serviceTime: "0.1ms" };
+        operators.later = { type: "standIn", serviceTime: "0.5ms" };
       });
       const job = JSON.parse(readFileSync(file, "utf8")) as {
         runtime: { checkpointing: object };
