@@ -11,13 +11,14 @@ import { RosClient } from "../../simulator/inference/rosClient";
 import { denseModel, gramModel, writeModel } from "../fixtures/onnxModel";
 import { InstanceProcess, serviceSpec } from "../fixtures/serviceInstances";
 
-const WIDTH = 1024;
-const LAYERS = 12;
-const BATCHES = [1, 8, 32, 128];
+/** Of the model: one that gives a GPU something to do, and one that software can emulate in time. */
+const LARGE = { width: 1024, layers: 12 };
+const SMALL = { width: 128, layers: 2 };
+const BATCHES = (process.env.GPU_BENCH_BATCHES ?? "1,8,32,128").split(",").map(Number);
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
-async function perSecond(client: InferenceClient, batch: number, forMs: number): Promise<number> {
-  const record: Tensors = { x: { type: "FP32", shape: [WIDTH], data: new Float32Array(WIDTH).fill(0.5) } };
+async function perSecond(client: InferenceClient, width: number, batch: number, forMs: number): Promise<number> {
+  const record: Tensors = { x: { type: "FP32", shape: [width], data: new Float32Array(width).fill(0.5) } };
   let done = 0;
   let stop = false;
   const worker = async () => {
@@ -32,7 +33,7 @@ async function perSecond(client: InferenceClient, batch: number, forMs: number):
   return (done * 1000) / (performance.now() - startedMs);
 }
 
-async function measure(device: string, model: string): Promise<void> {
+async function measure(device: string, model: string, width: number): Promise<void> {
   for (const batch of BATCHES) {
     const spec = serviceSpec(model, {
       device,
@@ -46,8 +47,8 @@ async function measure(device: string, model: string): Promise<void> {
     const client = new RosClient({ spec, endpoints: [endpoint], task: "bench#0" });
     const load = await instance.line(({ phase }) => phase === "WARMING");
     const warm = await instance.line(({ phase }) => phase === "READY");
-    await perSecond(client, batch, 500);
-    const rate = await perSecond(client, batch, 2_000);
+    await perSecond(client, width, batch, 500);
+    const rate = await perSecond(client, width, batch, 2_000);
     const { deviceUtilisation, deviceMemoryBytes } = await instance.metrics();
     const told =
       deviceUtilisation === undefined
@@ -73,7 +74,7 @@ async function outOfMemory(device: string): Promise<void> {
   const client = new RosClient({ spec, endpoints: [await instance.ready()], task: "bench#0" });
   const call = (length: number) =>
     client.call(
-      { x: { type: "FP32", shape: [1, length], data: new Float32Array(length).fill(1) } },
+      { x: { type: "FP32", shape: [length], data: new Float32Array(length).fill(1) } },
       { timeoutMs: 60_000 },
     );
   await call(4);
@@ -105,10 +106,11 @@ void (async () => {
   } catch {
     print("  driver: not NVIDIA's");
   }
-  const model = writeModel(denseModel(WIDTH, LAYERS));
-  print(`${LAYERS} layers of ${WIDTH}, one instance each`);
+  const { width, layers } = gpus.every(({ device }) => device.includes("(software)")) ? SMALL : LARGE;
+  const model = writeModel(denseModel(width, layers));
+  print(`${layers} layers of ${width}, one instance each`);
   for (const device of [...gpus.map(({ device }) => device.replace(/ .*/, "")), "cpu"]) {
-    await measure(device, model);
+    await measure(device, model, width);
     if (device.startsWith("cuda") || device === "cpu") await outOfMemory(device);
   }
   process.exit(0);
