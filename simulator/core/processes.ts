@@ -83,6 +83,14 @@ export function isHeartbeatTimer(timer: string): boolean {
   return timer === HEARTBEAT;
 }
 
+/** Time that a process has at least to start and connect, however short its heartbeats are then. */
+const START_TIMEOUT_MS = 15_000;
+
+/** How long the process may be silent, in milliseconds. */
+export function silenceLimitMs({ state }: ProcessRecord, heartbeatTimeoutMs: number): number {
+  return state === "STARTING" ? Math.max(heartbeatTimeoutMs, START_TIMEOUT_MS) : heartbeatTimeoutMs;
+}
+
 /**
  * A check that comes late by more than an interval says that this coordinator itself stood still (stopped, or the machine was asleep): what
  * the others sent meanwhile has not been read yet, so they get their time anew.
@@ -95,6 +103,6 @@ export function silentProcesses(t: Transition): ProcessRecord[] {
     return [];
   }
   return [...t.state.processes.values()].filter(
-    (process) => process.state !== "LOST" && t.nowMs - process.lastHeartbeatMs > heartbeatTimeoutMs,
+    (process) => process.state !== "LOST" && t.nowMs - process.lastHeartbeatMs > silenceLimitMs(process, heartbeatTimeoutMs),
   );
 }

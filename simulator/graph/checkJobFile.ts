@@ -291,6 +291,15 @@ export function checkJob(job: JobSpec, root: Node, found: ProblemCollector): voi
     }
   }
   checkServices(job, at, found);
+  if (job.runtime.checkpointing?.unaligned === true && job.runtime.checkpointing.maxConcurrent > 1) {
+    found.add(
+      "FL1003",
+      at(["runtime", "checkpointing"]),
+      "runtime.checkpointing",
+      "Unaligned checkpoints cannot be taken several at once, in Flink as here.",
+      'Leave out "maxConcurrent", or set "unaligned" to false.',
+    );
+  }
   if (job.runtime.heartbeatTimeoutMs <= job.runtime.heartbeatIntervalMs) {
     found.add(
       "FL1024",

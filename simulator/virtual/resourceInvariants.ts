@@ -1,4 +1,5 @@
 /** Slots are used by one index of one sharing group each, and only where there is a TaskManager; no two attempts of one task run at once. */
+import { silenceLimitMs } from "../core/processes";
 import { isTerminal } from "../graph/executionState";
 import type { JobSpec } from "../graph/jobFile";
 import type { JobMasterState } from "../core/jobMasterState";
@@ -34,9 +35,10 @@ export function checkSlots(job: JobSpec, master: JobMasterState): void {
 export function checkSilence(world: VirtualWorld, master: JobMasterState): void {
   if (master.ended || (world.coordinator?.process.stoppedForMs ?? 0) > 0) return;
   const { heartbeatTimeoutMs, heartbeatIntervalMs } = master.job.runtime;
-  for (const { name, state, lastHeartbeatMs } of master.processes.values()) {
+  for (const process of master.processes.values()) {
+    const { name, state, lastHeartbeatMs } = process;
     const silentMs = world.loop.now - lastHeartbeatMs;
-    ensure(state === "LOST" || silentMs <= heartbeatTimeoutMs + 2 * heartbeatIntervalMs, "silence", `${name} has been silent for ${silentMs} ms and is not given up`);
+    ensure(state === "LOST" || silentMs <= silenceLimitMs(process, heartbeatTimeoutMs) + 2 * heartbeatIntervalMs, "silence", `${name} has been silent for ${silentMs} ms and is not given up`);
   }
 }
 

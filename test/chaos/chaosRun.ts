@@ -79,6 +79,7 @@ async function runOnce(
       : undefined;
   const effective = new Map<string, number>();
   const problems: string[] = [];
+  let allStruck = false;
   let isOver = false;
   const process = startCli(
     cli,
@@ -97,6 +98,7 @@ async function runOnce(
       effective.set(blow.kind, (effective.get(blow.kind) ?? 0) + (await striker.strike(blow)));
       await striker.settle(blow.then, since);
     }
+    allStruck = true;
     job.letEnd?.();
     if (atTheEnd !== undefined) {
       const struck = await striker.strikeAtTheEnd(atTheEnd);
@@ -111,7 +113,8 @@ async function runOnce(
     commits.look();
     problems.push(...wrongReport(report), ...job.check(directory));
   } catch (error) {
-    isOver = error instanceof RunIsOver && process.child.exitCode === 0;
+    // Whatever was waited for: the job had ended, in order, before that could come.
+    isOver = !allStruck && process.child.exitCode === 0;
     problems.push(
       error instanceof RunIsOver ? error.message : `${(error as Error).message} ${process.stderr.slice(-500)}`,
     );

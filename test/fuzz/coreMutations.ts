@@ -158,7 +158,7 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   {
     name: "a silent process is never given up",
     file: "processes.ts",
-    from: "t.nowMs - process.lastHeartbeatMs > heartbeatTimeoutMs",
+    from: "t.nowMs - process.lastHeartbeatMs > silenceLimitMs(process, heartbeatTimeoutMs)",
     to: "t.nowMs - process.lastHeartbeatMs > 1e9 + heartbeatTimeoutMs",
   },
   {

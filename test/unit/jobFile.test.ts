@@ -194,6 +194,16 @@ describe("job file", () => {
     assert.match(slots.message, /needs 2 slots .*has 1/);
     const groups = GOOD.replace('"path": "counts",', '"path": "counts", "slotSharingGroup": "sinks",');
     assert.match(findingOf(groups, "FL1023").message, /needs 3 slots \(2 for group "default", 1 for group "sinks"\)/);
+    // In batch, regions take turns, and the largest has to fit.
+    const batch = GOOD.replace('"taskManagers": 2', '"mode": "batch", "taskManagers": 1');
+    assert.deepEqual(parseJobFile(batch, "/job.faultline.json").problems, []);
+    const pipelined = batch.replaceAll('{ "from":', '{ "partitionType": "PIPELINED", "from":');
+    assert.match(findingOf(pipelined, "FL1023").message, /One pipelined region of this batch job needs 2 slots and there are 1/);
+  });
+
+  it("does not take several unaligned checkpoints at once", () => {
+    const several = GOOD.replace('"interval": "1s"', '"interval": "1s", "unaligned": true, "maxConcurrent": 2');
+    assert.match(findingOf(several, "FL1003").message, /several at once/);
   });
 
   it("checks services", () => {
