@@ -148,6 +148,20 @@ export class OperatorChain {
     );
   }
 
+  /** The checkpoint is complete, or (`undefined`) a job without checkpoints has ended. */
+  async commit(checkpoint: number | undefined): Promise<void> {
+    for (const { operator } of this.operators) {
+      await operator.checkpointComplete(checkpoint);
+    }
+  }
+
+  /** Batch: see `StreamOperator.prepareCommit`. */
+  async prepareCommit(): Promise<void> {
+    for (const { operator } of this.operators) {
+      await operator.prepareCommit();
+    }
+  }
+
   private sinkInput(operator: StreamOperator, onFirst: () => void): SinkInput {
     const input = new SinkInput(operator, onFirst);
     this.sinkInputs.push(input);

@@ -10,13 +10,9 @@ import { join } from "node:path";
 import { FaultlineError } from "../graph/errors";
 import type { ExecutionState } from "../graph/executionState";
 import { isTerminal } from "../graph/executionState";
-import type { FunctionRef, OperatorSpec } from "../graph/jobFile";
 import type { JobVertex } from "../graph/jobGraph";
 import type { Cause, InstanceMetrics, SubtaskName, TaskMetrics } from "../observe/journalEvent";
-import { loadFunction } from "../operators/functionModule";
 import { SourceOperator } from "../operators/sourceOperator";
-import type { LoadedFunction, OperatorContext } from "../operators/streamOperator";
-import { userFunctionFailed } from "../operators/userFunction";
 import { readStateFile } from "./checkpointStorage";
 import type { InFlightState } from "./checkpointStorage";
 import type { ServiceEndpoint, TaskDeployment } from "./controlMessages";
@@ -24,17 +20,16 @@ import type { CheckpointBarrier, ExchangeEvent } from "./exchange/exchangeEvent"
 import type { InputChannel, ProducerLoss } from "./exchange/inputChannel";
 import { InputGate } from "./exchange/inputGate";
 import { connectLocally } from "./exchange/localChannel";
-import type { ManagedInferenceClient } from "./inferenceClients";
 import { OperatorChain } from "./operatorChain";
+import { OperatorContexts } from "./operatorContexts";
+import { OperatorFinish } from "./operatorFinish";
 import { runPaths } from "./runDirectory";
 import { SubtaskCheckpoints } from "./subtaskCheckpoints";
+import { TaskCounters } from "./taskCounters";
 import { causeOf } from "./taskEnvironment";
 import type { TaskEnvironment } from "./taskEnvironment";
 import { TaskInput } from "./taskInput";
 import { TaskLoop } from "./taskLoop";
-
-/** Counters since the task began, as of the last metrics. */
-type TaskCounts = Pick<TaskMetrics, "recordsIn" | "recordsOut" | "bytesIn" | "bytesOut">;
 
 const SOURCE_STEP = 256;
 /** How long a task waits to be canceled after its producer was. */
@@ -49,11 +44,9 @@ export class Task {
   private chain: OperatorChain | undefined;
   private input: TaskInput | undefined;
   private gate: InputGate | undefined;
-  private readonly clients: { readonly service: string; readonly client: ManagedInferenceClient }[] = [];
-  private firstOffset = 0;
-  /** Operators up to this one have given what they held back; `undefined` before the end of the data. */
-  private finishing: number | undefined;
-  private finishCalled = -1;
+  private readonly contexts: OperatorContexts;
+  private readonly counters = new TaskCounters();
+  private readonly finishing = new OperatorFinish();
   private dataEnded = false;
   /** A final barrier that came while operators were still finishing. */
   private deferredFinal: { readonly barrier: CheckpointBarrier; readonly alignmentMs: number } | undefined;
@@ -62,7 +55,6 @@ export class Task {
   private suspended = false;
   private readonly checkpoints: SubtaskCheckpoints;
   private readonly aborted = new Set<number>();
-  private counted: TaskCounts = { recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0 };
   private sinkSeen = false;
 
   constructor(
@@ -96,6 +88,13 @@ export class Task {
         }
       },
     });
+    this.contexts = new OperatorContexts({
+      environment,
+      deployment,
+      parallelism: this.vertex.parallelism,
+      control: this.loop,
+      isEnded: () => this.ended,
+    });
   }
 
   get ended(): boolean {
@@ -128,8 +127,8 @@ export class Task {
             `${encodeURIComponent(deployment.vertex)}-${deployment.index}.${this.attempt}.${edge}.data`,
           ),
         onOutputBlocked: (blocked) => this.loop.blockOutput(blocked),
-        loadFunction: (ref, operator) => this.loadFunction(ref, operator),
-        contextOf: (operator, keyField) => this.contextOf(operator, keyField),
+        loadFunction: (ref, operator) => this.contexts.loadFunction(ref, operator),
+        contextOf: (operator, keyField) => this.contexts.of(operator, keyField),
         onFirstSinkElement: () => this.firstSinkElement(),
       });
       for (const partition of this.chain.partitions) {
@@ -153,7 +152,7 @@ export class Task {
         checkpoint: deployment.restore?.checkpoint,
         bytes: deployment.restore?.handle.bytes ?? 0,
       });
-      this.firstOffset = this.source?.offset ?? 0;
+      this.counters.beginAt(this.source?.offset ?? 0);
       this.state = "RUNNING";
       this.report("RUNNING");
       for (const { operator } of this.chain.operators) {
@@ -201,7 +200,7 @@ export class Task {
     if (this.state !== "RUNNING") {
       return;
     }
-    this.commit(checkpoint).then(
+    this.chain!.commit(checkpoint).then(
       () => {
         if (final && this.finalCheckpoint === checkpoint && !this.ended) {
           this.finish();
@@ -236,7 +235,7 @@ export class Task {
   }
 
   updateEndpoints(service: string, endpoints: readonly ServiceEndpoint[]): void {
-    for (const entry of this.clients) {
+    for (const entry of this.contexts.clients) {
       if (entry.service === service) {
         entry.client.updateEndpoints?.(endpoints);
       }
@@ -251,38 +250,13 @@ export class Task {
   }
 
   takeMetrics(): TaskMetrics {
-    const { chain, input, gate, source } = this;
-    const partitions = chain?.partitions ?? [];
-    const counts: TaskCounts = {
-      recordsIn: source === undefined ? (input?.recordsIn ?? 0) : source.offset - this.firstOffset,
-      recordsOut: chain?.recordsOut ?? 0,
-      bytesIn: gate?.bytesIn ?? 0,
-      bytesOut: partitions.reduce((sum, partition) => sum + partition.bytesOut, 0),
-    };
-    const before = this.counted;
-    this.counted = counts;
-    const times = this.loop.takeTimes();
-    const [rpc, ...otherRpc] = this.clients.map(({ service, client }) => ({ service, ...client.takeMetrics() }));
-    return {
-      attempt: this.attempt,
-      recordsIn: counts.recordsIn - before.recordsIn,
-      recordsOut: counts.recordsOut - before.recordsOut,
-      bytesIn: counts.bytesIn - before.bytesIn,
-      bytesOut: counts.bytesOut - before.bytesOut,
-      busyMs: times.busy,
-      backPressuredMs: times.backPressured,
-      idleMs: times.idle,
-      buffersInUse: (input?.buffersInUse ?? 0) + partitions.reduce((sum, partition) => sum + partition.buffersInUse, 0),
-      ...(input !== undefined && Number.isFinite(input.watermark) ? { watermarkMs: input.watermark } : {}),
-      ...(source === undefined ? {} : { sourceOffset: source.offset }),
-      ...(rpc === undefined ? {} : { rpc }),
-      ...(otherRpc.length === 0 ? {} : { otherRpc }),
-    };
+    const { attempt, loop, chain, input, gate, source } = this;
+    return this.counters.take({ attempt, loop, chain, input, gate, source, clients: this.contexts.clients });
   }
 
   /** Of the models that run in this task (`deployment: embedded`), under the names of their copies. */
   takeModelMetrics(): Readonly<Record<SubtaskName, InstanceMetrics>> {
-    const copies = this.clients.flatMap(({ service, client }) => {
+    const copies = this.contexts.clients.flatMap(({ service, client }) => {
       const metrics = client.takeModelMetrics?.();
       return metrics === undefined
         ? []
@@ -300,19 +274,19 @@ export class Task {
     if (this.suspended) {
       return "idle";
     }
-    if (this.finishing !== undefined && !this.dataEnded && this.advanceFinish()) {
+    if (this.finishing.begun && !this.dataEnded && this.advanceFinish()) {
       return "progress";
     }
     if (this.input !== undefined) {
       return this.input.step();
     }
-    if (this.finishing !== undefined) {
+    if (this.finishing.begun) {
       return "idle";
     }
     const polled = this.source!.poll(SOURCE_STEP);
     if (polled.kind === "end") {
       if (!this.loop.hasPendingWork) {
-        this.finishing = 0;
+        this.finishing.begin();
       }
       return "progress";
     }
@@ -326,18 +300,9 @@ export class Task {
   /** One operator after the other gives what it holds back. False when it has to wait. */
   private advanceFinish(): boolean {
     const { operators, partitions } = this.chain!;
-    const index = this.finishing!;
-    if (index < operators.length) {
-      const { operator } = operators[index];
-      if (this.finishCalled < index) {
-        this.finishCalled = index;
-        operator.finish();
-      } else if (!operator.finished) {
-        return false;
-      } else {
-        this.finishing = index + 1;
-      }
-      return true;
+    const outcome = this.finishing.advance(operators);
+    if (outcome !== "done") {
+      return outcome === "progress";
     }
     this.dataEnded = true;
     this.broadcast({ kind: "endOfData" });
@@ -350,7 +315,7 @@ export class Task {
       this.environment.send({ kind: "endOfData", task: this.name, attempt: this.attempt });
     }
     if (this.environment.checkpointing === undefined && this.finalCheckpoint === undefined) {
-      const committed = this.environment.job.runtime.mode === "batch" ? this.prepareCommit() : this.commit(undefined);
+      const committed = this.environment.job.runtime.mode === "batch" ? this.chain!.prepareCommit() : this.chain!.commit(undefined);
       committed.then(
         () => {
           if (!this.ended) {
@@ -375,18 +340,6 @@ export class Task {
       this.suspended = suspend === true;
     }
     this.checkpoints.take(this.chain!, barrier, alignmentMs);
-  }
-
-  private async commit(checkpoint: number | undefined): Promise<void> {
-    for (const { operator } of this.chain?.operators ?? []) {
-      await operator.checkpointComplete(checkpoint);
-    }
-  }
-
-  private async prepareCommit(): Promise<void> {
-    for (const { operator } of this.chain?.operators ?? []) {
-      await operator.prepareCommit();
-    }
   }
 
   private finish(): void {
@@ -438,7 +391,7 @@ export class Task {
     for (const { operator } of this.chain?.operators ?? []) {
       operator.close().catch(() => {});
     }
-    for (const { client } of this.clients) {
+    for (const { client } of this.contexts.clients) {
       client.close().catch(() => {});
     }
     this.onEnded(this);
@@ -471,7 +424,7 @@ export class Task {
       onUnalignedCheckpoint: (barrier) => this.checkpoints.begin(chain, barrier),
       onInFlightKnown: (barrier, state, alignmentMs) => this.checkpoints.complete(gate, barrier, state, alignmentMs),
       onEndOfData: () => {
-        this.finishing = 0;
+        this.finishing.begin();
       },
     });
     for (const { edge, producer, state } of inFlight?.inputs ?? []) {
@@ -508,40 +461,5 @@ export class Task {
       this.sinkSeen = true;
       this.environment.journal({ kind: "sink.first-record", task: this.name });
     }
-  }
-
-  private contextOf(operator: OperatorSpec, keyField: string | undefined): OperatorContext {
-    const { deployment, environment } = this;
-    const parallelism = this.vertex.parallelism;
-    return {
-      operator,
-      task: this.name,
-      subtask: deployment.index,
-      parallelism,
-      attempt: this.attempt,
-      runDirectory: environment.runDirectory,
-      checkpointing: environment.checkpointing !== undefined,
-      keyField,
-      functionContext: { operator: operator.id, subtask: deployment.index, parallelism, attempt: this.attempt },
-      control: this.loop,
-      loadFunction: (ref) => this.loadFunction(ref, operator.id),
-      openClient: async (service, model) => {
-        const client = await environment.openClient(service, deployment, model);
-        if (this.ended) {
-          await client.close();
-          throw new Error("canceled");
-        }
-        this.clients.push({ service, client });
-        return client;
-      },
-    };
-  }
-
-  private loadFunction<F>(ref: FunctionRef, operator: string): LoadedFunction<F> {
-    const { modules } = this.environment;
-    return {
-      call: loadFunction(ref, modules) as F,
-      failed: (error, value) => userFunctionFailed(error, value, ref, operator, modules),
-    };
   }
 }
