@@ -102,9 +102,9 @@ function tell(
   process.stdout.write(
     `\nJournal: ${mib(samples.journal.at(-1)?.bytes ?? NaN)}; ${(early / 1024).toFixed(0)} KiB in the second minute, ${(late / 1024).toFixed(0)} KiB in the last\n`,
   );
-  const { lost, duplicated, perSecond } = report.records;
+  const { lost, duplicated } = report.records;
   process.stdout.write(
-    `${faults} faults took effect; ${report.run.state}; ${String(report.records.in)} records, ${String(perSecond)} a second; ${String(lost)} lost, ${String(duplicated)} duplicated\n`,
+    `${faults} faults took effect; ${report.run.state}; ${String(report.records.in)} records; ${String(lost)} lost, ${String(duplicated)} duplicated\n`,
   );
   return good && report.run.state === "FINISHED" && lost === 0 && duplicated === 0;
 }

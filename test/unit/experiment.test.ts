@@ -21,7 +21,8 @@ describe("experiment files", () => {
     for (const name of names) {
       const { experiment, problems } = parseExperiment(readFileSync(join(FOLDER, name), "utf8"), join(FOLDER, name));
       assert.deepEqual(problems, [], name);
-      assert.equal(experiment?.jobFile, join(FOLDER, "../language-detection.faultline.json"));
+      const job = name.startsWith("batch-") ? "../batch.faultline.json" : "../language-detection.faultline.json";
+      assert.equal(experiment?.jobFile, join(FOLDER, job));
     }
   });
 
