@@ -16,13 +16,19 @@ export interface MutantFuzzer {
 
 /** @throws an Error when the text to change is not there exactly once. */
 export async function buildMutant(mutation: CoreMutation | undefined, name: string): Promise<MutantFuzzer> {
+  return buildBroken<MutantFuzzer>("simulator/virtual/fuzzSeed.ts", mutation, name);
+}
+
+/** A module of the repository with one rule of `core` broken in what it imports. */
+export async function buildBroken<T>(module: string, mutation: CoreMutation | undefined, name: string): Promise<T> {
   mkdirSync(OUTPUT, { recursive: true });
   const outfile = join(OUTPUT, `${name}.cjs`);
   await build({
-    entryPoints: [join(ROOT, "simulator/virtual/fuzzSeed.ts")],
+    entryPoints: [join(ROOT, module)],
     outfile,
     bundle: true,
     platform: "node",
+    alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     format: "cjs",
     logLevel: "silent",
     plugins: [
@@ -42,5 +48,5 @@ export async function buildMutant(mutation: CoreMutation | undefined, name: stri
   });
   const load = createRequire(__filename);
   delete load.cache[load.resolve(outfile)];
-  return load(outfile) as MutantFuzzer;
+  return load(outfile) as T;
 }

@@ -1,55 +1,16 @@
 /** Random batch jobs under random losses: regions run when their inputs are there, what is lost is made again, and what is committed fits together. */
 import assert from "node:assert/strict";
-import { nextRandom } from "../../simulator/core/seededRandom";
-import { parseJobFile } from "../../simulator/graph/parseJobFile";
-import type { JobSpec } from "../../simulator/graph/jobFile";
-import { BatchWorld } from "../fixtures/batchWorld";
+import { BatchWorld, randomBatchJob } from "../fixtures/batchWorld";
+import { buildBroken } from "../fuzz/mutantBundle";
 
-const TYPES = ["BLOCKING", "BLOCKING", "HYBRID_FULL", "HYBRID_SELECTIVE", "PIPELINED_BOUNDED"];
 const SEEDS = 150;
-
-function randomJob(seed: number): JobSpec {
-  const random = { seed };
-  const pick = <T>(list: readonly T[]): T => list[Math.floor(nextRandom(random) * list.length)];
-  const layers = 2 + Math.floor(nextRandom(random) * 3);
-  const operators: Record<string, object> = { source: { type: "source", connector: "generator", limit: 10, parallelism: pick([1, 2, 3]) } };
-  const edges: object[] = [];
-  const names = ["source"];
-  for (let layer = 0; layer < layers; layer++) {
-    const name = `map${layer}`;
-    operators[name] = { type: "map", function: "f.ts#f", parallelism: pick([1, 2, 3]) };
-    const inputs = new Set([pick(names), pick(names)]);
-    for (const from of inputs) edges.push({ from, to: name, ship: pick(["REBALANCE", "RESCALE", "HASH"]), key: "k", partitionType: pick(TYPES) });
-    names.push(name);
-  }
-  operators.out = { type: "sink", connector: "blackhole", parallelism: pick([1, 2]) };
-  edges.push({ from: names[names.length - 1], to: "out", ship: "REBALANCE", partitionType: pick(TYPES) });
-  const parsed = parseJobFile(
-    JSON.stringify({
-      name: `batch ${seed}`,
-      runtime: {
-        mode: "batch",
-        taskManagers: 3,
-        slots: 12,
-        chaining: false,
-        failoverStrategy: nextRandom(random) < 0.85 ? "region" : "full",
-        restartStrategy: { type: "fixed-delay", attempts: 1_000_000, delay: pick(["0ms", "50ms"]) },
-      },
-      operators,
-      edges: edges.map((edge) => ("ship" in edge && edge.ship === "HASH" ? edge : { ...edge, key: undefined })),
-    }),
-    "/batch.faultline.json",
-  );
-  assert.ok(parsed.job, JSON.stringify(parsed.problems));
-  return parsed.job;
-}
 
 describe("regions of random batch jobs", () => {
   it(`run to the end through losses, and commit what belongs together (${SEEDS} seeds)`, () => {
     let losses = 0;
     let restarts = 0;
     for (let seed = 1; seed <= SEEDS; seed++) {
-      const world = new BatchWorld(randomJob(seed), seed);
+      const world = new BatchWorld(randomBatchJob(seed), seed);
       try {
         world.run(8);
       } catch (error) {
@@ -64,10 +25,53 @@ describe("regions of random batch jobs", () => {
 
   it("without losses every task runs once", () => {
     for (let seed = 1; seed <= 40; seed++) {
-      const world = new BatchWorld(randomJob(seed), seed);
+      const world = new BatchWorld(randomBatchJob(seed), seed);
       world.run(0);
       assert.ok([...world.deployed.values()].every((attempt) => attempt === 0));
       assert.equal(world.ended, "FINISHED");
     }
   });
+});
+
+/** Each of these alone keeps a batch job right. */
+const RULES = [
+  {
+    name: "what a TaskManager held is lost with it",
+    file: "resultPartitions.ts",
+    from: "if (leavesResults(t, task)) task.outputGone = true;",
+    to: "void leavesResults(t, task);",
+  },
+  {
+    name: "results are let go when nobody needs them any more",
+    file: "jobMaster.ts",
+    from: "    releaseConsumed(t, task);\n",
+    to: "    void releaseConsumed;\n",
+  },
+  {
+    name: "results are kept for all regions that read them",
+    file: "resultPartitions.ts",
+    from: "if (everyConsumerFinished(t, producer)) unneeded.push(producer);",
+    to: "unneeded.push(producer); void everyConsumerFinished;",
+  },
+  {
+    name: "slots are given back when their tasks have ended",
+    file: "slotPool.ts",
+    from: "    pool.assigned.delete(key);\n  }\n}",
+    to: "    void pool.assigned;\n  }\n}",
+  },
+] as const;
+
+describe("rules of batch jobs, broken on purpose", () => {
+  for (const [position, rule] of RULES.entries()) {
+    it(`noticed: ${rule.name}`, async () => {
+      const broken = await buildBroken<{ BatchWorld: typeof BatchWorld; randomBatchJob: typeof randomBatchJob }>(
+        "test/fixtures/batchWorld.ts",
+        rule,
+        `batch-${position}`,
+      );
+      assert.throws(() => {
+        for (let seed = 1; seed <= 30; seed++) new broken.BatchWorld(broken.randomBatchJob(seed), seed).run(seed % 8);
+      });
+    });
+  }
 });

@@ -3,6 +3,10 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BUFFER_SIZE } from "../../simulator/cluster/exchange/networkBuffer";
+import { InputGate } from "../../simulator/cluster/exchange/inputGate";
+import { connectLocally } from "../../simulator/cluster/exchange/localChannel";
+import { ResultPartition } from "../../simulator/cluster/exchange/resultPartition";
+import { ResultPartitionManager } from "../../simulator/cluster/exchange/resultPartitionManager";
 import { gateOf, joinLocally, partitionOf, takeAll } from "../fixtures/exchangeChannel";
 import type { Received } from "../fixtures/exchangeChannel";
 
@@ -63,6 +67,35 @@ describe("exchange: partitions that are kept", () => {
       assert.equal(takeAll(gate).length, type === "BLOCKING" ? 11 : 1);
       partition.release(undefined);
     }
+  });
+
+  it("letting go of what an attempt left takes nothing from who still reads a pipelined result of it", () => {
+    const manager = new ResultPartitionManager();
+    const kept = partitionOf("a#0", 1, undefined, { type: "BLOCKING", file: join(directory, "kept") });
+    const pipelined = new ResultPartition({
+      id: { task: "a#0", attempt: 0, edge: 1 },
+      firstConsumer: 0,
+      consumers: 1,
+      type: "PIPELINED_BOUNDED",
+      file: "",
+      onBlocked: () => {},
+    });
+    for (const partition of [kept, pipelined]) {
+      manager.register(partition);
+      partition.emit(record(0), 0, 0);
+      partition.broadcastEvent({ kind: "endOfPartition" });
+      manager.releaseWhenConsumed(partition);
+    }
+    manager.releaseOf([{ task: "a#0", attempt: 0 }]);
+    assert.ok(!existsSync(join(directory, "kept")));
+    const locations = [{ task: "a#0", attempt: 0, process: "taskmanager:0", dataAddress: "" }];
+    const gate = new InputGate(
+      [{ edge: 1, producers: locations }],
+      () => {},
+      () => {},
+    );
+    gate.channels.forEach((channel) => connectLocally(manager, channel, 0, 0));
+    assert.deepEqual(ids(takeAll(gate)), [0]);
   });
 
   it("a consumer that is slow holds no more buffers than its credit", () => {

@@ -104,11 +104,11 @@ export class ResultPartitionManager {
     partition.release(loss);
   }
 
-  /** Releases what these attempts have produced. */
+  /** Releases what these attempts have left to be read again. What is read while it is produced goes with its last consumer. */
   releaseOf(attempts: readonly { readonly task: SubtaskName; readonly attempt: number }[]): void {
     for (const partition of [...this.partitions.values()]) {
       const { task, attempt } = partition.id;
-      if (attempts.some((other) => other.task === task && other.attempt === attempt)) {
+      if (partition.stored && attempts.some((other) => other.task === task && other.attempt === attempt)) {
         this.release(partition, undefined);
       }
     }
