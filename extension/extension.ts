@@ -6,6 +6,7 @@ import { registerDebug } from "./debug/registerDebug";
 import { FlinkClusters } from "./flink/flinkClusters";
 import { FlinkCommands } from "./flink/flinkCommands";
 import { FlinkTree } from "./flink/flinkTree";
+import { ExperimentTests } from "./experiments/experimentTests";
 import { JobGraphPanels } from "./graph/jobGraphPanels";
 import { JobFileDiagnostics } from "./jobFile/jobFileDiagnostics";
 import { registerJobFileLanguage } from "./jobFile/registerJobFileLanguage";
@@ -48,6 +49,7 @@ export function activate(context: vscode.ExtensionContext): void {
     new JobFileDiagnostics(),
     registerJobFileLanguage(store),
     registerLanguageModelTools(store),
+    new ExperimentTests(store, log),
     registerDebug(store, context.extensionPath, (uri) => commands.ready(uri)),
     vscode.tasks.registerTaskProvider(TASK_TYPE, new JobTaskProvider(context.extensionPath)),
     vscode.window.registerTreeDataProvider(RUNS_VIEW, tree),

@@ -1,8 +1,11 @@
 /**
- * `npm run package [-- --target linux-arm64] [--out FILE]`: the VSIX for one platform, with only that platform's native files.
+ * `npm run package [-- --target linux-arm64] [--out FILE]`: the VSIX for one platform, with only that platform's native files; `--target all`
+ * makes one for each. What another platform needs and is not installed here is fetched from the registry, as package-lock.json pins it.
  *
  * It is packed from a folder that is laid out for it, so that nothing gets in that is not named here.
  */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { createVSIX } from "@vscode/vsce";
@@ -56,7 +59,7 @@ export async function packageExtension(options: PackageOptions = {}): Promise<st
   if (options.build !== false) {
     // Only in a build that is not minified can it be read which packages went into it.
     await buildAll({ minify: false });
-    const notices = thirdPartyNotices(ROOT, nativePackages(target));
+    const notices = thirdPartyNotices(ROOT, nativePackages(target), packageFolder);
     await buildAll({ minify: true });
     writeFileSync(join(stage, "ThirdPartyNotices.txt"), notices);
   }
@@ -102,10 +105,8 @@ function layOut(stage: string, target: PackageTarget): void {
   const native = join(stage, "dist", "node_modules");
   const runtime = "onnxruntime-node";
   const binaries = `${runtime}/bin/napi-v6/${platform}/${arch}`;
-  const esbuild = `@esbuild/${target}`;
-  for (const needed of [binaries, esbuild]) {
-    if (existsSync(join(modules, needed))) continue;
-    throw new Error(`node_modules/${needed} is not installed: npm install --os ${platform} --cpu ${arch} brings it.`);
+  if (!existsSync(join(modules, binaries))) {
+    throw new Error(`node_modules/${binaries} is not installed: npm ci brings it.`);
   }
   for (const part of [
     `${runtime}/package.json`,
@@ -116,7 +117,45 @@ function layOut(stage: string, target: PackageTarget): void {
   ]) {
     copy(modules, native, part);
   }
-  for (const part of ["esbuild/package.json", "esbuild/lib/main.js", esbuild]) copy(modules, native, part);
+  // The same library under the name with all of its version; the one that is loaded is libonnxruntime.1.dylib.
+  rmSync(join(native, binaries, `libonnxruntime.${versionOf(runtime)}.dylib`), { force: true });
+  for (const part of ["esbuild/package.json", "esbuild/lib/main.js"]) copy(modules, native, part);
+  const esbuild = `@esbuild/${target}`;
+  copyFile(packageFolder(esbuild), join(native, esbuild));
+}
+
+function versionOf(name: string): string {
+  return (JSON.parse(readFileSync(join(ROOT, "node_modules", name, "package.json"), "utf8")) as { version: string })
+    .version;
+}
+
+/**
+ * The folder of a package that only its own platform installs.
+ * @throws Error when the registry gives something else than package-lock.json says
+ */
+function packageFolder(name: string): string {
+  const installed = join(ROOT, "node_modules", name);
+  if (existsSync(installed)) return installed;
+  const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as {
+    readonly packages: Readonly<Record<string, { readonly version?: string; readonly integrity?: string }>>;
+  };
+  const { version, integrity } = lock.packages[`node_modules/${name}`] ?? {};
+  if (version === undefined || integrity === undefined) throw new Error(`package-lock.json does not name ${name}.`);
+  const folder = join(ROOT, "out", "platform-packages", `${name.replace("/", "-")}-${version}`);
+  if (existsSync(join(folder, "package"))) return join(folder, "package");
+  mkdirSync(folder, { recursive: true });
+  const run = (command: string, args: readonly string[]): string =>
+    execFileSync(command, args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const [archive] = (
+    JSON.parse(run("npm", ["pack", `${name}@${version}`, "--json"])) as { readonly filename: string }[]
+  ).map(({ filename }) => filename.replace("@", "").replace("/", "-"));
+  if (archive === undefined) throw new Error(`The registry gave no package ${name}@${version}.`);
+  const digest = createHash("sha512")
+    .update(readFileSync(join(folder, archive)))
+    .digest("base64");
+  if (integrity !== `sha512-${digest}`) throw new Error(`${name}@${version} is not what package-lock.json names.`);
+  run("tar", ["-xzf", archive]);
+  return join(folder, "package");
 }
 
 /** Without what only a checkout needs; the dependencies are in the bundles or in `dist/node_modules`. */
@@ -146,11 +185,14 @@ async function main(args: readonly string[]): Promise<void> {
     return at < 0 ? undefined : args[at + 1];
   };
   const target = option("--target");
-  if (target !== undefined && !(target in TARGETS)) {
-    throw new Error(`--target is one of ${Object.keys(TARGETS).join(", ")}, not ${target}.`);
+  const targets = target === "all" ? (Object.keys(TARGETS) as PackageTarget[]) : [target ?? currentTarget()];
+  for (const one of targets) {
+    if (!(one in TARGETS)) {
+      throw new Error(`--target is one of ${Object.keys(TARGETS).join(", ")} and all, not ${one}.`);
+    }
+    const out = await packageExtension({ target: one as PackageTarget, out: option("--out") });
+    process.stdout.write(`${out} (${megabytes(statSync(out).size)} MB)\n`);
   }
-  const out = await packageExtension({ target: target as PackageTarget | undefined, out: option("--out") });
-  process.stdout.write(`${out} (${megabytes(statSync(out).size)} MB)\n`);
 }
 
 if (require.main === module) {

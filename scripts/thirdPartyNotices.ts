@@ -6,12 +6,16 @@ import { join } from "node:path";
 const BUNDLED = /\/\/ node_modules\/((?:@[^/\s]+\/)?[^/\s]+)\//g;
 
 /**
- * `root` holds `dist/`, built without minifying, and `node_modules/`; `also` are packages that are copied whole.
+ * `root` holds `dist/`, built without minifying; `also` are packages that are copied whole.
  * @throws Error when a package has neither a licence file nor names a licence
  */
-export function thirdPartyNotices(root: string, also: readonly string[]): string {
+export function thirdPartyNotices(
+  root: string,
+  also: readonly string[],
+  folderOf = (name: string): string => join(root, "node_modules", name),
+): string {
   const names = [...new Set([...bundledPackages(join(root, "dist")), ...also])].sort();
-  const sections = names.map((name) => notice(join(root, "node_modules", name), name));
+  const sections = names.map((name) => notice(folderOf(name), name));
   const head = "Faultline contains code of the packages below, each under its own licence.\n";
   return [head, ...sections].join(`\n${"-".repeat(80)}\n\n`);
 }

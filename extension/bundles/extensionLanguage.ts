@@ -1,4 +1,5 @@
 /** The bundle `dist/extensionLanguage.js`: reading job files and everything that is said about them. Loaded with the first job file. */
+export { parseExperiment } from "../../simulator/faults/parseExperiment";
 export { locateElements } from "../../simulator/graph/parseJobFile";
 export { fixProvider, indentationOf } from "../jobFile/jobFileFixActions";
 export { graphOfDocument } from "../jobFile/jobFileGraph";

@@ -1,4 +1,5 @@
 /** The bundle `dist/extensionRun.js`: starting runs, finding them, reading and reporting them. Loaded with the first run. */
+export { loadExperiment, runExperiment } from "../../simulator/client/runExperiment";
 export { listRuns, openRun } from "../../simulator/client/openRun";
 export { startKeptRun, takeOverRun } from "../../simulator/client/keptRun";
 export { watchFlink } from "../../simulator/client/watchFlink";

@@ -24,6 +24,8 @@ export const MANIFEST = {
   activationEvents: [
     `onLanguage:${JOB_FILE_LANGUAGE}`,
     `onWebviewPanel:${JOB_GRAPH_VIEW_TYPE}`,
+    // So that the Test Explorer shows what there is.
+    "workspaceContains:**/*.experiment.json",
     `onDebugResolve:${DEBUG_TYPE}`,
     `onDebugInitialConfigurations:${DEBUG_TYPE}`,
     `onDebugDynamicConfigurations:${DEBUG_TYPE}`,

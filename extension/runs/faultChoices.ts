@@ -42,7 +42,6 @@ const KINDS: ReadonlySet<string> = new Set<FaultTargetKind>([
   "checkpoint",
 ]);
 
-
 function parameterChoice(parameter: CatalogueParameter): FaultParameter {
   return {
     name: parameter.name,

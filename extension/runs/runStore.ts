@@ -24,8 +24,6 @@ export class RunStore implements vscode.Disposable {
   private readonly changed = this.disposables.push(new vscode.EventEmitter<RunStoreChange>());
   readonly onDidChange = this.changed.event;
 
-  /** Debug runs: with their debugger gone they are of no use to the next extension host. */
-  private readonly debugged = new Set<string>();
   /** Until the runs of the extension host before this one are taken over; a run must not be opened as somebody else's meanwhile. */
   private readonly takingOver: Promise<void>;
 
@@ -73,8 +71,8 @@ export class RunStore implements vscode.Disposable {
       const node = readSetting("faultline.run.node");
       const run = await startKeptRun({ ...options, jobFile, ...(node === "" ? {} : { node }) });
       this.log.info(`Run ${run.id} of ${jobFile} started in ${run.directory}`);
-      if (options.inspect === true) this.debugged.add(run.id);
-      else this.remember([...this.remembered(), run.id]);
+      // A debug run is of no use to the next extension host, which has no debugger for it.
+      if (options.inspect !== true) this.remember([...this.remembered(), run.id]);
       return this.adopt(new RunSession(run, jobFile, jobName(jobFile), Date.now(), true, this.log));
     } catch (error) {
       this.changed.fire({ kind: "startFailed", jobFile, error });
@@ -82,6 +80,11 @@ export class RunStore implements vscode.Disposable {
     } finally {
       this.starting.delete(jobFile);
     }
+  }
+
+  /** A run that another part of this window started and ends: an experiment's. It is shown wherever runs are shown. */
+  show(run: Run, jobFile: string): RunSession {
+    return this.adopt(new RunSession(run, jobFile, jobName(jobFile), Date.now(), true, this.log));
   }
 
   /**
@@ -129,7 +132,7 @@ export class RunStore implements vscode.Disposable {
    * minute. Without this word they end with this process.
    */
   async handOver(): Promise<void> {
-    const own = this.active().filter((session) => session.owned && !this.debugged.has(session.id));
+    const own = this.active().filter((session) => session.owned && this.remembered().includes(session.id));
     await Promise.allSettled(own.map((session) => session.handOver()));
   }
 

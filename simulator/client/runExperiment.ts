@@ -12,9 +12,12 @@ import type { RunReport } from "../observe/runReport";
 import { FlinkEngine } from "./flinkExperiment";
 import { FaultScheduler } from "./faultScheduler";
 import { finishRun } from "./finishRun";
-import type { StartRunOptions } from "./run";
 import type { MeasuredRun } from "./measuredRun";
+import type { Run, StartRunOptions } from "./run";
 import { startRun } from "./startRun";
+
+/** How long after the end of a run's processes the rest of its journal is waited for. */
+const LAST_WORD_MS = 2_000;
 
 export interface ExperimentResult {
   readonly experiment: string;
@@ -42,11 +45,27 @@ export async function loadExperiment(path: string): Promise<Experiment> {
   return experiment;
 }
 
-export async function runExperiment(experiment: Experiment, onStage: (stage: "control" | "faults") => void = () => undefined): Promise<ExperimentResult> {
+export type ExperimentStage = "control" | "faults";
+
+/** How the runs of an experiment are owned and watched. */
+export interface MeasureOptions {
+  /** `startRun` by default. */
+  readonly start?: (options: StartRunOptions) => Promise<Run>;
+  /** Aborted: the run is killed, and measuring rejects with an `AbortError`. */
+  readonly signal?: AbortSignal;
+  readonly onRun?: (run: Run) => void;
+}
+
+/** @throws FaultlineError whatever keeps the job from starting; an `AbortError` when it was canceled */
+export async function runExperiment(
+  experiment: Experiment,
+  onStage: (stage: ExperimentStage) => void = () => undefined,
+  measuring: MeasureOptions = {},
+): Promise<ExperimentResult> {
   const options: StartRunOptions = { jobFile: experiment.jobFile, deployment: experiment.deployment, load: experiment.load };
   const flink = experiment.flink === undefined ? undefined : await FlinkEngine.start(experiment.flink);
   const measure = (faults: Experiment["faults"]): Promise<MeasuredRun> =>
-    flink === undefined ? measureRun(options, faults, experiment.durationMs) : flink.measure(faults, experiment.durationMs);
+    flink === undefined ? measureRun(options, faults, experiment.durationMs, measuring) : flink.measure(faults, experiment.durationMs);
   let control: MeasuredRun;
   let faulted: MeasuredRun;
   try {
@@ -79,8 +98,18 @@ export async function runExperiment(experiment: Experiment, onStage: (stage: "co
 }
 
 /** Runs a job to its end with a schedule of faults, and measures it. */
-export async function measureRun(options: StartRunOptions, faults: Experiment["faults"], durationMs?: number): Promise<MeasuredRun> {
-  const run = await startRun(options);
+export async function measureRun(
+  options: StartRunOptions,
+  faults: Experiment["faults"],
+  durationMs?: number,
+  { start = startRun, signal, onRun }: MeasureOptions = {},
+): Promise<MeasuredRun> {
+  signal?.throwIfAborted();
+  const run = await start(options);
+  const onAbort = (): void => void run.dispose();
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted === true) onAbort();
+  onRun?.(run);
   const scheduler = new FaultScheduler(run, faults);
   let modelsLoaded = 0;
   let peakMemoryBytes: number | null = null;
@@ -93,13 +122,19 @@ export async function measureRun(options: StartRunOptions, faults: Experiment["f
       stopTimer ??= setTimeout(() => void run.stop("drain").catch(() => undefined), durationMs);
     }
   };
+  const stopFollowing = new AbortController();
   const following = (async () => {
-    for await (const event of run.events()) watch(event);
+    for await (const event of run.events(stopFollowing.signal)) watch(event);
   })();
   await run.ended;
+  signal?.removeEventListener("abort", onAbort);
+  // A run that was killed says no last word.
+  const lastWordTimer = setTimeout(() => stopFollowing.abort(), LAST_WORD_MS);
   await following;
+  clearTimeout(lastWordTimer);
   clearTimeout(stopTimer);
   scheduler.end();
+  signal?.throwIfAborted();
   const { report, html } = await finishRun(run.directory);
   return { report, html, modelsLoaded, peakMemoryBytes, problems: scheduler.problems };
 }

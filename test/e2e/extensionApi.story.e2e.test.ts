@@ -1,4 +1,5 @@
 /** The API-level tests of the installed extension, inside the real extension host. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { assertAllPassed, runExtensionHostTests } from "./harness/extensionHostTests";
 import { VscodeServer } from "./harness/vscodeServer";
@@ -13,6 +14,8 @@ describe("the extension in the extension host", function () {
       workspace: { kind: "copy", from: join(REPOSITORY, "examples", "language-detection") },
       vsix: [await extensionVsix()],
     });
+    // A workspace with experiments wakes the extension up, so that the Test Explorer shows them.
+    rmSync(join(server.workspace, "experiments"), { recursive: true });
   });
 
   after(async () => {

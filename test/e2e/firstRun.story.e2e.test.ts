@@ -82,6 +82,9 @@ describe("the first run, from an empty folder", function () {
     await tree.inlineAction("langid#1", "Inject Failure…");
     await workbench.quickInput.shown("Inject Failure: service:langid#1");
     await workbench.quickInput.choose("Hang");
+    // Its parameters have defaults: Inject comes first.
+    await workbench.quickInput.shown("Inject Failure: Hang");
+    await workbench.quickInput.accept();
     await tree.item("hang on service:langid#1").waitFor();
     await workbench.screenshot("first-run-hang");
     await tree.inlineAction("hang on service:langid#1", "Heal All Failures");
