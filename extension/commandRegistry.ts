@@ -18,6 +18,9 @@ export interface CommandArguments {
   "faultline.injectFailure": [request?: RunTreeNode | InjectRequest];
   "faultline.repeatLastFailure": [];
   "faultline.killServiceInstance": [];
+  "faultline.exhaustGpuMemory": [];
+  "faultline.partition": [];
+  "faultline.takeSavepoint": [clicked?: RunTreeNode | string];
   "faultline.healAll": [clicked?: RunTreeNode | string];
   "faultline.scaleService": [clicked?: RunTreeNode];
   "faultline.showProcessLog": [clicked?: RunTreeNode];

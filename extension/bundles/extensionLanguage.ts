@@ -17,4 +17,5 @@ export { parseJobDocument } from "../jobFile/jobFileParser";
 export { rangeOfSpan } from "../jobFile/textSpans";
 export { newJob } from "../newJob/newJob";
 export { isolateInJobFile } from "../language/isolateInJobFile";
+export { placeAt, placesOf } from "../language/jobFileBreakpoints";
 export { symbolOccurrences } from "../language/jobFileReferences";

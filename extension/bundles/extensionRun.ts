@@ -4,5 +4,6 @@ export { listRuns, openRun } from "../../simulator/client/openRun";
 export { startKeptRun, takeOverRun } from "../../simulator/client/keptRun";
 export { watchFlink } from "../../simulator/client/watchFlink";
 export { connectFlink } from "../../simulator/client/connectFlink";
+export { connectStreamDebugger } from "../../simulator/client/streamDebugConnection";
 export { readJournal } from "../../simulator/observe/journalReader";
 export { recoveryReport, renderFinishedRun, renderLiveRun, renderTrace } from "../report/renderRunReport";

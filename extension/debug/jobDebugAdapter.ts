@@ -1,27 +1,73 @@
 /**
- * The debug adapter of type `faultline`: launching is starting a run whose TaskManagers wait for a debugger. It lives in the extension host;
- * the processes that are debugged have sessions of VS Code's JavaScript debugger under this one.
+ * The debug adapter of type `faultline`: launching is starting a run whose TaskManagers wait for a debugger. It lives in the extension host.
+ *
+ * A person's functions are debugged by sessions of VS Code's JavaScript debugger under this one, one for each TaskManager. This session is
+ * about the stream: subtasks are its threads, the chain of operators is the stack of a record, and breakpoints are set in the job file.
  */
 import * as vscode from "vscode";
-import type { JournalEvent } from "../../simulator/observe/journalEvent";
+import type { DebuggerEvent, StreamBreakpoint } from "../../simulator/cluster/debug/debugMessages";
+import type { JournalEvent, ProcessName, SubtaskName } from "../../simulator/observe/journalEvent";
+import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
+import { isJobFile } from "../jobFile/jobFileSelector";
+import type { PlaceInFile } from "../language/jobFileBreakpoints";
 import { problemOf, problemText } from "../problem";
 import type { RunSession } from "../runs/runSession";
 import type { RunStore } from "../runs/runStore";
-import type { AdapterEvent, Capabilities, OutputCategory, Request, Response } from "./debugProtocol";
+import type {
+  AdapterEvent,
+  Breakpoint,
+  Capabilities,
+  OutputCategory,
+  Request,
+  Response,
+  SetBreakpointsArguments,
+  StoppedBody,
+} from "./debugProtocol";
 import { errorBody } from "./debugProtocol";
 import type { JobDebugConfiguration } from "./jobDebugConfiguration";
+import { placeName } from "./placeName";
 import { outputOf } from "./runOutput";
+import { StreamConnections } from "./streamConnections";
+import type { RecordFrame } from "./streamThreads";
+import { StreamThreads } from "./streamThreads";
 import { TaskManagerSessions } from "./taskManagerSessions";
 
-const CAPABILITIES: Capabilities = { supportsConfigurationDoneRequest: true, supportsTerminateRequest: true };
+const CAPABILITIES: Capabilities = {
+  supportsConfigurationDoneRequest: true,
+  supportsTerminateRequest: true,
+  supportsConditionalBreakpoints: true,
+  supportsLogPoints: true,
+  supportsEvaluateForHovers: true,
+  exceptionBreakpointFilters: [
+    {
+      filter: "record",
+      label: "Errors on a Record",
+      description: "Stop at the record that a function of the job throws on",
+      default: true,
+    },
+  ],
+};
+
+/** A task that has no record to step to within this time says so. */
+const STEP_LIMIT_MS = 1_000;
 
 export class JobDebugAdapter implements vscode.DebugAdapter {
   private readonly disposables = new DisposableList();
   private readonly sent = this.disposables.push(new vscode.EventEmitter<vscode.DebugProtocolMessage>());
   readonly onDidSendMessage = this.sent.event;
   private run: RunSession | undefined;
+  private jobFile = "";
+  private places: readonly PlaceInFile[] = [];
   private taskManagers: TaskManagerSessions | undefined;
+  private stream: StreamConnections | undefined;
+  private readonly threads = new StreamThreads();
+  /** The tasks begin only when the breakpoints are set. */
+  private onConfigured!: () => void;
+  private readonly configured = new Promise<void>((resolve) => (this.onConfigured = resolve));
+  private stopped = false;
+  private stepTimer: NodeJS.Timeout | undefined;
+  private nextBreakpoint = 1;
   private seq = 1;
   private over = false;
 
@@ -45,40 +91,78 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
 
   dispose(): void {
     // A session that goes without a word (its window closes) takes its run along, as any owner does.
+    clearTimeout(this.stepTimer);
+    this.stream?.close();
     this.taskManagers?.dispose();
     this.disposables.dispose();
   }
 
-  private async handle(request: Request): Promise<unknown> {
-    switch (request.command) {
+  private async handle({ command, arguments: given }: Request): Promise<unknown> {
+    const threadId = (given as { readonly threadId?: number } | undefined)?.threadId ?? 0;
+    switch (command) {
       case "initialize":
         return CAPABILITIES;
       case "launch":
-        await this.launch(request.arguments as JobDebugConfiguration);
+        await this.launch(given as JobDebugConfiguration);
         this.send({ event: "initialized" });
         return undefined;
-      case "threads":
-        return { threads: [] };
       case "setBreakpoints":
+        return { breakpoints: this.setBreakpoints(given as SetBreakpointsArguments) };
       case "setExceptionBreakpoints":
-        return { breakpoints: [] };
-      case "configurationDone":
+        this.stream?.setExceptions((given as { readonly filters: readonly string[] }).filters.includes("record"));
         return undefined;
+      case "configurationDone":
+        this.onConfigured();
+        return undefined;
+      case "threads":
+        return { threads: this.tasks().map((name) => ({ id: this.threads.idOf(name), name })) };
+      case "pause":
+        this.stream?.pause();
+        this.stop({ reason: "pause", threadId });
+        return undefined;
+      case "continue":
+        this.goOn();
+        return { allThreadsContinued: true };
+      case "next":
+      case "stepOut":
+        this.step(threadId, "record");
+        return undefined;
+      case "stepIn":
+        this.step(threadId, "operator");
+        return undefined;
+      case "stackTrace": {
+        const task = this.threads.taskOf(threadId);
+        const stackFrames = task === undefined ? [] : this.threads.stackOf(task, this.places, this.jobFile);
+        return { stackFrames, totalFrames: stackFrames.length };
+      }
+      case "scopes": {
+        const frame = this.frameOf(given);
+        const values = frame === undefined ? [] : await this.stream?.inspect(frame.task, frame.index);
+        return { scopes: this.threads.scopes(values ?? []) };
+      }
+      case "variables": {
+        const { variablesReference } = given as { readonly variablesReference: number };
+        return { variables: this.threads.variables(variablesReference) };
+      }
+      case "evaluate":
+        return this.evaluate(given as { readonly expression: string });
       case "terminate":
-        // Who stands at a breakpoint hears of no cancellation.
-        await this.taskManagers?.detachAll();
+        await this.letGo();
         await this.run?.stop("cancel");
         return undefined;
       case "disconnect":
-        await this.taskManagers?.detachAll();
+        await this.letGo();
         if (this.run?.active === true) await this.run.kill();
         return undefined;
       default:
-        throw new Error(`This debugger does not know the request "${request.command}".`);
+        throw new Error(`This debugger does not know the request "${command}".`);
     }
   }
 
   private async launch({ job, deployment, skipFiles }: JobDebugConfiguration): Promise<void> {
+    this.jobFile = job;
+    const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(vscode.Uri.file(job)));
+    this.places = loadBundle("extensionLanguage").placesOf(text, job);
     const run = await this.runs.start(job, { inspect: true, deployment });
     this.run = run;
     const { directory } = run;
@@ -87,6 +171,11 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
       ownCode: this.ownCode,
       skipFiles: skipFiles ?? [],
     });
+    this.stream = new StreamConnections(
+      directory,
+      (event) => this.onStreamEvent(event),
+      (task) => run.view.tasks.get(task)?.process,
+    );
     this.output("console", `Run ${run.id} in ${directory}`);
     for (const event of run.snapshot().events) this.observe(event);
     this.disposables.push(run.onDidAddEvents(({ events }) => events.forEach((event) => this.observe(event))));
@@ -94,16 +183,112 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
     if (run.endedAs !== undefined) this.end(run.endedAs);
   }
 
+  private setBreakpoints({ source, breakpoints = [] }: SetBreakpointsArguments): readonly Breakpoint[] {
+    const { path } = source;
+    // Those in a person's functions belong to the JavaScript debugger.
+    if (path === undefined || !isJobFile(vscode.Uri.file(path))) return breakpoints.map(() => ({ verified: false }));
+    const { placeAt } = loadBundle("extensionLanguage");
+    const set: StreamBreakpoint[] = [];
+    const answers = breakpoints.map(({ line, condition, logMessage }): Breakpoint => {
+      const found = path === this.jobFile ? placeAt(this.places, line) : undefined;
+      if (found === undefined)
+        return { verified: false, message: "There is no operator and no edge of this job here." };
+      const id = this.nextBreakpoint++;
+      set.push({ id, place: found.place, condition, logMessage });
+      return { id, verified: true, line: found.firstLine };
+    });
+    this.stream?.setBreakpoints(path, set);
+    return answers;
+  }
+
   private observe(event: JournalEvent): void {
     const line = outputOf(event);
     if (line !== undefined) this.output(line.category, line.text);
-    if (event.kind === "process.inspectable") void this.attach(event.process, event.port);
+    if (event.kind === "process.inspectable") void this.attach(event.process, event.pid, event.port);
+    // An attempt that ends takes its record along.
+    if (event.kind === "task.state" && event.to !== "RUNNING") this.threads.go(event.task);
+    if (event.kind === "task.state" && event.to === "RUNNING" && event.vertexKind === "stream") {
+      this.send({ event: "thread", body: { reason: "started", threadId: this.threads.idOf(event.task) } });
+    }
   }
 
-  private async attach(process: string, port: number): Promise<void> {
+  private async attach(process: ProcessName, pid: number, port: number): Promise<void> {
     const attached = await this.taskManagers?.attach(process, port);
-    if (attached === false && !this.over)
+    if (attached === false && !this.over) {
       this.output("stderr", `The debugger did not attach to ${process} (port ${port}).`);
+    }
+    await this.configured;
+    await this.stream?.connect(process, pid);
+  }
+
+  private onStreamEvent(event: Extract<DebuggerEvent, { readonly kind: "stopped" | "log" }>): void {
+    if (event.kind === "log") {
+      this.output("console", `${event.task === "" ? placeName(event.place) : event.task}: ${event.text}`);
+      return;
+    }
+    this.threads.stop(event.task, event.frames);
+    const { reason, text, breakpoint } = event;
+    this.stop({
+      reason,
+      threadId: this.threads.idOf(event.task),
+      text,
+      description: text === undefined ? undefined : "Paused on an error",
+      hitBreakpointIds: breakpoint === undefined ? undefined : [breakpoint],
+    });
+  }
+
+  /** The first stop stops everything and takes the focus; those that follow only show where they stand. */
+  private stop(body: StoppedBody): void {
+    clearTimeout(this.stepTimer);
+    const follows = this.stopped && body.reason === "pause";
+    this.stopped = true;
+    this.send({
+      event: "stopped",
+      body: follows ? { ...body, preserveFocusHint: true } : { ...body, allThreadsStopped: true },
+    });
+  }
+
+  private goOn(): void {
+    clearTimeout(this.stepTimer);
+    this.stopped = false;
+    this.threads.go();
+    this.stream?.goOn();
+  }
+
+  private step(threadId: number, to: "record" | "operator"): void {
+    const task = this.threads.taskOf(threadId);
+    if (task === undefined) return;
+    this.threads.go(task);
+    this.stream?.step(task, to);
+    this.stepTimer = setTimeout(() => {
+      this.output("console", `${task} has no record to go on with: step its producer, or continue.`);
+      this.stop({ reason: "step", threadId });
+    }, STEP_LIMIT_MS);
+  }
+
+  private async evaluate(given: { readonly expression: string }): Promise<unknown> {
+    const frame = this.frameOf(given);
+    if (frame === undefined) throw new Error("No record stands anywhere: pause the job first.");
+    const value = await this.stream?.evaluate(frame.task, frame.index, given.expression);
+    if (value === undefined) throw new Error(`The process of ${frame.task} does not answer.`);
+    const { value: result, type, variablesReference } = this.threads.variable(value);
+    return { result, type, variablesReference };
+  }
+
+  private frameOf(given: unknown): RecordFrame | undefined {
+    const { frameId } = given as { readonly frameId?: number };
+    return frameId === undefined ? undefined : this.threads.frame(frameId);
+  }
+
+  private tasks(): readonly SubtaskName[] {
+    const tasks = [...(this.run?.view.tasks.values() ?? [])];
+    return tasks.filter(({ vertexKind }) => vertexKind === "stream").map(({ name }) => name);
+  }
+
+  /** Who stands at a breakpoint hears of no cancellation. */
+  private async letGo(): Promise<void> {
+    this.stream?.close();
+    await this.taskManagers?.detachAll();
   }
 
   private end(state: string): void {
@@ -118,7 +303,12 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
   }
 
   private send(event: AdapterEvent): void {
-    this.sent.fire({ type: "event", seq: this.seq++, ...event });
+    const message: AdapterEvent & { readonly type: string; readonly seq: number } = {
+      type: "event",
+      seq: this.seq++,
+      ...event,
+    };
+    this.sent.fire(message);
   }
 
   private respond({ seq, command }: Request, result: Pick<Response, "success" | "message" | "body">): void {

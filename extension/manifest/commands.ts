@@ -67,6 +67,22 @@ export const COMMANDS = {
     enablement: TRUSTED,
     palette: RUN_ACTIVE,
   },
+  "faultline.exhaustGpuMemory": {
+    title: "Exhaust GPU Memory…",
+    enablement: TRUSTED,
+    palette: RUN_ACTIVE,
+  },
+  "faultline.partition": {
+    title: "Partition…",
+    enablement: TRUSTED,
+    palette: RUN_ACTIVE,
+  },
+  "faultline.takeSavepoint": {
+    title: "Take Savepoint",
+    icon: "$(save)",
+    enablement: TRUSTED,
+    palette: RUN_ACTIVE,
+  },
   "faultline.healAll": {
     title: "Heal All Failures",
     icon: "$(pulse)",

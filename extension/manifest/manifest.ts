@@ -137,6 +137,8 @@ export const MANIFEST = {
       },
     ],
     debuggers: DEBUGGERS,
+    // In a job file a breakpoint holds the record that comes to an operator or goes over an edge.
+    breakpoints: [{ language: JOB_FILE_LANGUAGE }],
     problemMatchers: [
       {
         name: "faultline",

@@ -71,6 +71,7 @@ export const MENUS: Readonly<Record<string, readonly MenuItem[]>> = {
     { command: "faultline.healAll", when: item("^run\\.live$"), group: "2_break@2" },
     { command: "faultline.scaleService", when: item("^service\\.live$"), group: "2_break@3" },
     { command: "faultline.showProcessLog", when: item("^(task|instance|process)\\."), group: "4_log@1" },
+    { command: "faultline.takeSavepoint", when: item("^run\\.live$"), group: "3_end@0" },
     { command: "faultline.stopRun", when: item("^run\\.live$"), group: "3_end@1" },
     { command: "faultline.cancelRun", when: item("^run\\.live$"), group: "3_end@2" },
   ],

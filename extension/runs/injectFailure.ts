@@ -1,6 +1,7 @@
 /** `Inject Failure…`: which run, which target, which fault, with which parameters; each asked only where it is not known yet. */
 import * as vscode from "vscode";
 import { FaultlineError } from "../../simulator/graph/errors";
+import { linkKind } from "../../simulator/faults/faultTarget";
 import type { FaultChoice, FaultParameter } from "../../webview/protocol";
 import { faultsFor } from "./faultChoices";
 import type { RunSession } from "./runSession";
@@ -56,6 +57,31 @@ export class FailureInjector {
     if (session === undefined) return;
     const target = await this.pickTarget(session, "Kill Which Service Instance?", "service:");
     if (target !== undefined) await this.act(session, { fault: "crash", target, parameters: {} });
+  }
+
+  /** A model that finds no room on its device; on the CPU, in its process. */
+  async exhaustGpuMemory(): Promise<void> {
+    const session = await this.pickRun(undefined);
+    if (session === undefined) return;
+    const target = await this.pickTarget(session, "Exhaust the Memory of Which Service Instance's Device?", "service:");
+    if (target !== undefined) await this.inject({ runId: session.id, target, fault: "device-out-of-memory" });
+  }
+
+  /** Nothing passes between two processes any more, until it is healed. */
+  async partition(): Promise<void> {
+    const session = await this.pickRun(undefined);
+    if (session === undefined) return;
+    const processes = faultTargets(session.view).filter(({ target }) => !target.startsWith("task:"));
+    const pick = async (title: string, wanted: (target: string) => boolean): Promise<string | undefined> => {
+      const items = processes.filter(({ target }) => wanted(target));
+      const choices = items.map(({ target, detail }) => ({ label: target, description: detail }));
+      return (await vscode.window.showQuickPick(choices, { title }))?.label;
+    };
+    const from = await pick("Partition: Which Process?", () => true);
+    if (from === undefined) return;
+    const to = await pick(`Partition: ${from} From Which Other?`, (target) => linkKind(from, target) !== undefined);
+    if (to === undefined) return;
+    await this.inject({ runId: session.id, target: `link:${from}->${to}`, fault: "black-hole" });
   }
 
   async healAll(runId: string | undefined): Promise<void> {

@@ -116,6 +116,17 @@ export class RunCommands {
     if (answer !== undefined) await session.scale(service, Number(answer));
   }
 
+  /** The savepoint's folder can be large and take long: its path is what is wanted afterwards. */
+  async takeSavepoint(clicked: RunTreeNode | string | undefined): Promise<void> {
+    const session = await this.activeRun(clicked, "Take a Savepoint of Which Run?");
+    if (session === undefined) return;
+    const options = { location: vscode.ProgressLocation.Window, title: `Savepoint of ${session.job}` };
+    const { path } = await vscode.window.withProgress(options, () => session.savepoint());
+    const copy = "Copy Path";
+    const answer = await vscode.window.showInformationMessage(`Savepoint of ${session.job}: ${path}`, copy);
+    if (answer === copy) await vscode.env.clipboard.writeText(path);
+  }
+
   showProcessLog(clicked: RunTreeNode | undefined): void {
     if (clicked?.kind !== "process" && clicked?.kind !== "task") return;
     const process =

@@ -104,6 +104,10 @@ export class RunSession implements vscode.Disposable {
     return this.run.dispose();
   }
 
+  savepoint(): ReturnType<Run["savepoint"]> {
+    return this.run.savepoint({});
+  }
+
   scale(service: string, parallelism: number): Promise<void> {
     return this.run.scale(service, parallelism);
   }

@@ -4,13 +4,13 @@ import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { join } from "node:path";
+import { MessageSocket } from "../cluster/messageSocket";
 import type { RunRecord } from "../cluster/runDirectory";
 import { ownerSocket, runPaths } from "../cluster/runDirectory";
 import { nodeArguments, workerEnvironment } from "../cluster/workerProcesses";
 import { FaultlineError } from "../graph/errors";
 import { runControls } from "./attachedRun";
 import type { KeeperMessage, OwnerMessage } from "./keeperMessages";
-import { MessageSocket } from "./keeperMessages";
 import { findRun } from "./openRun";
 import type { Run, StartRunOptions } from "./run";
 

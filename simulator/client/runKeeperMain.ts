@@ -9,11 +9,11 @@ import { readFileSync } from "node:fs";
 import type { Server } from "node:net";
 import { Socket, createServer } from "node:net";
 import { LIFELINE_FD } from "../cluster/lifeline";
+import { MessageSocket } from "../cluster/messageSocket";
 import type { RunRecord } from "../cluster/runDirectory";
 import { ownerSocket, runPaths } from "../cluster/runDirectory";
 import { FaultlineError } from "../graph/errors";
 import type { KeeperMessage, OwnerMessage } from "./keeperMessages";
-import { MessageSocket } from "./keeperMessages";
 import { launchRun } from "./startRun";
 
 type OwnerSocket = MessageSocket<OwnerMessage, KeeperMessage>;

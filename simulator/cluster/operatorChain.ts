@@ -11,6 +11,7 @@ import { keyReader } from "../operators/stateKey";
 import { OperatorOutput } from "../operators/streamOperator";
 import type { ElementReceiver, LoadedFunction, OperatorContext, StreamOperator } from "../operators/streamOperator";
 import type { FunctionRef } from "../graph/jobFile";
+import type { TaskGate } from "./debug/taskGate";
 import { channelSelector } from "./exchange/channelSelector";
 import { RecordWriter } from "./exchange/recordWriter";
 import { ResultPartition } from "./exchange/resultPartition";
@@ -28,6 +29,8 @@ export interface OperatorChainOptions {
   readonly onOutputBlocked: (blocked: boolean) => void;
   readonly loadFunction: <F>(ref: FunctionRef, operator: string) => LoadedFunction<F>;
   readonly contextOf: (operator: OperatorSpec, keyField: string | undefined) => OperatorContext;
+  /** Debug runs: where records can be held. */
+  readonly gate?: Pick<TaskGate, "before">;
   /** A sink takes its first element. */
   readonly onFirstSinkElement: () => void;
 }
@@ -69,7 +72,7 @@ export class OperatorChain {
     options: OperatorChainOptions,
     writersOf: ReadonlyMap<
       string,
-      readonly { readonly writer: RecordWriter; readonly sideOutput: string | undefined }[]
+      readonly { readonly writer: RecordWriter; readonly target: string; readonly sideOutput: string | undefined }[]
     >,
   ) {
     const { vertex, graph } = options;
@@ -80,9 +83,17 @@ export class OperatorChain {
       const targets = [
         ...vertex.chainedEdges
           .filter(({ source }) => source === id)
-          .map(({ target, edge }) => ({ receiver: receivers.get(target)!, sideOutput: edge.sideOutput })),
-        ...(writersOf.get(id) ?? []).map(({ writer, sideOutput }) => ({ receiver: writer, sideOutput })),
-      ];
+          .map(({ target, edge }) => ({
+            receiver: onEdge(options, id, target, receivers.get(target)!),
+            sideOutput: edge.sideOutput,
+          })),
+        ...(writersOf.get(id) ?? []).map(({ writer, target, sideOutput }) => ({
+          receiver: onEdge(options, id, target, writer),
+          sideOutput,
+        })),
+      ].map((target) =>
+        spec.kind === "source" ? { ...target, receiver: atOperator(options, id, target.receiver) } : target,
+      );
       const side = new Map<string, ElementReceiver[]>();
       for (const { receiver, sideOutput } of targets) {
         if (sideOutput !== undefined) {
@@ -96,7 +107,8 @@ export class OperatorChain {
       const keyField = key?.kind === "field" ? key.field : undefined;
       const operator = createOperator(options.contextOf(spec, keyField), new OperatorOutput(main, side));
       operators.unshift({ id, operator });
-      receivers.set(id, spec.kind === "sink" ? this.sinkInput(operator, options.onFirstSinkElement) : operator);
+      const receiver = spec.kind === "sink" ? this.sinkInput(operator, options.onFirstSinkElement) : operator;
+      receivers.set(id, atOperator(options, id, receiver));
     }
     this.operators = operators;
     this.headOperator = operators[0].operator;
@@ -118,7 +130,7 @@ export class OperatorChain {
     const { graph, vertex } = options;
     const partitions: ResultPartition[] = [];
     const writers: RecordWriter[] = [];
-    const writersOf = new Map<string, { writer: RecordWriter; sideOutput: string | undefined }[]>();
+    const writersOf = new Map<string, { writer: RecordWriter; target: string; sideOutput: string | undefined }[]>();
     for (const edge of graph.edges.filter(({ source }) => source === vertex.id)) {
       const [from, to] = consumersOf(options.execution.edges[edge.index], options.subtask);
       const partition = new ResultPartition({
@@ -134,7 +146,7 @@ export class OperatorChain {
       writers.push(writer);
       writersOf.set(edge.sourceOperator, [
         ...(writersOf.get(edge.sourceOperator) ?? []),
-        { writer, sideOutput: edge.edge.sideOutput },
+        { writer, target: edge.targetOperator, sideOutput: edge.edge.sideOutput },
       ]);
     }
     return new OperatorChain(partitions, writers, options, writersOf);
@@ -167,6 +179,14 @@ export class OperatorChain {
     this.sinkInputs.push(input);
     return input;
   }
+}
+
+function onEdge({ gate }: OperatorChainOptions, from: string, to: string, receiver: ElementReceiver): ElementReceiver {
+  return gate === undefined ? receiver : gate.before({ kind: "edge", from, to }, receiver);
+}
+
+function atOperator({ gate }: OperatorChainOptions, operator: string, receiver: ElementReceiver): ElementReceiver {
+  return gate === undefined ? receiver : gate.before({ kind: "operator", operator }, receiver);
 }
 
 function readerOf(key: KeySelector, target: string, options: OperatorChainOptions): (value: unknown) => unknown {

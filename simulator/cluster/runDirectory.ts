@@ -84,6 +84,11 @@ export function controlSocket(socketDirectory: string): string {
   return socketPath(socketDirectory, "control");
 }
 
+/** Where the stream debugger of a TaskManager process listens, in a debug run. */
+export function debugSocket(socketDirectory: string, process: ProcessName, pid: number): string {
+  return socketPath(socketDirectory, `debug-${fileNameOf(process)}-${pid}`);
+}
+
 /** Where the keeper of a run is found by who is to own the run next. */
 export function ownerSocket(socketDirectory: string): string {
   return socketPath(socketDirectory, "owner");

@@ -130,6 +130,11 @@ export class Task {
         loadFunction: (ref, operator) => this.contexts.loadFunction(ref, operator),
         contextOf: (operator, keyField) => this.contexts.of(operator, keyField),
         onFirstSinkElement: () => this.firstSinkElement(),
+        gate: environment.streamDebugger?.gate(
+          this.name,
+          this.loop,
+          (id) => this.chain?.operators.find((one) => one.id === id)?.operator.debugView() ?? {},
+        ),
       });
       for (const partition of this.chain.partitions) {
         partition.restore(restored?.inFlight?.outputs.find(({ edge }) => edge === partition.id.edge)?.states ?? []);

@@ -7,6 +7,7 @@ import type { Cause, JournalEventBody, ProcessName, SubtaskName } from "../obser
 import { errorText } from "../operators/functionModule";
 import type { FunctionModules } from "../operators/functionModule";
 import type { TaskDeployment, WorkerMessage } from "./controlMessages";
+import type { StreamDebugger } from "./debug/streamDebugger";
 import type { DataConnections } from "./exchange/dataConnection";
 import type { ResultPartitionManager } from "./exchange/resultPartitionManager";
 import type { ManagedInferenceClient } from "./inferenceClients";
@@ -34,6 +35,8 @@ export interface TaskEnvironment {
   readonly dataAddress: string;
   /** Faults that tasks carry out. */
   readonly faults?: TaskFaults;
+  /** Debug runs only. */
+  readonly streamDebugger?: Pick<StreamDebugger, "gate">;
   openClient(service: string, deployment: TaskDeployment, model?: string): Promise<ManagedInferenceClient>;
   send(message: WorkerMessage): void;
   journal(body: JournalEventBody): void;

@@ -9,6 +9,7 @@ import { buildJobGraph } from "../graph/jobGraph";
 import type { InstanceMetrics, JournalEventBody, ProcessName, SubtaskName, TaskMetrics } from "../observe/journalEvent";
 import type { FunctionModules } from "../operators/functionModule";
 import type { CoordinatorMessage, ServiceEndpoint, TaskDeployment, WorkerMessage } from "./controlMessages";
+import type { StreamDebugger } from "./debug/streamDebugger";
 import { DataConnections } from "./exchange/dataConnection";
 import { DataServer } from "./exchange/dataServer";
 import { ResultPartitionManager } from "./exchange/resultPartitionManager";
@@ -32,6 +33,8 @@ export interface TaskExecutorOptions {
   readonly metricsIntervalMs: number;
   /** The program's own by default. */
   readonly inferenceClientFactory?: InferenceClientFactory;
+  /** Debug runs only. */
+  readonly streamDebugger?: StreamDebugger;
   send(message: WorkerMessage): void;
 }
 
@@ -69,6 +72,7 @@ export class TaskExecutor {
       connections,
       dataAddress: options.dataAddress,
       faults: this.faults,
+      streamDebugger: options.streamDebugger,
       openClient: (service, deployment, model) => this.openClient(service, deployment, model),
       send: (message) => options.send(message),
       journal: (body) => this.journal(body),

@@ -1,7 +1,8 @@
 /** Entry of a TaskManager process: `taskManager RUN_DIRECTORY taskmanager:N`. */
 import type { CoordinatorMessage } from "./controlMessages";
+import { StreamDebugger } from "./debug/streamDebugger";
 import { waitUntilDebugged } from "./inspector";
-import { controlSocket, dataSocket } from "./runDirectory";
+import { controlSocket, dataSocket, debugSocket } from "./runDirectory";
 import { TaskExecutor } from "./taskExecutor";
 import { WorkerConnection } from "./workerConnection";
 import { startWorker } from "./workerMain";
@@ -11,17 +12,30 @@ if (worker.config.inspect === true) waitUntilDebugged();
 const dataAddress = dataSocket(worker.config.socketDirectory, worker.process, process.pid);
 let ending = false;
 
+const listening = worker.config.inspect === true ? listenForDebugger() : undefined;
+
 // The data socket is opened while the control connection is being made.
-const executor = TaskExecutor.start({
-  process: worker.process,
-  runDirectory: worker.directory,
-  job: worker.config.job,
-  dataAddress,
-  functionModules: worker.config.functionModules,
-  serviceToken: worker.token,
-  metricsIntervalMs: 250,
-  send: (message) => connection.send(message),
-});
+const executor = startExecutor();
+
+async function startExecutor(): Promise<TaskExecutor> {
+  const streamDebugger = await listening;
+  return TaskExecutor.start({
+    streamDebugger,
+    process: worker.process,
+    runDirectory: worker.directory,
+    job: worker.config.job,
+    dataAddress,
+    functionModules: worker.config.functionModules,
+    serviceToken: worker.token,
+    metricsIntervalMs: 250,
+    send: (message) => connection.send(message),
+  });
+}
+
+function listenForDebugger(): Promise<StreamDebugger> {
+  return StreamDebugger.listen(debugSocket(worker.config.socketDirectory, worker.process, process.pid), worker.token);
+}
+
 const connection = WorkerConnection.open({
   socket: controlSocket(worker.config.socketDirectory),
   token: worker.token,
@@ -38,6 +52,8 @@ executor.catch((error: unknown) => {
 
 async function onMessage(message: CoordinatorMessage): Promise<void> {
   const running = await executor;
+  // No record flows before its breakpoints are set; what comes after a deployment must not overtake it.
+  if (listening !== undefined && message.kind !== "shutdown") await (await listening).configured;
   if (message.kind === "shutdown" || message.kind === "drain") await end(0);
   else running.handle(message);
 }

@@ -105,6 +105,12 @@ export abstract class AsyncWaitOperator extends StreamOperator {
     return { state };
   }
 
+  override debugView(): Readonly<Record<string, unknown>> {
+    return {
+      Calls: this.segments.flatMap(({ calls }) => [...calls].map(({ state, value }) => ({ state, record: value }))),
+    };
+  }
+
   override async close(): Promise<void> {
     this.closed = true;
   }

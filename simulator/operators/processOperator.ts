@@ -107,6 +107,17 @@ export class ProcessOperator extends StreamOperator {
     };
   }
 
+  override debugView(): Readonly<Record<string, unknown>> {
+    const mine = (timers: TimerHeap): readonly string[] =>
+      timers.all.filter(({ key }) => key === this.currentKey).map(({ time }) => new Date(time).toISOString());
+    return {
+      Key: this.keyOf(this.currentKey),
+      State: this.states.get(this.currentKey) ?? new Map(),
+      Timers: { event: mine(this.eventTimers), processing: mine(this.processingTimers) },
+      Watermark: this.currentWatermark,
+    };
+  }
+
   override async close(): Promise<void> {
     this.wakeUp?.timer.cancel();
   }

@@ -119,6 +119,11 @@ export class WindowOperator extends StreamOperator {
     };
   }
 
+  override debugView(): Readonly<Record<string, unknown>> {
+    const { key, panes } = this.current;
+    return { Key: key, State: panes, Watermark: this.currentWatermark, "Late records": this.lateElements };
+  }
+
   override async close(): Promise<void> {
     this.wakeUp?.timer.cancel();
     if (this.lateElements > 0) {

@@ -26,9 +26,13 @@ describe("debugging a job in VS Code", function () {
     assert.deepEqual(report?.leftovers ?? [], [], "nothing that the debugger started outlives it");
   });
 
-  it("stops in both TaskManagers, and again in one that was killed", async () => {
+  it("stops in both TaskManagers, and again in one that was killed", () => runInside("debugging.ts"));
+
+  it("stops at nodes and edges of the job file, and goes on record by record", () => runInside("streamDebugging.ts"));
+
+  async function runInside(file: string): Promise<void> {
     const result = await runExtensionHostTests(server, {
-      files: [join(__dirname, "extensionHost", "debugging.ts")],
+      files: [join(__dirname, "extensionHost", file)],
       testLimitMs: 60_000,
       limitMs: 200_000,
     });
@@ -36,5 +40,5 @@ describe("debugging a job in VS Code", function () {
       process.stdout.write(`      ${title}: ${Math.round(durationMs)} ms\n`);
     for (const line of result.log.filter((one) => one.includes("debugging:"))) process.stdout.write(`      ${line}\n`);
     assertAllPassed(result);
-  });
+  }
 });

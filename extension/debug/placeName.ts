@@ -1,0 +1,6 @@
+import type { BreakpointPlace } from "../../simulator/cluster/debug/debugMessages";
+
+/** `classify`, `features → classify`. */
+export function placeName(place: BreakpointPlace): string {
+  return place.kind === "operator" ? place.operator : `${place.from} → ${place.to}`;
+}

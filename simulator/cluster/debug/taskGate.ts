@@ -1,0 +1,145 @@
+/**
+ * Where the records of one task can be held: before each operator of its chain and on each edge out of it. A record that is held is work that
+ * the task's loop has begun and goes on with later (see `TaskLoop.run`), so that nothing overtakes it, timers do not fire, and no
+ * checkpoint is taken in the middle. The process itself goes on: it answers its coordinator, and calls that are out come back.
+ */
+import type { SubtaskName } from "../../observe/journalEvent";
+import type { ElementReceiver, TaskControl } from "../../operators/streamOperator";
+import type { BreakpointPlace, StopReason } from "./debugMessages";
+
+/** A record at a place; the last of a path is where it is now. */
+export interface GateFrame {
+  readonly place: BreakpointPlace;
+  readonly value: unknown;
+  readonly timestamp: number | undefined;
+}
+
+export interface Stop {
+  readonly reason: StopReason;
+  readonly breakpoint?: number;
+  readonly text?: string;
+}
+
+/** The debugger that the gates of a process ask. */
+export interface GateKeeper {
+  /** Tasks are to stop at their next record. */
+  readonly pausing: boolean;
+  readonly stopsAtErrors: boolean;
+  /** The breakpoint that holds this record, if any; log messages are written on the way. */
+  hit(gate: TaskGate, frame: GateFrame): number | undefined;
+  onStopped(gate: TaskGate, stop: Stop): void;
+}
+
+export class TaskGate {
+  /** Where the task stands, outermost first; undefined while it runs. */
+  standing: readonly GateFrame[] | undefined;
+  private path: readonly GateFrame[] = [];
+  /** Work that waits in the task's loop because of this gate. */
+  private deferred = 0;
+  private stepTo: "record" | "operator" | undefined;
+  private readonly seenErrors = new WeakSet();
+
+  constructor(
+    readonly task: SubtaskName,
+    private readonly keeper: GateKeeper,
+    private readonly control: Pick<TaskControl, "run" | "blockInput" | "unblockInput">,
+    /** What a task's operators show of themselves. */
+    readonly viewOf: (operator: string) => Readonly<Record<string, unknown>>,
+  ) {}
+
+  /** The receiver with this gate before it. */
+  before(place: BreakpointPlace, receiver: ElementReceiver): ElementReceiver {
+    return {
+      element: (value, timestamp) => this.enter(place, value, timestamp, receiver),
+      watermark: (timestamp) => this.watermark(timestamp, receiver),
+    };
+  }
+
+  /** Goes on: to wherever, or to the next stop of a step. */
+  release(stepTo?: "record" | "operator"): void {
+    this.stepTo = stepTo;
+    if (this.standing === undefined) return;
+    this.standing = undefined;
+    this.control.unblockInput("busy");
+  }
+
+  private enter(
+    place: BreakpointPlace,
+    value: unknown,
+    timestamp: number | undefined,
+    receiver: ElementReceiver,
+  ): void {
+    const frames = [...this.path, { place, value, timestamp }];
+    const go = (): void => this.pass(frames, () => receiver.element(value, timestamp));
+    let looked = false;
+    const stops = (): boolean => {
+      if (looked) return false;
+      looked = true;
+      const stop = this.stopAt(frames);
+      if (stop !== undefined) this.hold(frames, stop);
+      return stop !== undefined;
+    };
+    if (this.standing === undefined && this.deferred === 0 && !stops()) go();
+    else this.defer(() => stops(), go);
+  }
+
+  private watermark(timestamp: number, receiver: ElementReceiver): void {
+    if (this.deferred === 0) receiver.watermark(timestamp);
+    else
+      this.defer(
+        () => false,
+        () => receiver.watermark(timestamp),
+      );
+  }
+
+  /** Does it in its turn, once this task stands nowhere. */
+  private defer(stops: () => boolean, work: () => void): void {
+    this.deferred++;
+    this.control.run(() => {
+      if (this.standing !== undefined || stops()) return false;
+      this.deferred--;
+      work();
+      return true;
+    });
+  }
+
+  private pass(frames: readonly GateFrame[], deliver: () => void): void {
+    const before = this.path;
+    this.path = frames;
+    try {
+      deliver();
+    } catch (error) {
+      if (!this.keeper.stopsAtErrors || typeof error !== "object" || error === null || this.seenErrors.has(error)) {
+        throw error;
+      }
+      this.seenErrors.add(error);
+      this.hold(frames, { reason: "exception", text: error instanceof Error ? error.message : "An error." });
+      // The task fails with it when it goes on.
+      this.defer(
+        () => false,
+        () => {
+          throw error as Error;
+        },
+      );
+    } finally {
+      this.path = before;
+    }
+  }
+
+  private stopAt(frames: readonly GateFrame[]): Stop | undefined {
+    const frame = frames[frames.length - 1];
+    if (frame === undefined) return undefined;
+    const breakpoint = this.keeper.hit(this, frame);
+    if (breakpoint !== undefined) return { reason: "breakpoint", breakpoint };
+    if (this.stepTo === "operator" && frame.place.kind === "operator") return { reason: "step" };
+    if (this.stepTo === "record" && frames.length === 1) return { reason: "step" };
+    return this.keeper.pausing && this.stepTo === undefined ? { reason: "pause" } : undefined;
+  }
+
+  private hold(frames: readonly GateFrame[], stop: Stop): void {
+    this.stepTo = undefined;
+    if (this.standing === undefined) this.control.blockInput("busy");
+    this.standing = frames;
+    this.keeper.onStopped(this, stop);
+  }
+}

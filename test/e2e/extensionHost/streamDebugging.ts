@@ -1,0 +1,174 @@
+/** Runs inside the extension host, beside the installed extension: breakpoints in a job file, and one record after the other. */
+import assert from "node:assert/strict";
+import * as vscode from "vscode";
+
+const JOB = "language-detection.faultline.json";
+
+interface Stopped {
+  readonly reason: string;
+  readonly threadId: number;
+  readonly preserveFocusHint?: boolean;
+}
+
+interface StackFrame {
+  readonly id: number;
+  readonly name: string;
+  readonly line: number;
+}
+
+interface Variable {
+  readonly name: string;
+  readonly value: string;
+  readonly variablesReference: number;
+}
+
+describe("debugging the stream of a job", () => {
+  const stops: Stopped[] = [];
+  const output: string[] = [];
+  const waiting = new Set<() => void>();
+  const disposables: vscode.Disposable[] = [];
+  let session: vscode.DebugSession;
+  let jobFile: vscode.Uri;
+  let document: vscode.TextDocument;
+
+  /** Resolves as soon as `look` gives something; it looks again with every message of the debugger. */
+  function until<T>(look: () => T | undefined): Promise<T> {
+    return new Promise((resolve) => {
+      const once = (): void => {
+        const found = look();
+        if (found === undefined) return;
+        waiting.delete(once);
+        resolve(found);
+      };
+      waiting.add(once);
+      once();
+    });
+  }
+
+  async function request<T>(command: string, body: object = {}): Promise<T> {
+    return (await session.customRequest(command, body)) as T;
+  }
+
+  async function frames(threadId: number): Promise<readonly StackFrame[]> {
+    return (await request<{ stackFrames: StackFrame[] }>("stackTrace", { threadId })).stackFrames;
+  }
+
+  async function scope(frameId: number, name: string): Promise<readonly Variable[]> {
+    const { scopes } = await request<{ scopes: { name: string; variablesReference: number }[] }>("scopes", { frameId });
+    const found = scopes.find((one) => one.name === name);
+    assert.ok(found, `${name} among ${scopes.map((one) => one.name).join(", ")}`);
+    const { variablesReference } = found;
+    return (await request<{ variables: Variable[] }>("variables", { variablesReference })).variables;
+  }
+
+  async function evaluate(frameId: number, expression: string): Promise<string> {
+    return (await request<{ result: string }>("evaluate", { frameId, expression, context: "watch" })).result;
+  }
+
+  function breakpointAt(text: string, condition?: string, logMessage?: string): vscode.SourceBreakpoint {
+    const position = document.positionAt(document.getText().indexOf(text));
+    return new vscode.SourceBreakpoint(new vscode.Location(jobFile, position), true, condition, undefined, logMessage);
+  }
+
+  before(async () => {
+    const folder = vscode.workspace.workspaceFolders?.[0];
+    assert.ok(folder);
+    jobFile = vscode.Uri.joinPath(folder.uri, JOB);
+    document = await vscode.workspace.openTextDocument(jobFile);
+    vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
+    disposables.push(
+      vscode.debug.registerDebugAdapterTrackerFactory("faultline", {
+        createDebugAdapterTracker: (started) => {
+          session = started;
+          return {
+            onDidSendMessage: (message: { event?: string; body?: Stopped & { output?: string } }) => {
+              if (message.event === "stopped" && message.body !== undefined) stops.push(message.body);
+              if (message.event === "output") output.push(message.body?.output ?? "");
+              for (const look of waiting) look();
+            },
+          };
+        },
+      }),
+    );
+  });
+
+  after(async () => {
+    vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
+    for (const disposable of disposables) disposable.dispose();
+  });
+
+  it("holds the record that a condition on a node names, with its chain as the stack", async () => {
+    vscode.debug.addBreakpoints([breakpointAt('"features": {', "record.id === 41")]);
+    const started = await vscode.debug.startDebugging(vscode.workspace.workspaceFolders?.[0], {
+      type: "faultline",
+      request: "launch",
+      name: "Debug the stream",
+      job: jobFile.fsPath,
+    });
+    assert.ok(started);
+    const stop = await until(() => stops.find(({ reason }) => reason === "breakpoint"));
+    const { threads } = await request<{ threads: { id: number; name: string }[] }>("threads");
+    assert.match(threads.find(({ id }) => id === stop.threadId)?.name ?? "", /^texts#\d$/);
+    const stack = await frames(stop.threadId);
+    assert.deepEqual(
+      stack.map(({ name }) => name),
+      ["features", "texts"],
+    );
+    assert.equal(stack[0]?.line, document.positionAt(document.getText().indexOf('"features": {')).line + 1);
+    const record = await scope(stack[0]?.id ?? 0, "Record");
+    assert.equal(record.find(({ name }) => name === "id")?.value, "41");
+    assert.equal(await evaluate(stack[0]?.id ?? 0, "record.id + 1"), "42");
+  });
+
+  it("stops everything else too, and lets one task go one record further", async () => {
+    const first = stops.find(({ reason }) => reason === "breakpoint");
+    assert.ok(first);
+    // Its neighbour stands at its next record by now, or has none.
+    vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
+    const before = stops.length;
+    await request("next", { threadId: first.threadId });
+    const stop = await until(() => stops.slice(before).find(({ reason }) => reason === "step"));
+    assert.equal(stop.threadId, first.threadId);
+    const stack = await frames(stop.threadId);
+    assert.equal(stack[0]?.name, "texts", "the next record of the chain begins at its head");
+    const record = await scope(stack[0]?.id ?? 0, "Record");
+    assert.notEqual(record.find(({ name }) => name === "id")?.value, "41");
+    const id = record.find(({ name }) => name === "id")?.value;
+    await request("stepIn", { threadId: first.threadId });
+    await until(() => stops.slice(before + 1).find(({ reason }) => reason === "step"));
+    const inside = await frames(stop.threadId);
+    assert.equal(inside[0]?.name, "features", "one operator further");
+    assert.equal(await evaluate(inside[0]?.id ?? 0, "record.id"), id, "with the same record");
+  });
+
+  it("holds records on an edge, and shows key, state and calls of the operators", async () => {
+    const before = stops.length;
+    vscode.debug.addBreakpoints([breakpointAt('{ "from": "classify", "to": "messages" }')]);
+    await request("continue", { threadId: stops[0]?.threadId ?? 1 });
+    const edge = await until(() => stops.slice(before).find(({ reason }) => reason === "breakpoint"));
+    const [top] = await frames(edge.threadId);
+    assert.equal(top?.name, "classify → messages");
+    assert.match(await evaluate(top.id, "record.language"), /^"\w+"$/);
+    vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
+
+    const next = stops.length;
+    vscode.debug.addBreakpoints([breakpointAt('"perLanguage": {')]);
+    await request("continue", { threadId: edge.threadId });
+    const window = await until(() => stops.slice(next).find(({ reason }) => reason === "breakpoint"));
+    const [frame] = await frames(window.threadId);
+    assert.equal(frame?.name, "perLanguage");
+    const key = await scope(frame.id, "Key");
+    assert.equal(key[0]?.value, await evaluate(frame.id, "record.language"), "keyed by the language");
+    await scope(frame.id, "State");
+    vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
+  });
+
+  it("writes what a logpoint says, and nothing restarts after all that", async () => {
+    vscode.debug.addBreakpoints([breakpointAt('"messages": {', "record.id % 20 === 0", "committed {record.id}")]);
+    await request("continue", { threadId: 1 });
+    await until(() => (output.some((text) => /messages|classify#\d: committed \d+/.test(text)) ? true : undefined));
+    assert.ok(!output.some((text) => /Restarting|failed/.test(text)), output.join(""));
+    await vscode.debug.stopDebugging(session);
+    await until(() => (output.some((text) => /Run CANCELED/.test(text)) ? true : undefined));
+  });
+});
