@@ -4,6 +4,7 @@
  */
 import { COMMANDS, COMMAND_CATEGORY, type CommandContribution, type CommandId } from "./commands";
 import { DEBUGGERS, DEBUG_TYPE } from "./debuggers";
+import { KEYBINDINGS } from "./keybindings";
 import { LANGUAGE_MODEL_TOOLS } from "./languageModelTools";
 import { MENUS } from "./menus";
 import { SETTINGS } from "./settings";
@@ -74,6 +75,7 @@ export const MANIFEST = {
         ...(enablement === undefined ? {} : { enablement }),
       }),
     ),
+    keybindings: KEYBINDINGS,
     menus: MENUS,
     viewsContainers: {
       activitybar: [{ id: "faultline", title: "Faultline", icon: "extension/icons/activity-bar.svg" }],

@@ -6,7 +6,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type * as keptRuns from "../../simulator/client/keptRun";
+import type * as bundle from "../../extension/bundles/extensionRun";
+import type { KeptRun } from "../../simulator/client/keptRun";
+import type { Run } from "../../simulator/client/run";
 import { isAlive } from "../../simulator/client/processAlive";
 import type { JournalEvent } from "../../simulator/observe/journalEvent";
 import { writeChaosJob } from "../chaos/chaosJob";
@@ -15,8 +17,7 @@ import { ROOT, processesNaming, until } from "./faultlineCli";
 const GONE_MS = 5_000;
 /** As the extension loads it. */
 const BUNDLE = join(ROOT, "dist", "extensionRun.js");
-const { startKeptRun, takeOverRun } = createRequire(__filename)(BUNDLE) as typeof keptRuns;
-type KeptRun = keptRuns.KeptRun;
+const { runExperiment, startKeptRun, takeOverRun } = createRequire(__filename)(BUNDLE) as typeof bundle;
 
 /** Another process that starts the run and owns it. */
 function spawnOwner(jobFile: string, directory: string): ChildProcess {
@@ -30,7 +31,7 @@ function ownerPid(directory: string): number {
   return (JSON.parse(readFileSync(join(directory, "run.json"), "utf8")) as { ownerPid: number }).ownerPid;
 }
 
-async function untilRunning(run: KeptRun): Promise<JournalEvent> {
+async function untilRunning(run: Run): Promise<JournalEvent> {
   for await (const event of run.events()) if (event.kind === "checkpoint.completed") return event;
   throw new Error("the run ended before its first checkpoint");
 }
@@ -92,6 +93,33 @@ describe("the keeper of a run", function () {
     const started = (): boolean => processesNaming(join(folder, "run")).filter((pid) => pid !== owner.pid).length >= 3;
     await until(started, "the run has its processes", 20_000);
     owner.kill("SIGKILL");
+    await assertGone();
+  });
+
+  it("ends the run of an experiment that is canceled", async () => {
+    const { jobFile } = writeChaosJob("generated", folder, { records: 1_000_000, rate: 2_000 });
+    const canceling = new AbortController();
+    const experiment = {
+      ...{
+        name: "long",
+        file: join(folder, "long.experiment.json"),
+        jobFile,
+        deployment: undefined,
+        durationMs: undefined,
+      },
+      ...{ load: { ratePerSecond: undefined, limit: undefined }, faults: [], hypothesis: [] },
+    };
+    let directory = "";
+    const judging = runExperiment(experiment, undefined, {
+      start: (options) => startKeptRun({ ...options, directory: join(folder, "run") }),
+      signal: canceling.signal,
+      onRun: (one) => {
+        directory = one.directory;
+        void untilRunning(one).then(() => canceling.abort());
+      },
+    });
+    await assert.rejects(judging, { name: "AbortError" });
+    assert.equal(directory, join(folder, "run"));
     await assertGone();
   });
 

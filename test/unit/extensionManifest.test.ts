@@ -1,7 +1,10 @@
 import { strict as assert } from "node:assert";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { COMMAND_IDS, COMMANDS, type CommandContribution } from "../../extension/manifest/commands";
+import { COMMAND_IDS, COMMANDS, type CommandContribution, RUN_ACTIVE } from "../../extension/manifest/commands";
+import { DEBUGGERS } from "../../extension/manifest/debuggers";
+import { KEYBINDINGS } from "../../extension/manifest/keybindings";
+import { LANGUAGE_MODEL_TOOLS } from "../../extension/manifest/languageModelTools";
 import { MANIFEST } from "../../extension/manifest/manifest";
 import { MENUS } from "../../extension/manifest/menus";
 import { SETTINGS, type SettingContribution } from "../../extension/manifest/settings";
@@ -46,6 +49,41 @@ describe("the extension's manifest", () => {
         const contribution: CommandContribution = COMMANDS[command];
         if (isIcon) assert.ok(contribution.icon !== undefined, `${command} in ${menu}`);
       }
+    }
+  });
+
+  it("names no title after itself, and gives keys only while a run goes on", () => {
+    for (const { title } of Object.values<CommandContribution>(COMMANDS))
+      assert.doesNotMatch(title, /Faultline|\p{Emoji_Presentation}/u);
+    const keys = KEYBINDINGS.flatMap(({ key, mac }) => [key, mac]);
+    assert.equal(new Set(keys).size, keys.length, "no two commands have the same keys");
+    for (const { when } of KEYBINDINGS) assert.equal(when, RUN_ACTIVE);
+  });
+
+  it("has one view container with one view, and a walkthrough of five steps that complete by a command", () => {
+    const { viewsContainers, views, walkthroughs } = MANIFEST.contributes;
+    assert.equal(viewsContainers.activitybar.length, 1);
+    assert.equal(Object.values(views).flat().length, 1);
+    const { steps } = walkthroughs[0];
+    assert.equal(steps.length, 5);
+    for (const { completionEvents, description } of steps) {
+      assert.ok(completionEvents.length > 0);
+      assert.match(description, /\]\(command:faultline\.\w+\)$/);
+    }
+  });
+
+  it("describes every attribute of a launch configuration, and has a snippet that names the debug type", () => {
+    for (const { type, configurationAttributes, configurationSnippets } of DEBUGGERS) {
+      for (const [name, { markdownDescription }] of Object.entries(configurationAttributes.launch.properties)) {
+        assert.match(markdownDescription, /^[A-Z].*\.$/s, name);
+      }
+      for (const { body } of configurationSnippets) assert.equal(body.type, type);
+    }
+  });
+
+  it("tells the person and the model what each tool does", () => {
+    for (const tool of LANGUAGE_MODEL_TOOLS) {
+      assert.ok(tool.modelDescription.length > 20 && tool.userDescription.length > 10, tool.name);
     }
   });
 

@@ -1,0 +1,163 @@
+/** A debug run without an editor: TaskManagers wait for a debugger, and records are held and let go one by one over the run's own socket. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { get, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type * as bundle from "../../extension/bundles/extensionRun";
+import type { DebuggerEvent, DebuggerRequest } from "../../simulator/cluster/debug/debugMessages";
+import type { KeptRun } from "../../simulator/client/keptRun";
+import type { StreamDebugConnection } from "../../simulator/client/streamDebugConnection";
+import type { JournalEvent } from "../../simulator/observe/journalEvent";
+import { writeChaosJob } from "../chaos/chaosJob";
+import { ROOT, processesNaming, until } from "./faultlineCli";
+
+const { startKeptRun, connectStreamDebugger } = createRequire(__filename)(
+  join(ROOT, "dist", "extensionRun.js"),
+) as typeof bundle;
+
+/** What a JavaScript debugger does first: attach, and say that the process may begin. */
+async function attachDebugger(port: number): Promise<void> {
+  const list = await new Promise<string>((resolve, reject) => {
+    get({ host: "127.0.0.1", port, path: "/json/list" }, (response) => {
+      let text = "";
+      response.on("data", (chunk: Buffer) => (text += chunk.toString()));
+      response.on("end", () => resolve(text));
+    }).on("error", reject);
+  });
+  const [{ webSocketDebuggerUrl }] = JSON.parse(list) as [{ webSocketDebuggerUrl: string }];
+  await new Promise<void>((resolve, reject) => {
+    request({
+      host: "127.0.0.1",
+      port,
+      path: new URL(webSocketDebuggerUrl).pathname,
+      headers: {
+        Connection: "Upgrade",
+        Upgrade: "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+      },
+    })
+      .on("upgrade", (_response, socket) => {
+        const text = Buffer.from(JSON.stringify({ id: 1, method: "Runtime.runIfWaitingForDebugger" }));
+        // A text frame of under 126 bytes, masked with zeros.
+        socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text]));
+        socket.on("error", () => undefined);
+        resolve();
+      })
+      .on("error", reject)
+      .end();
+  });
+}
+
+/** One TaskManager's debugger, and what it has said. */
+class Stream {
+  readonly events: DebuggerEvent[] = [];
+  connection!: StreamDebugConnection;
+  private listeners = new Set<() => void>();
+
+  receive(event: DebuggerEvent): void {
+    this.events.push(event);
+    for (const listener of [...this.listeners]) listener();
+  }
+
+  send(request: DebuggerRequest): void {
+    this.connection.send(request);
+  }
+
+  next<K extends DebuggerEvent["kind"]>(kind: K, from: number): Promise<Extract<DebuggerEvent, { kind: K }>> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const found = this.events.slice(from).find((event) => event.kind === kind);
+        if (found === undefined) return;
+        this.listeners.delete(look);
+        resolve(found as Extract<DebuggerEvent, { kind: K }>);
+      };
+      this.listeners.add(look);
+      look();
+    });
+  }
+}
+
+describe("a debug run", function () {
+  this.timeout(60_000);
+  let folder: string;
+  let run: KeptRun | undefined;
+  const events: JournalEvent[] = [];
+  const streams: Stream[] = [];
+
+  before(() => (folder = mkdtempSync(join(tmpdir(), "fl-debug-"))));
+
+  after(async () => {
+    for (const { connection } of streams) connection.close();
+    await run?.dispose();
+    await until(() => processesNaming(folder).length === 0, "every process of the run is gone", 5_000);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("begins when every TaskManager has its debuggers, and holds the record that a breakpoint names", async () => {
+    const { jobFile } = writeChaosJob("generated", folder, { records: 1_000_000, rate: 2_000 });
+    const directory = join(folder, "run");
+    run = await startKeptRun({ jobFile, directory, inspect: true });
+    for await (const event of run.events()) {
+      events.push(event);
+      if (event.kind !== "process.inspectable") continue;
+      await attachDebugger(event.port);
+      const stream = new Stream();
+      const connection = await connectStreamDebugger(
+        directory,
+        event.process,
+        event.pid,
+        (one) => stream.receive(one),
+        () => undefined,
+      );
+      assert.ok(connection);
+      stream.connection = connection;
+      const place = { kind: "operator", operator: "perKey" } as const;
+      stream.send({ kind: "setBreakpoints", breakpoints: [{ id: 1, place, condition: "record.id >= 100" }] });
+      stream.send({ kind: "configured" });
+      if (streams.push(stream) === 2) break;
+    }
+    const stop = await Promise.race(streams.map((stream) => stream.next("stopped", 0)));
+    assert.equal(stop.reason, "breakpoint");
+    assert.deepEqual(stop.frames[0]?.place, { kind: "operator", operator: "perKey" });
+    assert.ok(
+      events.some((event) => event.kind === "log" && event.message.startsWith("Debug run")),
+      "it says that timeouts are off",
+    );
+  });
+
+  it("shows the record, its key and its state, and answers expressions", async () => {
+    const stream = streams.find((one) =>
+      one.events.some((event) => event.kind === "stopped" && event.reason === "breakpoint"),
+    );
+    assert.ok(stream);
+    const { task } = await stream.next("stopped", 0);
+    stream.send({ kind: "inspect", request: 1, task, frame: 0 });
+    const { scopes } = await stream.next("inspected", 0);
+    assert.deepEqual(scopes.map(({ name }) => name).slice(0, 3), ["Record", "Event time", "Key"]);
+    assert.ok(Number(scopes[0]?.children?.find(({ name }) => name === "id")?.text) >= 100);
+    stream.send({ kind: "evaluate", request: 2, task, frame: 0, expression: "record.key === key" });
+    assert.equal((await stream.next("evaluated", 0)).value?.text, "true");
+  });
+
+  it("goes one record further, then on, and nothing has failed", async () => {
+    const stream = streams.find((one) =>
+      one.events.some((event) => event.kind === "stopped" && event.reason === "breakpoint"),
+    );
+    assert.ok(stream && run);
+    const { task } = await stream.next("stopped", 0);
+    const from = stream.events.length;
+    for (const one of streams) one.send({ kind: "setBreakpoints", breakpoints: [] });
+    stream.send({ kind: "step", task, to: "record" });
+    assert.equal((await stream.next("stopped", from)).reason, "step");
+    for (const one of streams) one.send({ kind: "continue" });
+    let failures = 0;
+    for await (const event of run.events()) {
+      if (event.kind === "failure") failures++;
+      if (event.kind === "sink.committed" && event.records > 0) break;
+    }
+    assert.equal(failures, 0);
+  });
+});
