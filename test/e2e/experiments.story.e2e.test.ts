@@ -49,7 +49,7 @@ describe("experiments in the Test Explorer", function () {
   function row(name: string, state?: "passed" | "failed" | "skipped"): Locator {
     const rows = workbench.page
       .locator(".test-explorer .monaco-list-row")
-      .filter({ has: workbench.page.locator(".label", { hasText: new RegExp(`^\\s*${name}\\b`) }) });
+      .filter({ has: workbench.page.locator(".label", { hasText: new RegExp(`^\\s*${name}`) }) });
     const icon = workbench.page.locator(`.codicon-testing-${state ?? "none"}-icon`);
     return (state === undefined ? rows : rows.filter({ has: icon })).first();
   }
