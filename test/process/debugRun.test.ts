@@ -51,6 +51,11 @@ async function attachDebugger(port: number): Promise<void> {
   });
 }
 
+/** The others stop at their next record then, which is no hit. */
+function isHit({ reason }: { readonly reason: string }): boolean {
+  return reason === "breakpoint";
+}
+
 /** One TaskManager's debugger, and what it has said. */
 class Stream {
   readonly events: DebuggerEvent[] = [];
@@ -66,19 +71,47 @@ class Stream {
     this.connection.send(request);
   }
 
-  next<K extends DebuggerEvent["kind"]>(kind: K, from: number): Promise<Extract<DebuggerEvent, { kind: K }>> {
+  /** The first event of the kind that fits. */
+  next<K extends DebuggerEvent["kind"]>(
+    kind: K,
+    fits: (event: Extract<DebuggerEvent, { kind: K }>) => boolean = () => true,
+  ): Promise<Extract<DebuggerEvent, { kind: K }>> {
     return new Promise((resolve) => {
       const look = (): void => {
-        const found = this.events.slice(from).find((event) => event.kind === kind);
+        const found = this.events.find(
+          (event): event is Extract<DebuggerEvent, { kind: K }> =>
+            event.kind === kind && fits(event as Extract<DebuggerEvent, { kind: K }>),
+        );
         if (found === undefined) return;
         this.listeners.delete(look);
-        resolve(found as Extract<DebuggerEvent, { kind: K }>);
+        resolve(found);
       };
       this.listeners.add(look);
       look();
     });
   }
 }
+
+describe("a debug run whose debugger never comes", function () {
+  this.timeout(60_000);
+
+  it("leaves nothing behind when its owner ends it, although its processes hear of nothing", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "fl-debug-"));
+    try {
+      const { jobFile } = writeChaosJob("generated", folder, { records: 1_000_000, rate: 2_000 });
+      const run = await startKeptRun({ jobFile, directory: join(folder, "run"), inspect: true });
+      let waiting = 0;
+      for await (const event of run.events()) {
+        if (event.kind === "process.inspectable" && ++waiting === 2) break;
+      }
+      await run.dispose();
+      await until(() => processesNaming(folder).length === 0, "every process of the run is gone", 5_000);
+    } finally {
+      for (const pid of processesNaming(folder)) process.kill(pid, "SIGKILL");
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
 
 describe("a debug run", function () {
   this.timeout(60_000);
@@ -119,7 +152,7 @@ describe("a debug run", function () {
       stream.send({ kind: "configured" });
       if (streams.push(stream) === 2) break;
     }
-    const stop = await Promise.race(streams.map((stream) => stream.next("stopped", 0)));
+    const stop = await Promise.race(streams.map((stream) => stream.next("stopped", isHit)));
     assert.equal(stop.reason, "breakpoint");
     assert.deepEqual(stop.frames[0]?.place, { kind: "operator", operator: "perKey" });
     assert.ok(
@@ -133,13 +166,13 @@ describe("a debug run", function () {
       one.events.some((event) => event.kind === "stopped" && event.reason === "breakpoint"),
     );
     assert.ok(stream);
-    const { task } = await stream.next("stopped", 0);
+    const { task } = await stream.next("stopped", isHit);
     stream.send({ kind: "inspect", request: 1, task, frame: 0 });
-    const { scopes } = await stream.next("inspected", 0);
+    const { scopes } = await stream.next("inspected");
     assert.deepEqual(scopes.map(({ name }) => name).slice(0, 3), ["Record", "Event time", "Key"]);
     assert.ok(Number(scopes[0]?.children?.find(({ name }) => name === "id")?.text) >= 100);
     stream.send({ kind: "evaluate", request: 2, task, frame: 0, expression: "record.key === key" });
-    assert.equal((await stream.next("evaluated", 0)).value?.text, "true");
+    assert.equal((await stream.next("evaluated")).value?.text, "true");
   });
 
   it("goes one record further, then on, and nothing has failed", async () => {
@@ -147,11 +180,10 @@ describe("a debug run", function () {
       one.events.some((event) => event.kind === "stopped" && event.reason === "breakpoint"),
     );
     assert.ok(stream && run);
-    const { task } = await stream.next("stopped", 0);
-    const from = stream.events.length;
+    const { task } = await stream.next("stopped", isHit);
     for (const one of streams) one.send({ kind: "setBreakpoints", breakpoints: [] });
     stream.send({ kind: "step", task, to: "record" });
-    assert.equal((await stream.next("stopped", from)).reason, "step");
+    await stream.next("stopped", (stop) => stop.task === task && stop.reason === "step");
     for (const one of streams) one.send({ kind: "continue" });
     let failures = 0;
     for await (const event of run.events()) {
