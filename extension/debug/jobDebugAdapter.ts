@@ -5,7 +5,7 @@
  * about the stream: subtasks are its threads, the chain of operators is the stack of a record, and breakpoints are set in the job file.
  */
 import * as vscode from "vscode";
-import type { DebuggerEvent, StreamBreakpoint } from "../../simulator/cluster/debug/debugMessages";
+import type { DebuggerEvent, StreamBreakpoint } from "../../simulator/observe/debuggerMessage";
 import type { JournalEvent, ProcessName, SubtaskName } from "../../simulator/observe/journalEvent";
 import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";

@@ -1,4 +1,4 @@
-import type { BreakpointPlace } from "../../simulator/cluster/debug/debugMessages";
+import type { BreakpointPlace } from "../../simulator/observe/debuggerMessage";
 
 /** `classify`, `features → classify`. */
 export function placeName(place: BreakpointPlace): string {

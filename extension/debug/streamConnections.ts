@@ -4,7 +4,7 @@ import type {
   DebuggerRequest,
   DebugValue,
   StreamBreakpoint,
-} from "../../simulator/cluster/debug/debugMessages";
+} from "../../simulator/observe/debuggerMessage";
 import type { StreamDebugConnection } from "../../simulator/client/streamDebugConnection";
 import type { ProcessName, SubtaskName } from "../../simulator/observe/journalEvent";
 import { loadBundle } from "../bundles/loadBundle";

@@ -2,7 +2,7 @@
  * The stream as the Debug Adapter Protocol sees it: subtasks are threads, the operators of a chain are the stack of the record that stands in
  * it, and what an operator knows are its variables.
  */
-import type { BreakpointPlace, DebugValue, FramePlace } from "../../simulator/cluster/debug/debugMessages";
+import type { BreakpointPlace, DebugValue, FramePlace } from "../../simulator/observe/debuggerMessage";
 import type { SubtaskName } from "../../simulator/observe/journalEvent";
 import type { PlaceInFile } from "../language/jobFileBreakpoints";
 import type { Scope, StackFrame, Variable } from "./debugProtocol";

@@ -1,6 +1,6 @@
 /** Breakpoints in a job file: which operator or edge a line belongs to. Knows nothing of the editor. */
 import { parse } from "jsonc-parser";
-import type { BreakpointPlace } from "../../simulator/cluster/debug/debugMessages";
+import type { BreakpointPlace } from "../../simulator/observe/debuggerMessage";
 import { locateElements } from "../../simulator/graph/parseJobFile";
 
 export interface PlaceInFile {

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
-import type { DebuggerEvent, DebuggerRequest } from "../cluster/debug/debugMessages";
+import type { DebuggerEvent, DebuggerRequest } from "../observe/debuggerMessage";
 import { MessageSocket } from "../cluster/messageSocket";
 import type { RunRecord } from "../cluster/runDirectory";
 import { debugSocket, runPaths } from "../cluster/runDirectory";

@@ -6,7 +6,7 @@ import { get, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type * as bundle from "../../extension/bundles/extensionRun";
-import type { DebuggerEvent, DebuggerRequest } from "../../simulator/cluster/debug/debugMessages";
+import type { DebuggerEvent, DebuggerRequest } from "../../simulator/observe/debuggerMessage";
 import type { KeptRun } from "../../simulator/client/keptRun";
 import type { StreamDebugConnection } from "../../simulator/client/streamDebugConnection";
 import type { JournalEvent } from "../../simulator/observe/journalEvent";

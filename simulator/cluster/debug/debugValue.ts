@@ -1,5 +1,5 @@
 /** Values of records and state, cut to what a person can look at. */
-import type { DebugValue } from "./debugMessages";
+import type { DebugValue } from "../../observe/debuggerMessage";
 
 const MAX_DEPTH = 5;
 const MAX_CHILDREN = 100;

@@ -8,7 +8,13 @@ import type { Server } from "node:net";
 import { createServer } from "node:net";
 import type { TaskControl } from "../../operators/streamOperator";
 import { MessageSocket } from "../messageSocket";
-import type { BreakpointPlace, DebuggerEvent, DebuggerRequest, DebugValue, StreamBreakpoint } from "./debugMessages";
+import type {
+  BreakpointPlace,
+  DebuggerEvent,
+  DebuggerRequest,
+  DebugValue,
+  StreamBreakpoint,
+} from "../../observe/debuggerMessage";
 import { debugValue } from "./debugValue";
 import type { RecordExpression, RecordScope } from "./recordExpression";
 import { compileExpression, compileLogMessage } from "./recordExpression";

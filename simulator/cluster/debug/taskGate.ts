@@ -5,7 +5,7 @@
  */
 import type { SubtaskName } from "../../observe/journalEvent";
 import type { ElementReceiver, TaskControl } from "../../operators/streamOperator";
-import type { BreakpointPlace, StopReason } from "./debugMessages";
+import type { BreakpointPlace, StopReason } from "../../observe/debuggerMessage";
 
 /** A record at a place; the last of a path is where it is now. */
 export interface GateFrame {

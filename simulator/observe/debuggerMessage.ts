@@ -1,5 +1,5 @@
 /** What a TaskManager of a debug run and the debugger of its stream say to each other. */
-import type { SubtaskName } from "../../observe/journalEvent";
+import type { SubtaskName } from "./journalEvent";
 
 export interface StreamBreakpoint {
   readonly id: number;
