@@ -107,7 +107,7 @@ describe("the keeper of a run", function () {
         deployment: undefined,
         durationMs: undefined,
       },
-      ...{ load: { ratePerSecond: undefined, limit: undefined }, faults: [], hypothesis: [] },
+      ...{ load: { ratePerSecond: undefined, limit: undefined }, flink: undefined, faults: [], hypothesis: [] },
     };
     let directory = "";
     const judging = runExperiment(experiment, undefined, {
