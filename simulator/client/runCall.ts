@@ -19,6 +19,13 @@ const CONNECT_MS = 500;
  * @throws FaultlineError the run's own answer, or FL2008 when nobody answers.
  */
 export async function callRun(run: { readonly directory: string; readonly socketDirectory: string }, request: RunRequest): Promise<Readonly<Record<string, unknown>>> {
+  if (run.socketDirectory === "") {
+    throw FaultlineError.of(
+      "FL2008",
+      "This run follows a job of a real Flink, and nobody here can act on that job.",
+      "Act on its cluster; watching ends where it was begun.",
+    );
+  }
   const token = await readFile(runPaths.token(run.directory), "utf8").catch(() => "");
   const deadline = Date.now() + TIMEOUT_MS;
   do {
