@@ -60,6 +60,8 @@ export class Balancer<C extends BalancerCandidate> {
     for (let step = 0; step < candidates.length; step++) {
       const candidate = candidates[(this.turn + step) % candidates.length];
       if (candidate !== undefined && (best === undefined || candidate.load < best.load)) best = candidate;
+      // Nobody has fewer, and there may be a thousand of them.
+      if (best?.load === 0) break;
     }
     return best;
   }

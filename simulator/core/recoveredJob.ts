@@ -2,7 +2,7 @@
  * What a coordinator that takes over knows of the job: a fold over the journal of the one before. The checkpoints on disk are added by who
  * can read them. Source: Flink's JobManager high availability, which keeps the same things elsewhere.
  */
-import type { Cause, JournalEvent, SubtaskName } from "../observe/journalEvent";
+import type { Cause, JournalEventBody, SubtaskName } from "../observe/journalEvent";
 import type { CompletedCheckpoint } from "./checkpoint";
 import type { RecoveredJob, StopMode } from "./jobMasterState";
 
@@ -17,7 +17,7 @@ export class RecoveredJobFold {
   private stopping: StopMode | undefined;
   private failure: Cause | undefined;
 
-  observe(event: JournalEvent): void {
+  observe(event: JournalEventBody): void {
     switch (event.kind) {
       case "task.state":
         this.attempts.set(event.task, Math.max(event.attempt, this.attempts.get(event.task) ?? 0));

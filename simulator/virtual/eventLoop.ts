@@ -27,6 +27,11 @@ export class EventLoop {
     return this.handled;
   }
 
+  /** More events came with the present one. */
+  handledTogether(more: number): void {
+    this.handled += more;
+  }
+
   get waiting(): number {
     return this.size;
   }

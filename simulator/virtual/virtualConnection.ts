@@ -18,6 +18,8 @@ export interface LinkWeather {
   latencyMs(): number;
   /** Nothing arrives before this time: a partition that TCP outlasts. */
   heldUntilMs(): number;
+  /** What is sent in one moment arrives in one: thousands of tasks speak over a few connections. Each message still counts as an event. */
+  readonly together?: boolean;
 }
 
 class Direction<M> {
@@ -25,6 +27,8 @@ class Direction<M> {
   private closing = false;
   /** Messages sent before the last reset are lost. */
   private epoch = 0;
+  private batch: M[] = [];
+  private batchAt = -1;
 
   constructor(
     private readonly loop: EventLoop,
@@ -34,7 +38,23 @@ class Direction<M> {
 
   send(message: M): void {
     if (this.closing) return;
-    this.deliver(() => this.to.onMessage(message));
+    if (this.weather.together !== true) {
+      this.deliver(() => this.to.onMessage(message));
+      return;
+    }
+    if (this.batchAt === this.loop.now && this.batch.length > 0) {
+      this.batch.push(message);
+      return;
+    }
+    const batch = [message];
+    this.batch = batch;
+    this.batchAt = this.loop.now;
+    this.deliver(() => {
+      if (this.batch === batch) this.batch = [];
+      this.loop.handledTogether(batch.length - 1);
+      const { epoch } = this;
+      for (const one of batch) if (this.epoch === epoch) this.to.onMessage(one);
+    });
   }
 
   /** The end of the stream, after everything that was sent. */

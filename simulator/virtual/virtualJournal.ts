@@ -7,22 +7,23 @@ export const JOURNAL_GATHER_MS = 2;
 export class VirtualJournal {
   private readonly written: JournalEvent[] = [];
   private flushedCount = 0;
+  private passedOn = 0;
 
   /** @param startMs the virtual day: `at` of the world's beginning, in ms since the epoch. */
   constructor(
     private readonly startMs: number,
     private readonly now: () => number,
-    /** Without it, events are kept in memory. */
-    private readonly sink?: (event: JournalEvent) => void,
+    /** Without it, events are kept in memory. `event` makes the whole of it. */
+    private readonly sink?: (body: JournalEventBody, event: () => JournalEvent) => void,
   ) {}
 
   append(body: JournalEventBody, at = this.now()): void {
-    const event: JournalEvent = { seq: this.written.length, at: Math.round((this.startMs + at) * 1000) / 1000, ...body };
-    if (this.sink === undefined) this.written.push(event);
-    else {
-      this.written.length++;
-      this.sink(event);
+    if (this.sink === undefined) {
+      this.written.push(this.eventOf(body, at, this.written.length));
+      return;
     }
+    const seq = this.passedOn++;
+    this.sink(body, () => this.eventOf(body, at, seq));
   }
 
   get events(): readonly JournalEvent[] {
@@ -30,7 +31,7 @@ export class VirtualJournal {
   }
 
   get length(): number {
-    return this.written.length;
+    return this.written.length + this.passedOn;
   }
 
   /** Events up to now survive the death of their writer. */
@@ -46,5 +47,9 @@ export class VirtualJournal {
   tear(kept: number): void {
     this.written.length = Math.min(this.written.length, this.flushedCount + kept);
     this.flushedCount = this.written.length;
+  }
+
+  private eventOf(body: JournalEventBody, at: number, seq: number): JournalEvent {
+    return { seq, at: Math.round((this.startMs + at) * 1000) / 1000, ...body };
   }
 }

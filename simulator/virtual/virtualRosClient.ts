@@ -30,6 +30,7 @@ export interface RosClientOptions {
 }
 
 interface Call {
+  readonly origin: number;
   readonly deadlineMs: number;
   readonly onResult: () => void;
   readonly onError: (message: string) => void;
@@ -76,10 +77,11 @@ export class VirtualRosClient {
     return this.calls.size;
   }
 
-  call(timeoutMs: number, onResult: () => void, onError: (message: string) => void): void {
+  /** @param origin who asks, where one client asks for several: see {@link abandon}. */
+  call(timeoutMs: number, onResult: () => void, onError: (message: string) => void, origin = this.options.origin): void {
     const { process, loop } = this.options;
     const deadlineMs = loop.now + timeoutMs;
-    const call: Call = { deadlineMs, onResult, onError, attempts: 0, lastInstance: undefined, settled: false, timer: undefined };
+    const call: Call = { origin, deadlineMs, onResult, onError, attempts: 0, lastInstance: undefined, settled: false, timer: undefined };
     call.timer = process.timer(deadlineMs, () => this.fail(call, `it took more than ${timeoutMs} ms`));
     this.calls.add(call);
     this.route(call);
@@ -99,6 +101,24 @@ export class VirtualRosClient {
     for (const instance of this.reconnectFailures.keys()) if (!announced.has(instance)) this.reconnectFailures.delete(instance);
     for (const endpoint of endpoints) if (!this.connections.has(endpoint.instance)) this.connect(endpoint);
     this.refreshCandidates();
+  }
+
+  /** Calls of one origin are given up without a word, and the instances that have them drop those that do not run yet. */
+  abandon(origin: number): void {
+    const { network, process, loop } = this.options;
+    const asked = new Set<Connection>();
+    for (const call of this.calls) {
+      if (call.origin !== origin) continue;
+      const connection = call.lastInstance === undefined ? undefined : this.connections.get(call.lastInstance);
+      if (connection?.calls.delete(call) === true) asked.add(connection);
+      this.settle(call);
+    }
+    this.parked = this.parked.filter((call) => !call.settled);
+    for (const connection of asked) {
+      const instance = network.instanceAt(connection.endpoint.address);
+      if (instance === undefined) continue;
+      loop.after(network.latencyMs(process.pid, instance.process.pid), () => instance.process.run(() => instance.cancel(origin)));
+    }
   }
 
   /** Calls in flight are given up without a word: their task is gone. */
@@ -179,7 +199,8 @@ export class VirtualRosClient {
   }
 
   private send(call: Call, connection: Connection): void {
-    const { network, process, loop, origin } = this.options;
+    const { network, process, loop } = this.options;
+    const { origin } = call;
     const instance = network.instanceAt(connection.endpoint.address);
     call.attempts++;
     call.lastInstance = connection.instance;

@@ -7,12 +7,14 @@ import type { JobMasterCommand, JobMasterInput, JobMasterState } from "../core/j
 import { RecoveredJobFold } from "../core/recoveredJob";
 import type { JobSpec, ServiceSpec } from "../graph/jobFile";
 import type { JobState } from "../graph/executionState";
-import type { Cause, InstancePhase, JournalEventBody, ProcessName } from "../observe/journalEvent";
+import type { Cause, JournalEventBody, ProcessName } from "../observe/journalEvent";
 import { JOURNAL_SCHEMA } from "../observe/journalEvent";
 import { analyzeJob, describeAnalyzed } from "../graph/describeGraph";
 import { Chance } from "./chance";
 import { EventLoop } from "./eventLoop";
 import { FaultInjection } from "./faultInjection";
+import type { InstanceProcess } from "./instanceProcess";
+import { startInstanceProcess } from "./instanceProcess";
 import type { ScheduledFault } from "./faultSchedule";
 import type { JobModel } from "./jobModel";
 import { modelOf } from "./jobModel";
@@ -30,7 +32,6 @@ import type { ProcessExit } from "./virtualProcess";
 import { VirtualRosClient } from "./virtualRosClient";
 import type { TaskClient } from "./virtualTask";
 import { VirtualTaskManager } from "./virtualTaskManager";
-import { WorkerLink } from "./workerLink";
 import type { ControlConnection, CoordinatorMessage, WorkerMessage } from "./workerLink";
 import type { WorldTiming } from "./worldTiming";
 
@@ -48,11 +49,6 @@ export interface WorldOptions {
   readonly observer: WorldObserver;
   /** `at` of the world's beginning, in ms since the epoch. */
   readonly startMs?: number;
-}
-
-interface InstanceProcess {
-  readonly instance: VirtualInstance;
-  readonly link: WorkerLink;
 }
 
 export class VirtualWorld {
@@ -269,53 +265,18 @@ export class VirtualWorld {
   private startInstance(process: VirtualProcess, what: { readonly instance: string; readonly attempt: number; readonly service: string }): void {
     const { loop, options } = this;
     const spec = this.serviceOf(what.service);
-    const address = addressOf(process.pid);
-    let phase: InstancePhase = "STARTING";
-    const link: WorkerLink = new WorkerLink({
+    const started = startInstanceProcess({
       process,
-      heartbeatIntervalMs: options.job.runtime.heartbeatIntervalMs,
-      now: () => loop.now,
-      dial: (worker) => this.dial(worker),
-      hello: () => ({
-        process: process.name,
-        role: "service",
-        pid: process.pid,
-        instance: { instance: what.instance, attempt: what.attempt, phase, address: takesCalls(phase) ? address : undefined },
-      }),
-      onCommand: (command) => {
-        if (command.kind !== "endProcess") return;
-        const end = (): void => {
-          link.close();
-          process.exit(0);
-        };
-        if (command.how === "shutdown") end();
-        else if (command.how === "drain") instance.drain(end);
-      },
-      // The model stays loaded and calls are answered while a new coordinator comes up.
-      onDisconnected: () => undefined,
-    });
-    const instance: VirtualInstance = new VirtualInstance({
       spec,
-      instance: what.instance,
-      attempt: what.attempt,
-      process,
+      what,
+      address: addressOf(process.pid),
+      heartbeatIntervalMs: options.job.runtime.heartbeatIntervalMs,
       timing: options.timing.instance(spec.id),
       now: () => loop.now,
-      onPhase: (entered, previousPhaseMs) => {
-        phase = entered;
-        link.send({
-          kind: "instancePhase",
-          instance: what.instance,
-          attempt: what.attempt,
-          phase: entered,
-          previousPhaseMs,
-          ...(takesCalls(entered) ? { address } : {}),
-        });
-      },
+      dial: (worker) => this.dial(worker),
     });
-    this.instances.set(process.pid, { instance, link });
+    this.instances.set(process.pid, started);
     process.whenDead(() => this.instances.delete(process.pid));
-    instance.start();
   }
 
   private startExternalInstances(): void {
@@ -346,7 +307,7 @@ export class VirtualWorld {
   }
 }
 
-function runStarted(job: JobSpec, seed: number): JournalEventBody {
+export function runStarted(job: JobSpec, seed: number): JournalEventBody {
   return {
     kind: "run.started",
     schema: JOURNAL_SCHEMA,
@@ -368,8 +329,4 @@ function runStarted(job: JobSpec, seed: number): JournalEventBody {
 
 function addressOf(pid: number): string {
   return `pid:${pid}`;
-}
-
-function takesCalls(phase: InstancePhase): boolean {
-  return phase === "READY" || phase === "SERVING";
 }

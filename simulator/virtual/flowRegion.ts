@@ -1,0 +1,301 @@
+/**
+ * The records of one pipelined region, as a flow: what comes waits at the sources, goes through the region's calls of services one record at a
+ * time, and gives a result. Between tasks no buffers are modelled, and no record is lost in them: the region flows while all of its tasks run,
+ * and begins again at its latest checkpoint when they have been restarted, as it does with every record in its place.
+ */
+import type { ArrivalPattern } from "./arrivals";
+import { nextArrivalMs, rateAt } from "./arrivals";
+import type { Chance } from "./chance";
+import type { EventLoop, VirtualTimer } from "./eventLoop";
+import { cancelTimer } from "./eventLoop";
+import type { FlowMeasures } from "./flowMeasures";
+import { RecordLog } from "./recordLog";
+
+/** A client of a service as the flow uses it. */
+export interface FlowClient {
+  call(timeoutMs: number, owner: number, onResult: () => void, onError: (message: string) => void): void;
+  /** Calls of this owner are given up: its tasks are gone. */
+  abandon(owner: number): void;
+}
+
+/** Where calls of one stage go out. `capacity`: calls at a time. */
+export interface FlowSlot {
+  readonly client: FlowClient;
+  readonly capacity: number;
+  inFlight: number;
+}
+
+export interface FlowStage {
+  readonly service: string;
+  readonly timeoutMs: number;
+}
+
+export interface FlowRegionOptions {
+  readonly loop: EventLoop;
+  readonly chance: Chance;
+  readonly measures: FlowMeasures;
+  readonly arrivals: ArrivalPattern;
+  /** Share of all records that come to this region. */
+  readonly share: number;
+  /** Services that each record is sent to, in this order. */
+  readonly stages: readonly FlowStage[];
+  /** Least time between two records that the slowest of its vertices can take. */
+  readonly paceMs: number;
+  /** Names the region's present attempt to the services. */
+  nextOwner(): number;
+  /** A call took too long or cannot be made: the task that waits for it fails. */
+  onCallFailed(stage: number, message: string): void;
+}
+
+interface RegionSnapshot {
+  readonly position: number;
+  readonly inFlight: readonly number[];
+}
+
+/** How far a paced source that was held up catches up. */
+const MAX_DEBT_MS = 1_000;
+/** Records that a paced source may be ahead of the first call: buffers that are full hold it up. */
+const PACED_AHEAD = 256;
+
+export class FlowRegion {
+  private readonly records = new RecordLog();
+  private readonly snapshots = new Map<number, RegionSnapshot>();
+  private slots: readonly (readonly FlowSlot[])[] = [];
+  private readonly turn: number[];
+  /** Records whose call of a stage is over and that wait for room in the next one. */
+  private readonly waiting: { readonly record: number; readonly slot: FlowSlot }[][];
+  private inFlight = new Set<number>();
+  private again: readonly number[] = [];
+  private againAt = 0;
+  private admitted = 0;
+  /** Paced sources: records made so far by this attempt's count. */
+  private made = 0;
+  private isOpen = false;
+  private flowing = false;
+  private stalled = false;
+  private epoch = 0;
+  private owner = 0;
+  private nextAdmitMs = 0;
+  private admitTimer: VirtualTimer | undefined;
+  private arrivalTimer: VirtualTimer | undefined;
+  private pacedSince = 0;
+  private pacedFrom = 0;
+  private committedRecords = 0;
+  /** Results since the metrics before. */
+  results = 0;
+
+  constructor(private readonly options: FlowRegionOptions) {
+    this.turn = options.stages.map(() => 0);
+    this.waiting = options.stages.map(() => []);
+  }
+
+  /** From now on records come. */
+  open(): void {
+    this.isOpen = true;
+    if (this.options.arrivals.kind === "external") this.awaitArrival();
+    else {
+      this.pacedSince = this.options.loop.now;
+      this.awaitPace();
+    }
+  }
+
+  get isFlowing(): boolean {
+    return this.flowing && !this.stalled;
+  }
+
+  /** Records whose first result is on disk for good. */
+  get committed(): number {
+    return this.committedRecords;
+  }
+
+  /** Records that came and have not been taken yet. */
+  get backlog(): number {
+    return this.records.count - this.admitted;
+  }
+
+  /** All tasks run. @param checkpoint the one that they were restored from. */
+  start(slots: readonly (readonly FlowSlot[])[], checkpoint: number | undefined): void {
+    const { loop, arrivals } = this.options;
+    const restored = checkpoint === undefined ? undefined : this.snapshots.get(checkpoint);
+    this.epoch++;
+    this.owner = this.options.nextOwner();
+    this.slots = slots;
+    this.flowing = true;
+    this.stalled = false;
+    this.inFlight = new Set();
+    for (const queue of this.waiting) queue.length = 0;
+    this.again = restored?.inFlight ?? [];
+    this.againAt = 0;
+    this.admitted = restored?.position ?? 0;
+    this.nextAdmitMs = loop.now;
+    if (arrivals.kind === "paced") {
+      this.made = this.admitted;
+      this.pacedSince = loop.now;
+      this.pacedFrom = this.made;
+      this.awaitPace();
+    }
+    this.admit();
+  }
+
+  /** One of its tasks is gone. */
+  stop(): void {
+    if (!this.flowing) return;
+    this.flowing = false;
+    this.epoch++;
+    cancelTimer(this.admitTimer);
+    if (this.options.arrivals.kind === "paced") cancelTimer(this.arrivalTimer);
+    for (const stage of this.slots) for (const client of new Set(stage.map((slot) => slot.client))) client.abandon(this.owner);
+    this.slots = [];
+  }
+
+  /** A process of it is stopped, or goes on. */
+  stall(stalled: boolean): void {
+    if (this.stalled === stalled) return;
+    this.stalled = stalled;
+    if (!this.isFlowing) return;
+    if (this.options.arrivals.kind === "paced") this.awaitPace();
+    this.pump();
+  }
+
+  /** Barriers go out at the sources. */
+  snapshot(checkpoint: number): void {
+    if (this.snapshots.has(checkpoint)) return;
+    const waiting = this.again.slice(this.againAt);
+    const ahead = this.options.arrivals.kind === "paced" ? Array.from({ length: this.made - this.admitted }, (_, index) => this.admitted + index) : [];
+    const position = this.options.arrivals.kind === "paced" ? this.made : this.admitted;
+    this.snapshots.set(checkpoint, { position, inFlight: [...this.inFlight, ...waiting, ...ahead] });
+  }
+
+  /** The checkpoint is complete. @param oldest of those that are kept. */
+  complete(checkpoint: number, oldest: number): void {
+    const snapshot = this.snapshots.get(checkpoint);
+    if (snapshot === undefined) return;
+    const committed = snapshot.position - snapshot.inFlight.length;
+    if (committed > this.committedRecords) {
+      this.options.measures.committed(committed - this.committedRecords);
+      this.committedRecords = committed;
+    }
+    for (const other of this.snapshots.keys()) if (other < oldest) this.snapshots.delete(other);
+    const kept = this.snapshots.get(oldest) ?? snapshot;
+    let first = kept.position;
+    for (const record of kept.inFlight) if (record < first) first = record;
+    this.records.forgetBefore(first);
+  }
+
+  private awaitArrival(): void {
+    const { loop, arrivals, share, chance } = this.options;
+    const at = nextArrivalMs(arrivals, share, loop.now, chance);
+    if (at === Infinity) return;
+    this.arrivalTimer = loop.at(at, () => {
+      this.records.append(loop.now);
+      this.options.measures.arrived(1);
+      if (this.isFlowing) this.admit();
+      this.awaitArrival();
+    });
+  }
+
+  private awaitPace(): void {
+    const { loop, arrivals, share } = this.options;
+    cancelTimer(this.arrivalTimer);
+    if (!this.isOpen || !this.isFlowing || this.made - this.admitted >= PACED_AHEAD) return;
+    const rate = rateAt(arrivals, loop.now) * share;
+    if (rate <= 0) return;
+    const intervalMs = 1000 / rate;
+    let at = this.pacedSince + (this.made - this.pacedFrom) * intervalMs;
+    if (loop.now - at > MAX_DEBT_MS) {
+      at = loop.now - MAX_DEBT_MS;
+      this.pacedSince = at;
+      this.pacedFrom = this.made;
+    }
+    this.arrivalTimer = loop.at(at, () => {
+      // A record that is made once more has its place already.
+      if (this.made === this.records.count) {
+        this.records.append(loop.now);
+        this.options.measures.arrived(1);
+      }
+      this.made++;
+      this.admit();
+      this.awaitPace();
+    });
+  }
+
+  /** Takes records as long as there is room for them. */
+  private admit(): void {
+    const { loop, stages, paceMs, arrivals } = this.options;
+    const paced = arrivals.kind === "paced";
+    while (this.isFlowing) {
+      const repeated = this.againAt < this.again.length;
+      if (!repeated && this.admitted >= (paced ? this.made : this.records.count)) return;
+      const slot = stages.length === 0 ? undefined : this.roomIn(0);
+      if (stages.length > 0 && slot === undefined) return;
+      if (paceMs > 0 && this.nextAdmitMs > loop.now) {
+        cancelTimer(this.admitTimer);
+        this.admitTimer = loop.at(this.nextAdmitMs, () => this.admit());
+        return;
+      }
+      this.nextAdmitMs = Math.max(this.nextAdmitMs, loop.now) + paceMs;
+      const record = repeated ? this.again[this.againAt++] : this.admitted++;
+      this.inFlight.add(record);
+      if (slot === undefined) this.finish(record);
+      else this.call(record, 0, slot);
+      if (paced && this.made - this.admitted === PACED_AHEAD - 1) this.awaitPace();
+    }
+  }
+
+  private roomIn(stage: number): FlowSlot | undefined {
+    const slots = this.slots[stage];
+    for (let step = 0; step < slots.length; step++) {
+      const at = (this.turn[stage] + step) % slots.length;
+      if (slots[at].inFlight >= slots[at].capacity) continue;
+      this.turn[stage] = at + 1;
+      return slots[at];
+    }
+    return undefined;
+  }
+
+  private call(record: number, stage: number, slot: FlowSlot): void {
+    const { loop, measures, stages } = this.options;
+    const { epoch } = this;
+    const startedAt = loop.now;
+    slot.inFlight++;
+    slot.client.call(
+      stages[stage].timeoutMs,
+      this.owner,
+      () => {
+        if (epoch !== this.epoch) return;
+        measures.answered(stage, loop.now - startedAt);
+        if (stage + 1 < stages.length) this.waiting[stage + 1].push({ record, slot });
+        else {
+          slot.inFlight--;
+          this.finish(record);
+        }
+        if (!this.stalled) this.pump();
+      },
+      (message) => {
+        if (epoch === this.epoch) this.options.onCallFailed(stage, message);
+      },
+    );
+  }
+
+  /** What waits behind a stage goes on, the last stage first; then new records. */
+  private pump(): void {
+    for (let stage = this.waiting.length - 1; stage > 0; stage--) {
+      const queue = this.waiting[stage];
+      while (queue.length > 0) {
+        const room = this.roomIn(stage);
+        const next = room === undefined ? undefined : queue.shift();
+        if (room === undefined || next === undefined) break;
+        next.slot.inFlight--;
+        this.call(next.record, stage, room);
+      }
+    }
+    this.admit();
+  }
+
+  private finish(record: number): void {
+    const { loop, measures } = this.options;
+    this.inFlight.delete(record);
+    this.results++;
+    measures.result(this.records.finish(record), loop.now - this.records.arrivedAtMs(record));
+  }
+}

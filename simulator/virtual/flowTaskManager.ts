@@ -1,0 +1,184 @@
+/** A TaskManager whose tasks have a life but no records of their own: those go through the regions as a flow. The protocol is the real one's. */
+import type { ServiceEndpoint, TaskDeployment } from "../core/deployment";
+import type { JobMasterCommand } from "../core/jobMasterState";
+import type { Cause, SubtaskName } from "../observe/journalEvent";
+import type { ConnectionEnd } from "./virtualConnection";
+import type { VirtualProcess } from "./virtualProcess";
+import type { ControlConnection, CoordinatorMessage } from "./workerLink";
+import { WorkerLink } from "./workerLink";
+
+/** One attempt of a stream task. */
+export class FlowTask {
+  state: "INITIALIZING" | "RUNNING" | "ENDED" = "INITIALIZING";
+  /** Undone when the task ends. */
+  readonly onEnd: (() => void)[] = [];
+
+  constructor(
+    readonly deployment: TaskDeployment,
+    readonly manager: FlowTaskManager,
+  ) {}
+
+  get name(): SubtaskName {
+    return this.deployment.task;
+  }
+}
+
+export interface FlowTaskManagerHost {
+  readonly heartbeatIntervalMs: number;
+  now(): number;
+  dial(worker: ConnectionEnd<CoordinatorMessage>): ControlConnection | undefined;
+  /** Calls `run` of each task when it may run: its state is there and its models are loaded. */
+  prepareAll(tasks: readonly FlowTask[]): void;
+  onRunning(task: FlowTask): void;
+  /** It had been running when `wasRunning`. */
+  onEnded(task: FlowTask, wasRunning: boolean): void;
+  /** The sources of the task are to send barriers. @returns false when the task cannot. */
+  onTrigger(task: FlowTask, checkpoint: number): boolean;
+  onCheckpointComplete(checkpoint: number): void;
+  onEndpoints(manager: FlowTaskManager, service: string, endpoints: readonly ServiceEndpoint[]): void;
+  cancelMs(): number;
+}
+
+export class FlowTaskManager {
+  readonly link: WorkerLink;
+  readonly endpoints = new Map<string, readonly ServiceEndpoint[]>();
+  private readonly tasks = new Map<SubtaskName, FlowTask>();
+
+  constructor(
+    readonly process: VirtualProcess,
+    dataAddress: string,
+    private readonly host: FlowTaskManagerHost,
+  ) {
+    this.link = new WorkerLink({
+      process,
+      heartbeatIntervalMs: host.heartbeatIntervalMs,
+      now: () => host.now(),
+      dial: (worker) => host.dial(worker),
+      hello: () => ({ process: process.name, role: "taskmanager", pid: process.pid, dataAddress }),
+      onCommand: (command) => this.handle(command),
+      onDisconnected: () => this.cancelAll(),
+    });
+    process.whenDead(() => {
+      for (const task of this.tasks.values()) this.forget(task);
+      this.tasks.clear();
+    });
+  }
+
+  get liveTasks(): Iterable<FlowTask> {
+    return this.tasks.values();
+  }
+
+  fail(task: FlowTask, cause: Cause): void {
+    this.end(task, "FAILED", cause);
+  }
+
+  acknowledge(task: FlowTask, checkpoint: number): void {
+    if (task.state !== "RUNNING") return;
+    this.link.send({
+      kind: "checkpointAck",
+      checkpoint,
+      task: task.name,
+      attempt: task.deployment.attempt,
+      handle: { path: `checkpoints/chk-${checkpoint}/${task.name}`, bytes: 64, sha256: "" },
+      alignmentMs: 0,
+    });
+  }
+
+  private handle(command: JobMasterCommand): void {
+    const { host } = this;
+    switch (command.kind) {
+      case "deploy":
+        host.prepareAll(command.deployments.map((deployment) => this.deploy(deployment)));
+        return;
+      case "cancel": {
+        const ending: FlowTask[] = [];
+        for (const { task, attempt } of command.tasks) {
+          const found = this.find(task, attempt);
+          if (found === undefined) this.link.send({ kind: "taskState", task, attempt, state: "CANCELED" });
+          else {
+            this.stopFlow(found);
+            ending.push(found);
+          }
+        }
+        if (ending.length > 0) {
+          this.process.post(host.cancelMs(), () => {
+            for (const task of ending) this.end(task, "CANCELED");
+          });
+        }
+        return;
+      }
+      case "triggerBarriers":
+        for (const { task, attempt } of command.tasks) {
+          const found = this.find(task, attempt);
+          if (found !== undefined && host.onTrigger(found, command.checkpoint)) continue;
+          const cause: Cause = { code: "FL2006", message: `${task} cannot take a checkpoint now.` };
+          this.link.send({ kind: "checkpointDeclined", checkpoint: command.checkpoint, task, attempt, cause });
+        }
+        return;
+      case "notifyCheckpointComplete":
+        host.onCheckpointComplete(command.checkpoint);
+        return;
+      case "pushEndpoints":
+        this.endpoints.set(command.service, command.instances);
+        host.onEndpoints(this, command.service, command.instances);
+        return;
+      case "endProcess":
+        this.cancelAll();
+        this.link.close();
+        this.process.exit(0);
+        return;
+      default:
+    }
+  }
+
+  /** The task may run. */
+  run(task: FlowTask): void {
+    if (task.state !== "INITIALIZING") return;
+    const { attempt, restore } = task.deployment;
+    task.state = "RUNNING";
+    this.link.journal({ kind: "task.restored", task: task.name, attempt, checkpoint: restore?.checkpoint, bytes: restore?.handle.bytes ?? 0 });
+    this.link.send({ kind: "taskState", task: task.name, attempt, state: "RUNNING" });
+    this.host.onRunning(task);
+  }
+
+  private deploy(deployment: TaskDeployment): FlowTask {
+    const before = this.tasks.get(deployment.task);
+    if (before !== undefined) this.end(before, "CANCELED");
+    const task = new FlowTask(deployment, this);
+    this.tasks.set(task.name, task);
+    for (const service of Object.keys(deployment.endpoints)) {
+      if (!this.endpoints.has(service)) this.endpoints.set(service, deployment.endpoints[service]);
+    }
+    this.link.send({ kind: "taskState", task: task.name, attempt: deployment.attempt, state: "INITIALIZING" });
+    return task;
+  }
+
+  private find(name: SubtaskName, attempt: number): FlowTask | undefined {
+    const task = this.tasks.get(name);
+    return task?.deployment.attempt === attempt && task.state !== "ENDED" ? task : undefined;
+  }
+
+  private cancelAll(): void {
+    for (const task of [...this.tasks.values()]) this.end(task, "CANCELED");
+  }
+
+  private end(task: FlowTask, state: "CANCELED" | "FAILED", cause?: Cause): void {
+    if (this.tasks.get(task.name) !== task) return;
+    this.tasks.delete(task.name);
+    this.forget(task);
+    this.link.send({ kind: "taskState", task: task.name, attempt: task.deployment.attempt, state, ...(cause && { cause }) });
+  }
+
+  /** It still winds up, but takes no records any more. */
+  private stopFlow(task: FlowTask): void {
+    if (task.state === "ENDED") return;
+    const wasRunning = task.state === "RUNNING";
+    task.state = "ENDED";
+    this.host.onEnded(task, wasRunning);
+  }
+
+  private forget(task: FlowTask): void {
+    this.stopFlow(task);
+    for (const undo of task.onEnd.splice(0)) undo();
+  }
+}
