@@ -12,6 +12,7 @@ import { registerGraphCommands } from "./graphCommands";
 import { registerRunCommand } from "./runCommand";
 import { registerRunningCommands } from "./runningCommands";
 import { registerServeCommand } from "./serveCommand";
+import { registerSimulateCommand } from "./simulateCommand";
 import { programVersion } from "./version";
 
 export const EXIT_FAILED = 1;
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerFaultsCommand(program, processIo);
   registerExperimentCommand(program, processIo);
   registerCompareCommand(program, processIo);
+  registerSimulateCommand(program, processIo);
   registerServeCommand(program, processIo);
   registerFlinkCommands(program, processIo);
   registerExportCommand(program, processIo);

@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { readSweep } from "../../simulator/cli/simulateOptions";
+import type { SimulationRequest } from "../../simulator/client/simulateJob";
+import { planFor } from "../../simulator/client/simulateJob";
+import { FaultlineError } from "../../simulator/graph/errors";
+import { sweepChart } from "../../simulator/observe/sweepChart";
+import { meanRate, nextArrivalMs, rateAt } from "../../simulator/virtual/arrivals";
+import type { ArrivalPattern } from "../../simulator/virtual/arrivals";
+import { Calibration } from "../../simulator/virtual/calibration";
+import { Chance } from "../../simulator/virtual/chance";
+import { medianOf } from "../../simulator/virtual/distribution";
+import { RecordLog } from "../../simulator/virtual/recordLog";
+import { estimate, simulate } from "../../simulator/virtual/simulation";
+import type { SimulationResult } from "../../simulator/virtual/simulation";
+import { checkSimulation } from "../../simulator/virtual/simulationChecks";
+import { DEFAULT_TIMINGS, timingsOf } from "../../simulator/virtual/simulatedTimings";
+import { simulatedJob } from "../fixtures/simulatedJob";
+
+const JOB = simulatedJob({ parallelism: 4, instances: 3, slots: 2, ship: "HASH", checkpointMs: 2_000 });
+const REQUEST: Omit<SimulationRequest, "jobFile"> = {
+  seed: 1,
+  seeds: 2,
+  durationMs: 120_000,
+  deployments: ["rpc-service"],
+  strategies: ["region"],
+  ratePerSecond: 100,
+  loadTimeMs: 2_000,
+  repairMs: 5_000,
+};
+
+function run(changes: Partial<SimulationRequest>): readonly SimulationResult[] {
+  const running = simulate(planFor(JOB, { ...REQUEST, ...changes }));
+  for (;;) {
+    const step = running.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+describe("simulate", () => {
+  it("gives every record that comes, and depends on nothing but its input", () => {
+    const [result] = run({});
+    assert.equal(JSON.stringify(run({})), JSON.stringify([result]));
+    assert.notEqual(JSON.stringify(run({ seed: 3 })), JSON.stringify([result]));
+    assert.ok(Math.abs((result.throughputPerSecond?.mean ?? 0) - 100) < 5);
+    assert.equal(result.goodput?.mean, 1);
+    assert.equal(result.downtime.ms?.mean, 0);
+    assert.deepEqual(result.states, { RUNNING: 2 });
+  });
+
+  it("restarts the instance alone as a service, and the whole region where the model is embedded", () => {
+    const [service, embedded, sidecar] = run({ deployments: ["rpc-service", "embedded", "sidecar"], mtbfMs: { model: 30_000 } });
+    assert.ok((service.faults?.mean ?? 0) >= 3, "hardly anything failed");
+    assert.equal(service.tasksRestarted?.mean, 0);
+    assert.ok((service.instancesRestarted?.mean ?? 0) >= 3);
+    assert.equal(service.goodput?.mean, 1);
+    assert.equal(embedded.instancesRestarted?.mean, 0);
+    assert.ok((embedded.tasksRestarted?.mean ?? 0) >= 3 * 8);
+    assert.ok((embedded.goodput?.mean ?? 1) < 1);
+    assert.ok((embedded.downtime.ms?.mean ?? 0) > (service.downtime.ms?.mean ?? 0));
+    assert.ok((sidecar.instancesRestarted?.mean ?? 0) >= 3);
+  });
+
+  it("is worse off with the strategy full", () => {
+    const [region, full] = run({ strategies: ["region", "full"], mtbfMs: { model: 30_000 } });
+    assert.ok((full.tasksRestarted?.mean ?? 0) > (region.tasksRestarted?.mean ?? 0));
+    assert.ok((full.downtime.ms?.mean ?? 0) > (region.downtime.ms?.mean ?? 0));
+  });
+
+  it("survives every kind of failure, again and again", () => {
+    const kinds = { device: 1, node: 1, taskmanager: 1, model: 1, task: 1, hang: 1, coordinator: 1 } as const;
+    for (const result of run({ deployments: ["rpc-service", "sidecar", "embedded", "external"], mtbfMs: mapValues(kinds, () => 60_000), faultEveryMs: 15_000, seeds: 1, durationMs: 900_000 })) {
+      assert.deepEqual(result.states, { RUNNING: 1 }, result.deployment);
+      assert.ok((result.faults?.mean ?? 0) > 50);
+      assert.ok((result.throughputPerSecond?.mean ?? 0) > 20, `${result.deployment} gave ${result.throughputPerSecond?.mean} records/s`);
+    }
+  });
+
+  it("takes too little capacity for what it is", () => {
+    const [result] = run({ instances: 1, ratePerSecond: 3_000, runTimeMs: 5, rowTimeMs: 1, durationMs: 20_000 });
+    // Eight requests in 13 ms.
+    assert.ok(Math.abs((result.throughputPerSecond?.mean ?? 0) - 615) < 60, `${result.throughputPerSecond?.mean}`);
+    assert.ok((result.records.waiting?.mean ?? 0) > 20_000);
+  });
+});
+
+describe("what cannot be simulated", () => {
+  const cases: readonly (readonly [string, Partial<SimulationRequest>, string])[] = [
+    ["no rate", { ratePerSecond: 0 }, "FL1050"],
+    ["an impossible rate", { ratePerSecond: 1e12 }, "FL1050"],
+    ["a rate below nothing", { ratePerSecond: -5 }, "FL1050"],
+    ["no parallelism", { parallelism: 0 }, "FL1050"],
+    ["half an instance", { instances: 0.5 }, "FL1050"],
+    ["no nodes", { nodes: 0 }, "FL1050"],
+    ["no GPUs", { devices: 0 }, "FL1050"],
+    ["no seeds", { seeds: 0 }, "FL1050"],
+    ["no time", { durationMs: 0 }, "FL1050"],
+    ["a failure each millisecond", { mtbfMs: { device: 1 } }, "FL1050"],
+    ["a burst longer than its period", { burst: { factor: 5, everyMs: 1_000, lastsMs: 2_000 } }, "FL1050"],
+    ["a model that is larger than any device", { deviceMemoryBytes: 16e9, modelMemoryBytes: 140e9 }, "FL1051"],
+    ["too few devices for the copies", { devices: 1, deviceMemoryBytes: 16e9, modelMemoryBytes: 14e9 }, "FL1051"],
+  ];
+  for (const [what, changes, code] of cases) {
+    it(`${what}: ${code}`, () => {
+      assert.throws(
+        () => planFor(JOB, { ...REQUEST, ...changes }),
+        (error) => error instanceof FaultlineError && error.code === code && !error.message.includes("undefined"),
+      );
+    });
+  }
+
+  it("says first that it would need too much memory", () => {
+    const plan = planFor(JOB, { ...REQUEST, parallelism: 30_000, instances: 1_000 });
+    const [problem] = checkSimulation(plan, 500e6);
+    assert.equal(problem.code, "FL1052");
+    assert.match(problem.message, /about \d+(\.\d)? GB.*500 MB/);
+  });
+});
+
+describe("parts of a simulation", () => {
+  it("has bursts at the end of each period", () => {
+    const pattern: ArrivalPattern = { ratePerSecond: 10, burst: { factor: 5, everyMs: 1_000, lastsMs: 200 }, kind: "external" };
+    assert.equal(rateAt(pattern, 799), 10);
+    assert.equal(rateAt(pattern, 800), 50);
+    assert.equal(rateAt(pattern, 1_000), 10);
+    assert.equal(meanRate(pattern), 18);
+    const chance = new Chance(1);
+    let count = 0;
+    for (let at = 0; at < 100_000; at = nextArrivalMs(pattern, 1, at, chance)) count++;
+    assert.ok(Math.abs(count - 1_800) < 150, `${count} arrivals`);
+  });
+
+  it("keeps records as long as they may be asked for", () => {
+    const log = new RecordLog();
+    for (let record = 0; record < 5_000; record++) {
+      log.append(record * 10);
+      if (record % 100 === 0) log.forgetBefore(record - 50);
+    }
+    assert.equal(log.arrivedAtMs(4_960), 49_600);
+    assert.equal(log.finish(4_960), true);
+    assert.equal(log.finish(4_960), false);
+  });
+
+  it("estimates a mean with its interval", () => {
+    assert.deepEqual(estimate([2, 2, 2]), { mean: 2, low: 2, high: 2 });
+    assert.equal(estimate([null, undefined]), null);
+    const spread = estimate([1, 3]);
+    assert.equal(spread?.mean, 2);
+    assert.ok(Math.abs((spread?.high ?? 0) - (2 + 12.706)) < 1e-6);
+    assert.equal(spread?.low, 0);
+  });
+
+  it("reads sweeps", () => {
+    assert.deepEqual(readSweep("parallelism=1..64").values, ["1", "2", "4", "8", "16", "32", "64"]);
+    assert.deepEqual(readSweep("rate=100..400:100").values, ["100", "200", "300", "400"]);
+    assert.deepEqual(readSweep("load-time=1s,30s").values, ["1s", "30s"]);
+    for (const text of ["parallelism", "speed=1..2", "parallelism=4..1", "rate=1..1000:1"]) assert.throws(() => readSweep(text), FaultlineError);
+  });
+
+  it("draws a sweep, with names as text", () => {
+    const value = { mean: 5, low: 4, high: 6 };
+    const page = sweepChart({ title: "<job>", parameter: "parallelism", labels: ["1", "2"], panels: [{ title: "T", unit: "records/s", lines: [{ name: "a<b", values: [value, null] }] }] });
+    assert.ok(page.includes("&lt;job&gt;") && page.includes("a&lt;b") && !page.includes("<job>") && !page.includes("NaN"));
+  });
+
+  it("takes times from a journal", () => {
+    const calibration = new Calibration();
+    let seq = 0;
+    const observe = (at: number, event: object): void => calibration.observe({ seq: seq++, at, ...event } as unknown as Parameters<Calibration["observe"]>[0]);
+    observe(0, { kind: "process.started", process: "service:m#0", pid: 1 });
+    observe(80, { kind: "process.connected", process: "service:m#0", pid: 1 });
+    for (const [at, phase] of [[90, "LOADING"], [1_090, "WARMING"], [1_190, "READY"]] as const) observe(at, { kind: "instance.phase", instance: "m#0", attempt: 0, phase, loadDelayMs: 400 });
+    for (const [batches, requests] of [[10, 20], [10, 80], [5, 40]]) {
+      observe(2_000, { kind: "metrics", intervalMs: 250, process: "service:m#0", rssBytes: 1, instances: { "m#0": { batches, requests, busyMs: 4 * batches + 0.5 * requests, latencyMs: {} } } });
+    }
+    const { services, processStartMs } = calibration.timings(DEFAULT_TIMINGS);
+    const times = services.get("m");
+    assert.ok(times !== undefined);
+    assert.equal(medianOf(processStartMs), 80);
+    assert.deepEqual([medianOf(times.startMs), medianOf(times.loadMs), medianOf(times.warmMs)], [10, 600, 100]);
+    assert.ok(Math.abs(times.run.fixedMs - 4) < 1e-6 && Math.abs(times.run.perRowMs - 0.5) < 1e-6);
+    assert.equal(timingsOf(DEFAULT_TIMINGS, "other"), DEFAULT_TIMINGS.anyService);
+  });
+});
+
+function mapValues<K extends string>(of: Readonly<Record<K, unknown>>, to: () => number): Record<K, number> {
+  return Object.fromEntries(Object.keys(of).map((key) => [key, to()])) as Record<K, number>;
+}
