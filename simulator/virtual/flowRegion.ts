@@ -81,8 +81,7 @@ export class FlowRegion {
   private pacedSince = 0;
   private pacedFrom = 0;
   private committedRecords = 0;
-  /** Results since the metrics before. */
-  results = 0;
+  private results = 0;
 
   constructor(private readonly options: FlowRegionOptions) {
     this.turn = options.stages.map(() => 0);
@@ -111,6 +110,13 @@ export class FlowRegion {
   /** Records that came and have not been taken yet. */
   get backlog(): number {
     return this.records.count - this.admitted;
+  }
+
+  /** Results since this was asked before. */
+  takeResults(): number {
+    const { results } = this;
+    this.results = 0;
+    return results;
   }
 
   /** All tasks run. @param checkpoint the one that they were restored from. */

@@ -45,7 +45,9 @@ export interface SimulatedRun {
   readonly records: { readonly p50Ms: number | null; readonly p95Ms: number | null; readonly p99Ms: number | null };
   readonly device: { readonly heldMs: number; readonly usedMs: number; readonly wastedMs: number; readonly loadMs: number };
   readonly downMs: number;
+  /** Events of the virtual world, and those before the job ran. */
   readonly events: number;
+  readonly eventsAtStart: number;
 }
 
 /** A job that has not begun to run after this time never will. */
@@ -60,6 +62,7 @@ export function simulateRun(options: SimulationRunOptions): SimulatedRun {
   while (!world.isUp && world.ended === undefined && loop.now < START_LIMIT_MS && loop.step());
   const started = world.isUp && world.ended === undefined;
   const fromMs = loop.now;
+  const eventsAtStart = loop.count;
   const downBefore = world.downtimeMs;
   if (started) {
     measures.reset();
@@ -70,6 +73,7 @@ export function simulateRun(options: SimulationRunOptions): SimulatedRun {
     }).start();
     const until = fromMs + durationMs;
     let next = PROGRESS_EVENTS;
+    onProgress?.(0);
     while (world.ended === undefined && loop.step(until)) {
       if (--next > 0) continue;
       next = PROGRESS_EVENTS;
@@ -104,6 +108,7 @@ export function simulateRun(options: SimulationRunOptions): SimulatedRun {
     },
     downMs: started ? world.downtimeMs - downBefore + over : durationMs,
     events: loop.count,
+    eventsAtStart,
   };
 }
 

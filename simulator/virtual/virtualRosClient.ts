@@ -7,9 +7,8 @@ import type { ServiceEndpoint } from "../core/deployment";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { SubtaskName } from "../observe/journalEvent";
 import type { Chance } from "./chance";
-import type { EventLoop, VirtualTimer } from "./eventLoop";
-import { cancelTimer } from "./eventLoop";
-import type { Refusal, VirtualInstance } from "./virtualInstance";
+import type { EventLoop } from "./eventLoop";
+import type { InstanceRequest, Refusal, VirtualInstance } from "./virtualInstance";
 import type { VirtualProcess } from "./virtualProcess";
 
 /** Where instances are found, and what the way to them is like. */
@@ -37,7 +36,14 @@ interface Call {
   attempts: number;
   lastInstance: SubtaskName | undefined;
   settled: boolean;
-  timer: VirtualTimer | undefined;
+}
+
+/** Calls with one time limit, in the order in which they come to it: one timer for all of them. */
+interface Deadlines {
+  readonly timeoutMs: number;
+  calls: Call[];
+  next: number;
+  armed: boolean;
 }
 
 class Connection {
@@ -55,6 +61,38 @@ class Connection {
   }
 }
 
+/** A call on its way to one instance. */
+class Attempt implements InstanceRequest {
+  constructor(
+    private readonly client: VirtualRosClient,
+    readonly call: Call,
+    readonly connection: Connection,
+    readonly instance: VirtualInstance,
+  ) {}
+
+  get origin(): number {
+    return this.call.origin;
+  }
+
+  get deadlineMs(): number {
+    return this.call.deadlineMs;
+  }
+
+  arrive(): void {
+    const { process } = this.instance;
+    if (process.state === "running") this.instance.request(this);
+    else process.run(() => this.instance.request(this));
+  }
+
+  answered(): void {
+    this.client.back(this, undefined);
+  }
+
+  refused(why: Refusal): void {
+    this.client.back(this, why);
+  }
+}
+
 export class VirtualRosClient {
   private readonly connections = new Map<SubtaskName, Connection>();
   private readonly retiring = new Set<Connection>();
@@ -63,6 +101,7 @@ export class VirtualRosClient {
   private parked: Call[] = [];
   private readonly reconnectFailures = new Map<SubtaskName, number>();
   private readonly calls = new Set<Call>();
+  private readonly deadlines = new Map<number, Deadlines>();
   private closed = false;
 
   constructor(
@@ -79,12 +118,41 @@ export class VirtualRosClient {
 
   /** @param origin who asks, where one client asks for several: see {@link abandon}. */
   call(timeoutMs: number, onResult: () => void, onError: (message: string) => void, origin = this.options.origin): void {
-    const { process, loop } = this.options;
-    const deadlineMs = loop.now + timeoutMs;
-    const call: Call = { origin, deadlineMs, onResult, onError, attempts: 0, lastInstance: undefined, settled: false, timer: undefined };
-    call.timer = process.timer(deadlineMs, () => this.fail(call, `it took more than ${timeoutMs} ms`));
+    const deadlineMs = this.options.loop.now + timeoutMs;
+    const call: Call = { origin, deadlineMs, onResult, onError, attempts: 0, lastInstance: undefined, settled: false };
+    this.limit(call, timeoutMs);
     this.calls.add(call);
     this.route(call);
+  }
+
+  private limit(call: Call, timeoutMs: number): void {
+    let deadlines = this.deadlines.get(timeoutMs);
+    if (deadlines === undefined) this.deadlines.set(timeoutMs, (deadlines = { timeoutMs, calls: [], next: 0, armed: false }));
+    deadlines.calls.push(call);
+    if (!deadlines.armed) this.arm(deadlines);
+  }
+
+  /** Waits for the first call that is still open. */
+  private arm(deadlines: Deadlines): void {
+    const { calls } = deadlines;
+    while (deadlines.next < calls.length && calls[deadlines.next].settled) deadlines.next++;
+    if (deadlines.next * 2 >= calls.length) {
+      deadlines.calls = calls.slice(deadlines.next);
+      deadlines.next = 0;
+    }
+    const first = deadlines.calls.at(deadlines.next);
+    deadlines.armed = first !== undefined && !this.closed;
+    if (first === undefined || this.closed) return;
+    this.options.process.timer(first.deadlineMs, () => {
+      const { now } = this.options.loop;
+      for (;;) {
+        const due = deadlines.calls.at(deadlines.next);
+        if (due === undefined || (!due.settled && due.deadlineMs > now)) break;
+        deadlines.next++;
+        if (!due.settled) this.fail(due, `it took more than ${deadlines.timeoutMs} ms`);
+      }
+      this.arm(deadlines);
+    });
   }
 
   updateEndpoints(endpoints: readonly ServiceEndpoint[]): void {
@@ -200,30 +268,27 @@ export class VirtualRosClient {
 
   private send(call: Call, connection: Connection): void {
     const { network, process, loop } = this.options;
-    const { origin } = call;
     const instance = network.instanceAt(connection.endpoint.address);
     call.attempts++;
     call.lastInstance = connection.instance;
     connection.calls.add(call);
     if (instance === undefined) return;
-    const back = (tell: () => void): void => {
-      loop.after(network.latencyMs(instance.process.pid, process.pid), () =>
-        process.run(() => {
-          if (this.closed || !connection.calls.delete(call) || call.settled) return;
-          tell();
-        }),
-      );
+    const request = new Attempt(this, call, connection, instance);
+    loop.after(network.latencyMs(process.pid, instance.process.pid), () => request.arrive());
+  }
+
+  /** An answer is on its way. */
+  back({ call, connection, instance }: Attempt, refusal: Refusal | undefined): void {
+    const { network, process, loop } = this.options;
+    const come = (): void => {
+      if (this.closed || !connection.calls.delete(call) || call.settled) return;
+      if (refusal === undefined) this.succeed(call);
+      else this.onRefused(call, connection, refusal);
     };
-    loop.after(network.latencyMs(process.pid, instance.process.pid), () =>
-      instance.process.run(() =>
-        instance.request({
-          origin,
-          deadlineMs: call.deadlineMs,
-          answered: () => back(() => this.succeed(call)),
-          refused: (why) => back(() => this.onRefused(call, connection, why)),
-        }),
-      ),
-    );
+    loop.after(network.latencyMs(instance.process.pid, process.pid), () => {
+      if (process.state === "running") come();
+      else process.run(come);
+    });
   }
 
   private onRefused(call: Call, connection: Connection, why: Refusal): void {
@@ -263,7 +328,6 @@ export class VirtualRosClient {
   private settle(call: Call): boolean {
     if (call.settled) return false;
     call.settled = true;
-    cancelTimer(call.timer);
     this.calls.delete(call);
     return true;
   }
