@@ -21,6 +21,7 @@ import { CONTROL_CHANNEL, CONTROL_SERVICE, hasToken, UNAUTHENTICATED } from "./c
 import { damageCheckpoint } from "./checkpointDamage";
 import { discardCheckpoint, readCheckpoints, storeCheckpoint } from "./checkpointStore";
 import { FaultInjector } from "./faultInjector";
+import { InputLog } from "./inputLog";
 import { DEBUG_RUN_NOTE } from "./inspector";
 import type { FaultMessage } from "./faultPerformer";
 import { FaultPerformer } from "./faultPerformer";
@@ -68,6 +69,7 @@ export class Coordinator {
     private readonly config: RunConfig,
     private readonly token: string,
     private readonly journal: JournalWriter,
+    private readonly inputs: InputLog,
     private readonly master: JobMasterState,
     recovered: RecoveredRun | undefined,
     /** Told the endpoints of each service, with the token that they are called with. */
@@ -113,8 +115,14 @@ export class Coordinator {
     const journal = await JournalWriter.open(config.run.directory, { recover: recovered !== undefined });
     // What the run begins from was put there as its first checkpoint.
     const initial = config.restored === undefined || recovered !== undefined ? undefined : (await readCheckpoints(config.run.directory)).completed.at(-1);
+    const inputs = new InputLog(config.run.directory);
+    inputs.write({ kind: "begin", seed: config.run.seed, recovered: recovered?.job, initial });
     const master = createJobMaster(config.job, config.run.seed, recovered?.job, initial);
+<<<<<<< ours
     const coordinator = new Coordinator(config, token, journal, master, recovered, onEndpoints);
+=======
+    const coordinator = new Coordinator(config, token, journal, inputs, master, recovered);
+>>>>>>> theirs
     coordinator.processes.expect(recovered?.predecessors ?? []);
     void journal.failure.then((error) => coordinator.abort({ code: error.code, message: error.message, hint: error.hint }));
     if (recovered === undefined) coordinator.recordStart();
@@ -368,6 +376,7 @@ export class Coordinator {
 
   /** One step of the JobMaster: its events go to the journal before its commands go to the world. */
   private step(input: JobMasterInput, nowMs: number = journalClock()): void {
+    this.inputs.write({ kind: "input", nowMs, input });
     const { commands, events } = stepJobMaster(this.master, input, nowMs);
     for (const event of events) {
       this.record(event);
@@ -529,6 +538,7 @@ export class Coordinator {
     }
     rmSync(runPaths.partitions(this.config.run.directory), { recursive: true, force: true });
     this.record({ kind: "run.ended", state, cause });
+    this.inputs.close();
     await this.journal.close().catch(() => undefined);
     this.server.forceShutdown();
     this.removeSockets();

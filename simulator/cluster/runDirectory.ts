@@ -1,7 +1,7 @@
 /**
  * The folder of one run and what lies where in it.
  *
- * `run.json`, `token` and `config.json` (0600), `journal.ndjson`, `control.sock`, `data/*.sock`, `functions/`, `checkpoints/chk-N/`, `savepoints/`,
+ * `run.json`, `token` and `config.json` (0600), `journal.ndjson`, `inputs.ndjson`, `control.sock`, `data/*.sock`, `functions/`, `checkpoints/chk-N/`, `savepoints/`,
  * `partitions/`, `output/`, `logs/PROCESS.log`, `report.json`, `report.html`.
  */
 import { join } from "node:path";
@@ -59,6 +59,8 @@ export const runPaths = {
   config: (directory: string) => join(directory, "config.json"),
   token: (directory: string) => join(directory, "token"),
   journal: (directory: string) => join(directory, "journal.ndjson"),
+  /** What the JobMaster was told (see inputLog.ts). */
+  inputs: (directory: string) => join(directory, "inputs.ndjson"),
   functions: (directory: string) => join(directory, "functions"),
   checkpoints: (directory: string) => join(directory, "checkpoints"),
   /** Results that other regions read (batch). */

@@ -53,10 +53,11 @@ export interface SimulatedRun {
 /** A job that has not begun to run after this time never will. */
 const START_LIMIT_MS = 6 * 3_600_000;
 const PROGRESS_EVENTS = 100_000;
+const RARE_HEARTBEAT_MS = 600_000;
 
 export function simulateRun(options: SimulationRunOptions): SimulatedRun {
   const { durationMs, onProgress } = options;
-  const world = new FlowWorld(options);
+  const world = new FlowWorld({ ...options, job: withNeededHeartbeats(options) });
   const { loop, measures } = world;
   const faults: Partial<Record<FailureKind, number>> = {};
   while (!world.isUp && world.ended === undefined && loop.now < START_LIMIT_MS && loop.step());
@@ -110,6 +111,12 @@ export function simulateRun(options: SimulationRunOptions): SimulatedRun {
     events: loop.count,
     eventsAtStart,
   };
+}
+
+/** Heartbeats tell only of processes that stand still: where nothing does, they would be most of the events of a long run. */
+function withNeededHeartbeats({ job, failures }: SimulationRunOptions): JobSpec {
+  if (failures.mtbfMs.hang !== undefined) return job;
+  return { ...job, runtime: { ...job.runtime, heartbeatIntervalMs: RARE_HEARTBEAT_MS, heartbeatTimeoutMs: 5 * RARE_HEARTBEAT_MS } };
 }
 
 function quantiles(histogram: FlowWorld["measures"]["calls"]): SimulatedRun["records"] {

@@ -92,8 +92,11 @@ async function predict(workspace: Workspace, timings: SimulatedTimings, deployme
 
 function print(deployment: string, fault: string, target: string, real: FailureReport | undefined, predicted: FailureReport | undefined): void {
   const [was, will] = [real?.recoveredAfterMs ?? NaN, predicted?.recoveredAfterMs ?? NaN];
-  const depth = (of: FailureReport | undefined): string => (of?.dip == null ? "not known" : `${(of.dip.depth * 100).toFixed(0)} %`);
-  const duration = (of: FailureReport | undefined): string => (of?.dip?.durationMs == null ? "not known" : ms(of.dip.durationMs));
+  const depth = (of: FailureReport | undefined): string => {
+    const dip = of?.dip ?? undefined;
+    return dip === undefined ? "not known" : `${(dip.depth * 100).toFixed(0)} %`;
+  };
+  const duration = (of: FailureReport | undefined): string => ms(of?.dip?.durationMs ?? NaN);
   const cells = [deployment, fault, target, ms(was), ms(will), `${(((will - was) / was) * 100).toFixed(0)} %`, depth(real), depth(predicted), duration(real), duration(predicted)];
   process.stdout.write(`| ${cells.join(" | ")} |\n`);
 }

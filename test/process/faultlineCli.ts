@@ -5,6 +5,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "jsonc-parser";
+import type { DecisionCheck } from "../../simulator/client/sameDecisions";
+import { checkDecisions } from "../../simulator/client/sameDecisions";
 import type { JournalEvent, JournalEventKind, JournalEventOf } from "../../simulator/observe/journalEvent";
 import { followJournal } from "../../simulator/observe/journalReader";
 import type { RunReport } from "../../simulator/observe/runReport";
@@ -112,6 +114,14 @@ export class RunningCli {
   }
 }
 
+/** What the JobMaster of the run was told gives the decisions in its journal once more. */
+export async function assertSameDecisions(directory: string): Promise<DecisionCheck> {
+  const check = await checkDecisions(directory);
+  if (check.difference !== undefined) throw new Error(check.difference);
+  if (check.inputs < 5 || check.decisions < 5) throw new Error(`hardly anything was decided once more: ${check.inputs} inputs, ${check.decisions} decisions`);
+  return check;
+}
+
 export class RunUnderTest {
   readonly events: JournalEvent[] = [];
   private readonly listeners = new Set<() => void>();
@@ -146,6 +156,7 @@ export class RunUnderTest {
     const code = await this.cli.exit;
     this.stopFollowing.abort();
     if (this.cli.stdout === "") throw new Error(`no report (exit ${code}): ${this.cli.stderr}`);
+    await assertSameDecisions(this.directory);
     return JSON.parse(this.cli.stdout) as RunReport;
   }
 
