@@ -118,11 +118,7 @@ export class Coordinator {
     const inputs = new InputLog(config.run.directory);
     inputs.write({ kind: "begin", seed: config.run.seed, recovered: recovered?.job, initial });
     const master = createJobMaster(config.job, config.run.seed, recovered?.job, initial);
-<<<<<<< ours
-    const coordinator = new Coordinator(config, token, journal, master, recovered, onEndpoints);
-=======
-    const coordinator = new Coordinator(config, token, journal, inputs, master, recovered);
->>>>>>> theirs
+    const coordinator = new Coordinator(config, token, journal, inputs, master, recovered, onEndpoints);
     coordinator.processes.expect(recovered?.predecessors ?? []);
     void journal.failure.then((error) => coordinator.abort({ code: error.code, message: error.message, hint: error.hint }));
     if (recovered === undefined) coordinator.recordStart();
