@@ -20,6 +20,8 @@ export type WorkerMessage =
       readonly role: WorkerRole;
       readonly process: ProcessName;
       readonly pid: number;
+      /** It is connected, and goes on over another socket. */
+      readonly again?: boolean;
       /** TaskManagers: path of the socket that other TaskManagers read partitions from. */
       readonly dataAddress?: string;
       /** Service instances that meet a new coordinator: where they are in their life. */

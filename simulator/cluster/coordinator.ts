@@ -25,6 +25,7 @@ import { InputLog } from "./inputLog";
 import { DEBUG_RUN_NOTE } from "./inspector";
 import type { FaultMessage } from "./faultPerformer";
 import { FaultPerformer } from "./faultPerformer";
+import { isCoordinatorLink, writeHealFile } from "./links/healFile";
 import { exhaustMemory } from "./memoryExhaustion";
 import type { RecoveredRun } from "./jobRecovery";
 import type { RunConfig } from "./runDirectory";
@@ -97,9 +98,11 @@ export class Coordinator {
           if (worker === "coordinator") this.ownFaults.perform(order);
           else this.send(worker, { kind: "performFault", order });
         },
-        endPerforming: (worker, injection) => {
-          if (worker === "coordinator") this.ownFaults.end(injection);
-          else this.send(worker, { kind: "endFault", injection });
+        endPerforming: (worker, { injection, target }) => {
+          if (worker === "coordinator") return this.ownFaults.end(injection);
+          // What is sent over a link that swallows everything never arrives: the worker looks for a file as well.
+          if (isCoordinatorLink(target)) writeHealFile(this.config.run.directory, injection);
+          this.send(worker, { kind: "endFault", injection });
         },
         damageCheckpoint: (target) => damageCheckpoint(this.config.run.directory, target),
       },
@@ -241,6 +244,7 @@ export class Coordinator {
       stream.end();
       return;
     }
+    const moved = hello.again === true && this.workers.get(hello.process)?.pid === hello.pid;
     this.processes.adopt(hello.process, hello.pid);
     this.workers.set(hello.process, { stream, pid: hello.pid });
     const { runtime } = this.config.job;
@@ -251,6 +255,7 @@ export class Coordinator {
       metricsIntervalMs: METRICS_INTERVAL_MS,
       serviceToken: this.token,
     });
+    if (moved) return;
     if (hello.role === "taskmanager") this.orderLoadFaults(hello.process);
     this.step({ kind: "workerConnected", process: hello.process, role: hello.role, pid: hello.pid, dataAddress: hello.dataAddress, instance: hello.instance });
   }

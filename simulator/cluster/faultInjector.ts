@@ -22,7 +22,7 @@ export interface FaultInjectorHost {
   flushJournal(): void;
   /** To the process that carries the fault out; `coordinator` for this one. */
   perform(process: ProcessName, order: FaultOrder): void;
-  endPerforming(process: ProcessName, injection: number): void;
+  endPerforming(process: ProcessName, order: FaultOrder): void;
   /** What the latest checkpoint keeps of a task, or its metadata, is damaged; gives what shows that, and what repairs it. @throws an Error */
   damageCheckpoint(target: FaultTarget): { readonly evidence: string; repair(): void };
 }
@@ -64,6 +64,8 @@ export class FaultInjector {
   private readonly performers = new Map<number, number>();
   /** Healed, and not yet confirmed by those who carry it out. */
   private readonly healing = new Map<number, { readonly by: "command" | "duration"; readonly process: ProcessName; left: number }>();
+  /** Healed before anything was seen of them: word may be on its way over the very link that they hit. */
+  private readonly unseen = new Set<number>();
   private readonly damages = new Map<number, () => void>();
 
   constructor(
@@ -128,6 +130,7 @@ export class FaultInjector {
   private healOne(fault: ActiveFault, by: "command" | "duration" | "end"): void {
     const { injection, process } = fault;
     this.remove(fault);
+    if (!fault.effective) this.unseen.add(injection);
     const left = this.performers.get(injection) ?? 0;
     this.performers.delete(injection);
     const atOnce = left === 0 || by === "end";
@@ -152,6 +155,7 @@ export class FaultInjector {
   /** Whoever carries a fault out saw its effect. */
   onEffect(injection: number, evidence: string): void {
     const fault = this.active.find((candidate) => candidate.injection === injection);
+    if (fault === undefined && this.unseen.delete(injection)) this.host.journal({ kind: "fault.effective", injection, evidence });
     if (fault === undefined || fault.effective) return;
     fault.effective = true;
     this.host.journal({ kind: "fault.effective", injection, evidence });
@@ -222,7 +226,7 @@ export class FaultInjector {
         this.performers.set(injection, performers.length);
         performers.forEach((performer) => this.host.perform(performer, order));
       },
-      endPerforming: () => performers.forEach((performer) => this.host.endPerforming(performer, injection)),
+      endPerforming: () => performers.forEach((performer) => this.host.endPerforming(performer, order)),
       atNextLoads: (loads, restart) => {
         // A TaskManager that lives can be told by itself; a process that is to be started is given it as it starts.
         if (order.carrier !== undefined && !restart) return this.host.perform(planned.process, order);
@@ -230,7 +234,7 @@ export class FaultInjector {
         if (restart) signal("SIGKILL");
       },
       forgetLoads: () => {
-        this.host.endPerforming(planned.process, injection);
+        this.host.endPerforming(planned.process, order);
         const at = this.nextLoads.findIndex((load) => load.order.injection === injection);
         if (at >= 0) this.nextLoads.splice(at, 1);
       },

@@ -100,6 +100,11 @@ export function dataSocket(socketDirectory: string, process: ProcessName, pid: n
   return socketPath(socketDirectory, `${fileNameOf(process)}-${pid}`);
 }
 
+/** What leads the control connection of a process while a fault is on it. */
+export function relaySocket(socketDirectory: string, process: ProcessName, pid: number): string {
+  return socketPath(socketDirectory, `r-${fileNameOf(process).slice(-16)}-${pid}`);
+}
+
 /** `service:langid#1` → `service-langid-1`. */
 export function fileNameOf(process: ProcessName): string {
   return process.replace(/[^A-Za-z0-9_.-]+/g, "-");

@@ -8,10 +8,12 @@ import type { ServiceInstance } from "../inference/serviceInstance";
 import type { FaultOrder } from "../faults/faultDefinition";
 import type { InstancePhase } from "../observe/journalEvent";
 import { FaultPerformer } from "./faultPerformer";
+import { CoordinatorLink } from "./links/coordinatorLink";
+import { LinkFaultTable } from "./links/linkFaultTable";
 import { exhaustMemory } from "./memoryExhaustion";
 import type { LoadEffect } from "./modelFaultWorks";
 import { faultyLoad as loadUnderFaults, modelFaultWorks } from "./modelFaultWorks";
-import { controlSocket } from "./runDirectory";
+import { controlSocket, relaySocket } from "./runDirectory";
 import { WorkerConnection } from "./workerConnection";
 import { startWorker } from "./workerMain";
 
@@ -53,8 +55,15 @@ const connection = WorkerConnection.open({
   onGivenUp: () => process.exit(1),
 });
 
+const links: LinkFaultTable = new LinkFaultTable(worker.process, worker.directory, (injection) => faults.end(injection), () => link.onChanged());
+const link = new CoordinatorLink(
+  controlSocket(worker.config.socketDirectory),
+  relaySocket(worker.config.socketDirectory, worker.process, process.pid),
+  links,
+  () => connection,
+);
 const faults = new FaultPerformer(
-  { ...modelFaultWorks(() => running?.models ?? []), "memory-exhaustion": exhaustMemory },
+  { ...modelFaultWorks(() => running?.models ?? []), "memory-exhaustion": exhaustMemory, ...links.works() },
   (message) => connection.send(message),
 );
 

@@ -17,6 +17,7 @@ import { openInferenceClient } from "./inferenceClients";
 import type { InferenceClientFactory, ManagedInferenceClient } from "./inferenceClients";
 import { Task } from "./task";
 import type { TaskEnvironment } from "./taskEnvironment";
+import { fileNameOf } from "./runDirectory";
 import { TaskManagerFaults } from "./taskManagerFaults";
 import { TaskScheduler } from "./taskScheduler";
 
@@ -43,7 +44,7 @@ export class TaskExecutor {
   private readonly environment: TaskEnvironment;
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly endpoints = new Map<string, readonly ServiceEndpoint[]>();
-  private readonly faults: TaskManagerFaults;
+  readonly faults: TaskManagerFaults;
   private closed = false;
 
   private constructor(
@@ -53,11 +54,10 @@ export class TaskExecutor {
     private readonly connections: DataConnections,
   ) {
     const { job } = options;
-    this.faults = new TaskManagerFaults(
-      options.runDirectory,
-      (name) => this.tasks.get(name),
-      (message) => options.send(message),
-    );
+    this.faults = new TaskManagerFaults(options.process, options.runDirectory, {
+      shapeData: (taskManager, rules) => this.connections.shape(`${fileNameOf(taskManager)}-`, rules),
+      onEndpointsChanged: () => this.pushEndpoints(),
+    }, (name) => this.tasks.get(name), (message) => options.send(message));
     const graph = buildJobGraph(job);
     this.environment = {
       process: options.process,
@@ -139,7 +139,7 @@ export class TaskExecutor {
       case "endpoints":
         this.endpoints.set(message.service, message.instances);
         for (const task of this.tasks.values()) {
-          task.updateEndpoints(message.service, message.instances);
+          task.updateEndpoints(message.service, this.faults.endpoints(message.instances));
         }
         break;
       case "releasePartitions":
@@ -205,6 +205,15 @@ export class TaskExecutor {
     void task.initialize().then(() => this.faults.onDeployed(task));
   }
 
+  private pushEndpoints(): void {
+    for (const [service, instances] of this.endpoints) {
+      const reached = this.faults.endpoints(instances);
+      for (const task of this.tasks.values()) {
+        task.updateEndpoints(service, reached);
+      }
+    }
+  }
+
   private cancel(name: SubtaskName, attempt: number): void {
     const task = this.find(name, attempt);
     if (task === undefined) {
@@ -258,7 +267,7 @@ export class TaskExecutor {
       task,
       subtask: index,
       // A push may have come between the deployment's making and now.
-      endpoints: this.endpoints.get(service) ?? endpoints[service] ?? [],
+      endpoints: this.faults.endpoints(this.endpoints.get(service) ?? endpoints[service] ?? []),
       onEvent: (event) => {
         this.journal(
           event.kind === "retry"
@@ -285,7 +294,7 @@ export class TaskExecutor {
     const latest = this.endpoints.get(service);
     if (latest !== undefined && (spec.deployment === "rpc-service" || spec.deployment === "sidecar")) {
       // Endpoints may have been pushed while the client was being made.
-      client.updateEndpoints?.(latest);
+      client.updateEndpoints?.(this.faults.endpoints(latest));
     }
     return client;
   }

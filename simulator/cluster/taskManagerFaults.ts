@@ -2,9 +2,13 @@
 import type { FaultOrder } from "../faults/faultDefinition";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { BatchedModel } from "../inference/batchedModel";
-import type { Cause, SubtaskName } from "../observe/journalEvent";
+import type { Cause, ProcessName, SubtaskName } from "../observe/journalEvent";
 import type { FaultMessage, FaultObserver, FaultWork, FaultWorks } from "./faultPerformer";
 import { FaultPerformer } from "./faultPerformer";
+import type { ServiceEndpoint } from "./controlMessages";
+import { LinkFaultTable } from "./links/linkFaultTable";
+import type { RelayRules } from "./links/linkRelay";
+import { LinkRelay } from "./links/linkRelay";
 import { exhaustMemory } from "./memoryExhaustion";
 import type { FaultyLoad } from "./modelFaultWorks";
 import { CheckpointStorageFaults } from "./storageFaults";
@@ -14,6 +18,13 @@ interface LoadOrder {
   readonly order: FaultOrder;
   readonly observer: FaultObserver;
   left: number;
+}
+
+/** The connections of a TaskManager, as far as faults go. */
+export interface FaultyNetwork {
+  shapeData(taskManager: ProcessName, rules: RelayRules): void;
+  /** The addresses of instances have changed, as {@link TaskManagerFaults.endpoints} gives them. */
+  onEndpointsChanged(): void;
 }
 
 /** A task, as far as faults go. */
@@ -27,15 +38,23 @@ export class TaskManagerFaults implements TaskFaults {
   private readonly models = new Map<SubtaskName, BatchedModel>();
   private readonly loads: LoadOrder[] = [];
   readonly storage = new CheckpointStorageFaults();
+  private readonly links: LinkFaultTable;
+  private readonly relays = new Map<SubtaskName, LinkRelay>();
+  private readonly addresses = new Map<SubtaskName, string>();
+  /** Where to tell that the link to the coordinator is hit. */
+  onCoordinatorLink: (faults: LinkFaultTable) => void = () => undefined;
   private readonly poisons: { readonly task: SubtaskName; readonly observer: FaultObserver; left: number }[] = [];
   private readonly declinations: { readonly task: SubtaskName; readonly observer: FaultObserver; left: number }[] = [];
   private readonly performer: FaultPerformer;
 
   constructor(
+    self: ProcessName,
     private readonly runDirectory: string,
+    private readonly network: FaultyNetwork,
     private readonly taskOf: (name: SubtaskName) => PoisonableTask | undefined,
     send: (message: FaultMessage) => void,
   ) {
+    this.links = new LinkFaultTable(self, runDirectory, (injection) => this.end(injection), (peer) => this.onLinkChanged(peer));
     this.performer = new FaultPerformer(this.works(), send);
   }
 
@@ -45,6 +64,38 @@ export class TaskManagerFaults implements TaskFaults {
 
   end(injection: number): void {
     this.performer.end(injection);
+  }
+
+  /** Instances as clients are to reach them: through a relay where a fault is on the link. */
+  endpoints(instances: readonly ServiceEndpoint[]): readonly ServiceEndpoint[] {
+    return instances.map((endpoint) => {
+      this.addresses.set(endpoint.instance, endpoint.address);
+      const relay = this.relays.get(endpoint.instance);
+      if (relay === undefined) return endpoint;
+      relay.retarget(targetOf(endpoint.address));
+      return { ...endpoint, address: relay.address };
+    });
+  }
+
+  private onLinkChanged(peer: ProcessName): void {
+    if (peer === "coordinator") return this.onCoordinatorLink(this.links);
+    if (peer.startsWith("taskmanager:")) return this.network.shapeData(peer, this.links.rulesOf(peer));
+    void this.relayChanged(peer, peer.slice("service:".length));
+  }
+
+  private async relayChanged(peer: ProcessName, instance: SubtaskName): Promise<void> {
+    const relay = this.relays.get(instance);
+    if (!this.links.isHit(peer)) {
+      this.relays.delete(instance);
+      relay?.rulesChanged();
+      relay?.retire();
+      this.network.onEndpointsChanged();
+    } else if (relay === undefined) {
+      const address = this.addresses.get(instance);
+      if (address === undefined) return;
+      this.relays.set(instance, await LinkRelay.open(targetOf(address), this.links.rulesOf(peer)));
+      this.network.onEndpointsChanged();
+    } else relay.rulesChanged();
   }
 
   /** A task has loaded a model of its own; `undefined` once it is gone. */
@@ -128,6 +179,7 @@ export class TaskManagerFaults implements TaskFaults {
       poison: (order, observer) => this.poisonWork(order, observer),
       "checkpoint-declined": (order, observer) => this.declineWork(order, observer),
       ...this.storage.works(),
+      ...this.links.works(),
     };
   }
 
@@ -146,4 +198,10 @@ export class TaskManagerFaults implements TaskFaults {
       end?.();
     };
   }
+}
+
+/** `127.0.0.1:PORT`. */
+function targetOf(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(":");
+  return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
 }

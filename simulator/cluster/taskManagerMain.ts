@@ -2,7 +2,8 @@
 import type { CoordinatorMessage } from "./controlMessages";
 import { StreamDebugger } from "./debug/streamDebugger";
 import { waitUntilDebugged } from "./inspector";
-import { controlSocket, dataSocket, debugSocket } from "./runDirectory";
+import { CoordinatorLink } from "./links/coordinatorLink";
+import { controlSocket, dataSocket, debugSocket, relaySocket } from "./runDirectory";
 import { TaskExecutor } from "./taskExecutor";
 import { WorkerConnection } from "./workerConnection";
 import { startWorker } from "./workerMain";
@@ -45,6 +46,14 @@ const connection = WorkerConnection.open({
   onDisconnected: () => void executor.then((running) => running.cancelAll()),
   onGivenUp: () => process.exit(1),
 });
+const relay = relaySocket(worker.config.socketDirectory, worker.process, process.pid);
+void executor.then((running) => {
+  let link: CoordinatorLink | undefined;
+  running.faults.onCoordinatorLink = (faults) => {
+    link ??= new CoordinatorLink(controlSocket(worker.config.socketDirectory), relay, faults, () => connection);
+    link.onChanged();
+  };
+}, () => undefined);
 executor.catch((error: unknown) => {
   process.stderr.write(`FL2002: The data socket cannot be opened: ${String(error)}\n`);
   process.exit(1);

@@ -28,7 +28,11 @@ export class WorkerConnection {
   private closed = false;
   private waiting: WorkerMessage[] = [];
 
-  private constructor(private readonly options: WorkerConnectionOptions) {}
+  private socket: string;
+
+  private constructor(private readonly options: WorkerConnectionOptions) {
+    this.socket = options.socket;
+  }
 
   static open(options: WorkerConnectionOptions): WorkerConnection {
     const connection = new WorkerConnection(options);
@@ -57,29 +61,51 @@ export class WorkerConnection {
     client?.close();
   }
 
+  /** Goes on over another socket that leads to the same coordinator: connects there, then lets the first connection end. */
+  moveTo(socket: string): void {
+    this.socket = socket;
+    const { stream, client } = this;
+    if (this.closed || stream === undefined || this.heartbeat === undefined) return;
+    const [newStream, newClient] = this.openStream(true, () => {
+      this.stream = newStream;
+      this.client = newClient;
+      stream.once("close", () => client?.close());
+      stream.end();
+    });
+  }
+
   private connect(): void {
     if (this.closed) return;
     this.client?.close();
-    this.client = new Client(`unix:${this.options.socket}`, credentials.createInsecure(), CONTROL_CHANNEL);
-    const stream = this.client.makeBidiStreamRequest<WorkerMessage, CoordinatorMessage>(
+    const [stream, client] = this.openStream(false, () => undefined);
+    this.stream = stream;
+    this.client = client;
+  }
+
+  private openStream(again: boolean, onWelcomed: () => void): readonly [ClientDuplexStream<WorkerMessage, CoordinatorMessage>, Client] {
+    const client = new Client(`unix:${this.socket}`, credentials.createInsecure(), CONTROL_CHANNEL);
+    const stream = client.makeBidiStreamRequest<WorkerMessage, CoordinatorMessage>(
       connectMethod.path,
       connectMethod.requestSerialize,
       connectMethod.responseDeserialize,
       tokenMetadata(this.options.token),
     );
-    this.stream = stream;
     stream.on("data", (message: CoordinatorMessage) => {
-      if (message.kind === "welcome") this.onWelcome(message.heartbeatIntervalMs);
+      if (message.kind === "welcome") {
+        onWelcomed();
+        this.onWelcome(message.heartbeatIntervalMs);
+      }
       this.options.onMessage(message);
     });
     let over = false;
     const ended = (): void => {
       if (over) return;
       over = true;
-      this.onStreamEnded();
+      if (this.stream === stream) this.onStreamEnded();
     };
     stream.on("error", ended).on("end", ended).on("close", ended);
-    stream.write(this.options.hello());
+    stream.write({ ...this.options.hello(), ...(again ? { again } : {}) });
+    return [stream, client];
   }
 
   private onWelcome(heartbeatIntervalMs: number): void {

@@ -6,10 +6,11 @@ import { closestName } from "../graph/closestName";
 import { FaultlineError } from "../graph/errors";
 import type { FaultDefinition, MachineFacilities } from "./faultDefinition";
 import { PROCESS_FAULTS } from "./processFaults";
+import { LINK_FAULTS } from "./linkFaults";
 import { RECORD_AND_CHECKPOINT_FAULTS } from "./recordAndCheckpointFaults";
 import { SERVICE_FAULTS } from "./serviceFaults";
 
-export const FAULT_CATALOGUE: readonly FaultDefinition[] = [...PROCESS_FAULTS, ...SERVICE_FAULTS, ...RECORD_AND_CHECKPOINT_FAULTS];
+export const FAULT_CATALOGUE: readonly FaultDefinition[] = [...PROCESS_FAULTS, ...SERVICE_FAULTS, ...LINK_FAULTS, ...RECORD_AND_CHECKPOINT_FAULTS];
 
 /** @throws FaultlineError FL1030 */
 export function findFault(name: string): FaultDefinition {

@@ -67,8 +67,8 @@ export class InstancePool {
       if (next !== undefined && next.attempt === attempt && next.address === address) continue;
       this.connections.delete(instance);
       this.refresh();
-      if (next === undefined) {
-        // Drains or is gone: what it was given it may still answer.
+      if (next === undefined || next.attempt === attempt) {
+        // Drains, is gone, or is the same at another address: what it was given it may still answer.
         this.retiring.add(connection);
         this.owner.onReturned(connection, [], connection.retire(), "");
       } else {

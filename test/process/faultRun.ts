@@ -23,8 +23,9 @@ export class FaultRun {
   }
 
   /** Injects, and waits until the journal says that it took effect; the evidence. */
-  async inject(fault: string, target: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  async inject(fault: string, target: string, parameters: Readonly<Record<string, unknown>> = {}, targets = 1): Promise<string> {
     const injection = await this.order(fault, target, parameters);
+    for (let more = 1; more < targets; more++) await this.effect(++this.injections);
     return this.effect(injection);
   }
 

@@ -12,6 +12,8 @@ import type { FrameHandler, FrameHeader } from "./frame";
 import type { InputChannel, ProducerLoss } from "./inputChannel";
 import { BUFFERS_PER_CHANNEL, BUFFER_SIZE } from "./networkBuffer";
 import type { NetworkBuffer } from "./networkBuffer";
+import type { RelayRules } from "../links/linkRelay";
+import { LinkShaper } from "../links/linkShaper";
 import type { PartitionRequest } from "./resultPartitionManager";
 
 /** First message of a connection. */
@@ -33,6 +35,7 @@ export class DataConnection implements FrameHandler {
   private nextChannel = 1;
   private incoming: NetworkBuffer | undefined;
   private lost = false;
+  private shaping: { readonly in: LinkShaper; readonly out: LinkShaper } | undefined;
 
   /**
    * @param address path of the producer's socket
@@ -49,7 +52,9 @@ export class DataConnection implements FrameHandler {
       onread: {
         buffer: Buffer.allocUnsafeSlow(READ_BYTES),
         callback: (length, chunk) => {
-          this.read(chunk as Buffer, length);
+          // One look for a whole read: a link without a fault costs nothing else.
+          if (this.shaping === undefined) this.read(chunk as Buffer, length);
+          else this.shaping.in.push(Buffer.from((chunk as Buffer).subarray(0, length)));
           return true;
         },
       },
@@ -57,7 +62,7 @@ export class DataConnection implements FrameHandler {
     // An error is followed by close; which error it was makes no difference to the consumer.
     this.socket.on("error", () => {});
     this.socket.on("close", () => this.closed());
-    this.socket.write(controlFrame(FrameType.HELLO, 0, 0, pack(hello)));
+    this.write(controlFrame(FrameType.HELLO, 0, 0, pack(hello)));
   }
 
   get isLost(): boolean {
@@ -79,11 +84,11 @@ export class DataConnection implements FrameHandler {
       close: () => {
         if (this.channels.delete(id) && !this.lost) {
           this.credits.delete(id);
-          this.socket.write(controlFrame(FrameType.CANCEL, id, 0));
+          this.write(controlFrame(FrameType.CANCEL, id, 0));
         }
       },
     });
-    this.socket.write(controlFrame(FrameType.REQUEST, id, 0, pack(request)));
+    this.write(controlFrame(FrameType.REQUEST, id, 0, pack(request)));
   }
 
   bodyTarget(header: FrameHeader): Buffer | undefined {
@@ -121,6 +126,24 @@ export class DataConnection implements FrameHandler {
     this.socket.destroy();
   }
 
+  /** Faults on this link, as of now; without any, bytes go straight through again. */
+  shape(rules: RelayRules): void {
+    const reset = (): void => void this.socket.destroy();
+    const onFull = (): void => undefined;
+    this.shaping ??= {
+      in: new LinkShaper(() => rules.in(), { deliver: (chunk) => this.read(chunk, chunk.length), reset, onFull }),
+      out: new LinkShaper(() => rules.out(), { deliver: (chunk) => void this.socket.write(chunk), reset, onFull }),
+    };
+    this.shaping.in.rulesChanged();
+    this.shaping.out.rulesChanged();
+    if (rules.in().length + rules.out().length === 0) this.shaping = undefined;
+  }
+
+  private write(bytes: Buffer): void {
+    if (this.shaping === undefined) this.socket.write(bytes);
+    else this.shaping.out.push(bytes);
+  }
+
   private read(chunk: Buffer, length: number): void {
     try {
       this.reader.push(chunk, length);
@@ -143,7 +166,7 @@ export class DataConnection implements FrameHandler {
 
   private flushCredits(): void {
     if (!this.lost && this.credits.size > 0) {
-      this.socket.write(
+      this.write(
         Buffer.concat([...this.credits].map(([channel, credit]) => controlFrame(FrameType.CREDIT, channel, credit))),
       );
     }
@@ -169,6 +192,8 @@ export class DataConnection implements FrameHandler {
 /** The connections of this TaskManager to others, by address. */
 export class DataConnections {
   private readonly connections = new Map<string, DataConnection>();
+  /** Faults on links, by the part of an address that names the TaskManager. */
+  private readonly shapes = new Map<string, RelayRules>();
 
   constructor(private readonly hello: DataHello) {}
 
@@ -181,8 +206,17 @@ export class DataConnections {
         }
       });
       this.connections.set(address, connection);
+      const rules = [...this.shapes].find(([peer]) => address.includes(peer))?.[1];
+      if (rules !== undefined) connection.shape(rules);
     }
     return connection;
+  }
+
+  /** @param peer what its addresses have in common: see `dataSocket`. */
+  shape(peer: string, rules: RelayRules): void {
+    this.shapes.set(peer, rules);
+    for (const [address, connection] of this.connections) if (address.includes(peer)) connection.shape(rules);
+    if (rules.in().length + rules.out().length === 0) this.shapes.delete(peer);
   }
 
   close(): void {
