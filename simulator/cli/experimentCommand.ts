@@ -4,6 +4,7 @@ import { Option } from "commander";
 import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExperimentResult } from "../client/runExperiment";
+import { checkExperiment } from "../client/checkExperiment";
 import { loadExperiment, runExperiment } from "../client/runExperiment";
 import { FaultlineError } from "../graph/errors";
 import type { CommandIo, OutputFormat } from "./commandIo";
@@ -18,18 +19,23 @@ export function registerExperimentCommand(program: Command, io: CommandIo): void
     .argument("<file>", "NAME.experiment.json, or a folder of them")
     .addOption(new Option("--format <format>", "what to print").choices(["text", "json"]).default("text"))
     .option("--junit <file>", "write the verdicts as JUnit XML too")
-    .action(async (path: string, options: { format: OutputFormat; junit?: string }) => {
+    .option("--parallel <n>", "experiments of a folder that run side by side; they share the machine, so that times are longer", "1")
+    .action(async (path: string, options: { format: OutputFormat; junit?: string; parallel: string }) => {
       const paint = paintFor(io);
       // All of them are read before the first is run: bad input starts nothing.
       const experiments = await Promise.all((await experimentFiles(path)).map(loadExperiment));
-      const results: ExperimentResult[] = [];
-      for (const experiment of experiments) {
-        const result = await runExperiment(experiment, (stage) => {
-          if (options.format === "text") io.err(`${experiment.name}: ${stage === "control" ? "running without faults" : "running with faults"}\n`);
-        });
-        results.push(result);
+      await Promise.all(experiments.filter(({ flink }) => flink === undefined).map(checkExperiment));
+      const say = (line: string): void => {
+        if (options.format === "text") io.err(`${line}\n`);
+      };
+      let over = 0;
+      const results = await inParallel(experiments, sideBySide(options.parallel), async (experiment) => {
+        const result = await runExperiment(experiment, (stage) => say(`${experiment.name}: ${stage === "control" ? "running without faults" : "running with faults"}`));
+        over++;
+        if (experiments.length > 1) say(`${experiment.name}: ${result.held ? "held" : "did not hold"} (${over} of ${experiments.length})`);
         if (options.format === "text") io.out(verdictText(result, paint));
-      }
+        return result;
+      });
       if (options.junit !== undefined) await writeFile(options.junit, junitXml(results));
       const [only] = results;
       if (options.format === "json") {
@@ -38,6 +44,25 @@ export function registerExperimentCommand(program: Command, io: CommandIo): void
       } else if (results.length > 1) io.out(`${results.filter(({ held }) => held).length} of ${results.length} experiments held.\n`);
       process.exitCode = results.every(({ held }) => held) ? 0 : 1;
     });
+}
+
+function sideBySide(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= 64) return count;
+  throw FaultlineError.of("FL1000", `"${text}" is no number of experiments.`, "Write a whole number from 1 to 64.");
+}
+
+/** At most so many at a time; the results in the order of the tasks. */
+async function inParallel<T, R>(tasks: readonly T[], count: number, run: (task: T) => Promise<R>): Promise<readonly R[]> {
+  const results = new Map<number, R>();
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let index = next++; index < tasks.length; index = next++) {
+      for (const task of tasks.slice(index, index + 1)) results.set(index, await run(task));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(count, tasks.length) }, work));
+  return [...results].sort(([a], [b]) => a - b).map(([, result]) => result);
 }
 
 /** The report of the run with faults, the verdicts, and the run without faults beside it. */

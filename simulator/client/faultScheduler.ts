@@ -1,8 +1,8 @@
 /** Injects the faults of a schedule into a run when their triggers come. */
 import type { FaultTrigger, ScheduledFault } from "../faults/experiment";
+import { randomTimes } from "../faults/randomTimes";
 import { FaultlineError } from "../graph/errors";
 import type { Problem } from "../graph/errors";
-import { nextRandom } from "../core/seededRandom";
 import type { JournalEvent } from "../observe/journalEvent";
 import type { Run } from "./run";
 
@@ -18,10 +18,13 @@ export class FaultScheduler {
   private readonly sourceOffsets = new Map<string, number>();
   private running = false;
   private ended = false;
+  private gateAsked = false;
 
   constructor(
     private readonly run: Pick<Run, "inject">,
     faults: readonly ScheduledFault[],
+    /** Asked once, before the first injection: why nothing is to be injected. */
+    private readonly gate?: () => string | undefined,
   ) {
     this.waiting = faults.map((fault) => ({ fault, trigger: fault.trigger }));
   }
@@ -46,6 +49,16 @@ export class FaultScheduler {
     for (const timer of this.timers) clearTimeout(timer);
   }
 
+  private isShut(fault: ScheduledFault): boolean {
+    if (this.gateAsked || this.gate === undefined) return false;
+    this.gateAsked = true;
+    const message = this.gate();
+    if (message === undefined) return false;
+    this.problems.push({ code: "FL2003", message, location: fault.location });
+    this.end();
+    return true;
+  }
+
   private take(fits: (trigger: FaultTrigger) => boolean): { readonly fault: ScheduledFault; readonly trigger: FaultTrigger }[] {
     const taken = this.waiting.filter(({ trigger }) => fits(trigger));
     for (const one of taken) this.waiting.splice(this.waiting.indexOf(one), 1);
@@ -68,12 +81,9 @@ export class FaultScheduler {
   private start(fault: ScheduledFault, trigger: FaultTrigger): void {
     if (trigger.kind === "after") this.later(trigger.delayMs, () => void this.inject(fault));
     if (trigger.kind !== "random") return;
-    const random = { seed: trigger.seed };
-    let atMs = 0;
-    for (let index = 0; index < trigger.count; index++) {
-      atMs += -Math.log(1 - nextRandom(random)) * trigger.meanMs;
-      this.later(atMs, () => void this.inject(fault));
-    }
+    // Of several targets that a pattern names, one is hit each time, and the seed says which.
+    const isPattern = fault.target.includes("*");
+    for (const { atMs, pick } of randomTimes(trigger)) this.later(atMs, () => void this.inject(fault, isPattern ? pick : undefined));
   }
 
   private later(delayMs: number, work: () => void): void {
@@ -84,13 +94,14 @@ export class FaultScheduler {
     this.timers.add(timer);
   }
 
-  private async inject(fault: ScheduledFault, since = Date.now()): Promise<void> {
+  private async inject(fault: ScheduledFault, pick?: number, since = Date.now()): Promise<void> {
+    if (this.ended || this.isShut(fault)) return;
     try {
-      await this.run.inject({ fault: fault.fault, target: fault.target, parameters: fault.parameters });
+      await this.run.inject({ fault: fault.fault, target: fault.target, parameters: fault.parameters, by: "schedule", ...(pick === undefined ? {} : { pick }) });
     } catch (error) {
       if (this.ended) return;
       const problem = error instanceof FaultlineError ? error.problems[0] : { code: "FL1033" as const, message: String(error) };
-      if (problem.code === "FL1033" && Date.now() - since < RETRY_LIMIT_MS) this.later(RETRY_MS, () => void this.inject(fault, since));
+      if (problem.code === "FL1033" && Date.now() - since < RETRY_LIMIT_MS) this.later(RETRY_MS, () => void this.inject(fault, pick, since));
       else this.problems.push({ ...problem, location: fault.location });
     }
   }

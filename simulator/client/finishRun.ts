@@ -14,6 +14,7 @@ export interface FinishedRun {
   readonly report: RunReport;
   /** Path of the page. */
   readonly html: string;
+  readonly facts: RunFacts;
 }
 
 /**
@@ -31,7 +32,7 @@ export async function finishRun(directory: string): Promise<FinishedRun> {
   const html = runPaths.reportHtml(directory);
   await writeAside(runPaths.reportJson(directory), `${JSON.stringify(report, undefined, 2)}\n`);
   await writeAside(html, reportHtml(facts, report));
-  return { report, html };
+  return { report, html, facts };
 }
 
 async function verify(directory: string, facts: RunFacts): Promise<OutputVerification> {

@@ -95,8 +95,8 @@ export class FlinkEngine {
       clearTimeout(timer);
       scheduled.scheduler.end();
       faultsOnFlink.healAll();
-      const { report, html } = await finishRun(watch.directory);
-      return { report, html, modelsLoaded: 0, peakMemoryBytes: null, problems: scheduled.scheduler.problems };
+      const { report, html, facts } = await finishRun(watch.directory);
+      return { report, html, facts, modelsLoaded: 0, peakMemory: new Map(), commandExits: new Map(), problems: scheduled.scheduler.problems };
     } finally {
       client.close();
     }

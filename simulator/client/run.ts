@@ -25,6 +25,10 @@ export interface StartRunOptions {
   /** Overrides for every source of the job. */
   readonly load?: { readonly ratePerSecond?: number; readonly limit?: number };
   readonly failoverStrategy?: "region" | "full";
+  /** Stated extra time of every load of a model, for every service. */
+  readonly loadDelayMs?: number;
+  /** Where the services of `external` are, by id. */
+  readonly addresses?: Readonly<Record<string, readonly string[]>>;
   readonly scheduler?: "default" | "adaptive";
   /** Every TaskManager listens for a debugger and waits for it; timeouts are off. The journal's `process.inspectable` tells the ports. */
   readonly inspect?: boolean;

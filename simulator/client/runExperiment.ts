@@ -1,14 +1,18 @@
 /** Runs an experiment: first without faults, then with them, and says what held. */
+import { spawnSync } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Experiment } from "../faults/experiment";
+import type { Experiment, Hypothesis } from "../faults/experiment";
 import { MAX_EXPERIMENT_BYTES } from "../faults/experimentSchema";
 import { parseExperiment } from "../faults/parseExperiment";
-import type { HypothesisResult } from "../faults/verdict";
-import { judge } from "../faults/verdict";
+import type { HypothesisResult, RunMeasures } from "../faults/verdict";
+import { gateProblem, judge } from "../faults/verdict";
 import { FaultlineError } from "../graph/errors";
 import type { JournalEvent } from "../observe/journalEvent";
+import { recoveryReport } from "../observe/recoveryReport";
+import { RunFacts } from "../observe/runFacts";
 import type { RunReport } from "../observe/runReport";
+import { checkExperiment } from "./checkExperiment";
 import { FlinkEngine } from "./flinkExperiment";
 import { FaultScheduler } from "./faultScheduler";
 import { finishRun } from "./finishRun";
@@ -54,6 +58,13 @@ export interface MeasureOptions {
   /** Aborted: the run is killed, and measuring rejects with an `AbortError`. */
   readonly signal?: AbortSignal;
   readonly onRun?: (run: Run) => void;
+  /** Once, when the job is running for the first time. */
+  readonly onRunning?: () => void;
+  /** The job is drained after this time. */
+  readonly durationMs?: number;
+  readonly hypothesis?: readonly Hypothesis[];
+  /** No fault is injected where the hypotheses about the time before it do not hold. */
+  readonly gate?: boolean;
 }
 
 /** @throws FaultlineError whatever keeps the job from starting; an `AbortError` when it was canceled */
@@ -62,10 +73,13 @@ export async function runExperiment(
   onStage: (stage: ExperimentStage) => void = () => undefined,
   measuring: MeasureOptions = {},
 ): Promise<ExperimentResult> {
+  if (experiment.flink === undefined) await checkExperiment(experiment);
   const options: StartRunOptions = { jobFile: experiment.jobFile, deployment: experiment.deployment, load: experiment.load };
   const flink = experiment.flink === undefined ? undefined : await FlinkEngine.start(experiment.flink);
   const measure = (faults: Experiment["faults"]): Promise<MeasuredRun> =>
-    flink === undefined ? measureRun(options, faults, experiment.durationMs, measuring) : flink.measure(faults, experiment.durationMs);
+    flink === undefined
+      ? measureRun(options, faults, { ...measuring, durationMs: experiment.durationMs, gate: faults.length > 0, hypothesis: experiment.hypothesis })
+      : flink.measure(faults, experiment.durationMs);
   let control: MeasuredRun;
   let faulted: MeasuredRun;
   try {
@@ -83,6 +97,7 @@ export async function runExperiment(
   const reasons = [
     ...controlResults.filter(({ held }) => !held).map(({ name }) => `Without faults already, this did not hold: ${name}`),
     ...(experiment.faults.length > 0 && faulted.report.injected === 0 ? ["No fault took effect."] : []),
+    ...withoutEffect(faulted.report),
     ...faulted.problems.map((problem) => `A fault could not be injected: ${problem.message}`),
     ...[control, faulted].filter(({ report }) => !ends.includes(report.run.state)).map(({ report }) => `The job ended ${report.run.state}: ${report.run.cause?.message ?? "no cause is known"}`),
   ];
@@ -97,12 +112,20 @@ export async function runExperiment(
   };
 }
 
+/** Faults that were injected and of which nothing was seen, beside others that took effect. */
+function withoutEffect({ failures, injected, injectionsFailed }: RunReport): readonly string[] {
+  if (injected === 0) return [];
+  return [
+    ...failures.filter(({ effective }) => !effective).map(({ fault, target }) => `A fault took no effect: ${fault} on ${target}.`),
+    ...injectionsFailed.map(({ reason }) => `A fault could not act: ${reason}`),
+  ];
+}
+
 /** Runs a job to its end with a schedule of faults, and measures it. */
 export async function measureRun(
   options: StartRunOptions,
   faults: Experiment["faults"],
-  durationMs?: number,
-  { start = startRun, signal, onRun }: MeasureOptions = {},
+  { start = startRun, signal, onRun, onRunning, durationMs, hypothesis = [], gate }: MeasureOptions = {},
 ): Promise<MeasuredRun> {
   signal?.throwIfAborted();
   const run = await start(options);
@@ -110,17 +133,24 @@ export async function measureRun(
   signal?.addEventListener("abort", onAbort);
   if (signal?.aborted === true) onAbort();
   onRun?.(run);
-  const scheduler = new FaultScheduler(run, faults);
+  const isGated = gate === true && hypothesis.some(({ during }) => during === "before");
+  /** Kept only where somebody looks at it before the run is over. */
+  const soFar = new RunFacts();
+  const peakMemory = new Map<string, number>();
   let modelsLoaded = 0;
-  let peakMemoryBytes: number | null = null;
+  let hasRun = false;
+  const measures = (): RunMeasures => ({ report: recoveryReport(soFar, { alive: true }), facts: soFar, modelsLoaded, peakMemory, commandExits: new Map() });
+  const scheduler = new FaultScheduler(run, faults, isGated ? () => gateProblem(hypothesis, measures()) : undefined);
   let stopTimer: NodeJS.Timeout | undefined;
   const watch = (event: JournalEvent): void => {
+    if (isGated) soFar.add(event);
     scheduler.observe(event);
     if (event.kind === "instance.phase" && event.phase === "LOADING") modelsLoaded++;
-    if (event.kind === "metrics") peakMemoryBytes = Math.max(peakMemoryBytes ?? 0, event.rssBytes);
-    if (event.kind === "job.state" && event.to === "RUNNING" && durationMs !== undefined) {
-      stopTimer ??= setTimeout(() => void run.stop("drain").catch(() => undefined), durationMs);
-    }
+    if (event.kind === "metrics") peakMemory.set(event.process, Math.max(peakMemory.get(event.process) ?? 0, event.rssBytes));
+    if (event.kind !== "job.state" || event.to !== "RUNNING" || hasRun) return;
+    hasRun = true;
+    onRunning?.();
+    if (durationMs !== undefined) stopTimer = setTimeout(() => void run.stop("drain").catch(() => undefined), durationMs);
   };
   const stopFollowing = new AbortController();
   const following = (async () => {
@@ -135,6 +165,15 @@ export async function measureRun(
   clearTimeout(stopTimer);
   scheduler.end();
   signal?.throwIfAborted();
-  const { report, html } = await finishRun(run.directory);
-  return { report, html, modelsLoaded, peakMemoryBytes, problems: scheduler.problems };
+  const { report, html, facts } = await finishRun(run.directory);
+  const commandExits = new Map<string, number | null>();
+  for (const { command } of hypothesis) if (command !== undefined) commandExits.set(command, exitOf(command, run.directory));
+  return { report, html, facts, modelsLoaded, peakMemory, commandExits, problems: scheduler.problems };
+}
+
+const COMMAND_LIMIT_MS = 60_000;
+
+/** Of a person's own check, run in the folder of the run. */
+function exitOf(command: string, directory: string): number | null {
+  return spawnSync(command, { shell: true, cwd: directory, env: { ...process.env, FAULTLINE_RUN: directory }, stdio: "ignore", timeout: COMMAND_LIMIT_MS }).status;
 }

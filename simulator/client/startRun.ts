@@ -62,7 +62,7 @@ export async function launchRun(options: StartRunOptions): Promise<{ readonly re
   return { record, coordinator };
 }
 
-function withOverrides(job: JobSpec, { deployment, load, failoverStrategy, scheduler }: StartRunOptions): JobSpec {
+function withOverrides(job: JobSpec, { deployment, load, failoverStrategy, scheduler, loadDelayMs, addresses }: StartRunOptions): JobSpec {
   return {
     ...job,
     runtime: {
@@ -70,7 +70,12 @@ function withOverrides(job: JobSpec, { deployment, load, failoverStrategy, sched
       failoverStrategy: failoverStrategy ?? job.runtime.failoverStrategy,
       scheduler: scheduler ?? job.runtime.scheduler,
     },
-    services: job.services.map((service) => ({ ...service, deployment: deployment ?? service.deployment })),
+    services: job.services.map((service) => ({
+      ...service,
+      deployment: deployment ?? service.deployment,
+      loadDelayMs: loadDelayMs ?? service.loadDelayMs,
+      addresses: addresses?.[service.id] ?? service.addresses,
+    })),
     operators: job.operators.map((operator) =>
       operator.kind === "source"
         ? {

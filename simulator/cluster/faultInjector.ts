@@ -176,6 +176,9 @@ export class FaultInjector {
     const fault = this.active.find((candidate) => candidate.injection === injection);
     if (fault === undefined) return;
     this.remove(fault);
+    // Others at the other end of a link may still carry it out.
+    if ((this.performers.get(injection) ?? 0) > 1) fault.fault.heal?.(fault.context);
+    this.performers.delete(injection);
     this.host.journal({ kind: "fault.healed", injection, by: "end" });
   }
 

@@ -62,7 +62,7 @@ export class WorkerConnection {
   }
 
   /** Goes on over another socket that leads to the same coordinator: connects there, then lets the first connection end. */
-  moveTo(socket: string): void {
+  moveTo(socket: string, onMoved: () => void): void {
     this.socket = socket;
     const { stream, client } = this;
     if (this.closed || stream === undefined || this.heartbeat === undefined) return;
@@ -71,6 +71,7 @@ export class WorkerConnection {
       this.client = newClient;
       stream.once("close", () => client?.close());
       stream.end();
+      onMoved();
     });
   }
 

@@ -89,9 +89,27 @@ export const PROBES = {
   checkpointsFailed: "Checkpoints that failed.",
   modelsLoaded: "Loads of a model, the first ones included.",
   peakMemoryBytes: "Most memory that any process of the run had resident, bytes.",
+  lowestThroughput: "Lowest throughput of any second, records a second.",
+  highestP99Ms: "Highest 99th percentile of the latency of calls in any second, ms.",
+  commandExit: "Exit code of a command of your own, run in the folder of the run (FAULTLINE_RUN names it).",
 } as const;
 
 export type Probe = keyof typeof PROBES;
+
+/** When a probe looks: before the first fault (a gate: without it no fault is injected), from then until all has recovered, after that, or all the time. */
+export const WINDOWS = {
+  before: "Before the first fault. Where it does not hold, no fault is injected and the experiment has failed.",
+  during: "From the first fault until everything runs again.",
+  after: "From when everything runs again until the end.",
+  run: "All the time that the job runs.",
+} as const;
+
+export type Window = keyof typeof WINDOWS;
+
+/** Probes that can look at a part of the run. */
+export const WINDOWED: ReadonlySet<Probe> = new Set<Probe>(["lowestThroughput", "highestP99Ms", "throughputPerSecond", "p99Ms"]);
+/** Probes that can be asked of some tasks, instances or processes alone. */
+export const SELECTIVE: ReadonlySet<Probe> = new Set<Probe>(["streamTasksRestarted", "instancesRestarted", "peakMemoryBytes"]);
 
 /** One thing that must be true of a run. */
 export interface Hypothesis {
@@ -100,6 +118,11 @@ export interface Hypothesis {
   readonly equals: number | undefined;
   readonly atMost: number | undefined;
   readonly atLeast: number | undefined;
+  /** Which tasks (`classify#*`), instances (`langid#0`) or processes (`taskmanager:*`) it is about; all when absent. */
+  readonly of: string | undefined;
+  readonly during: Window;
+  /** For `commandExit`. */
+  readonly command: string | undefined;
   /** Whether the run without faults has to satisfy it too. */
   readonly inControl: boolean;
   readonly location: ErrorLocation | undefined;

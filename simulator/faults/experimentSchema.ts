@@ -2,7 +2,7 @@
 import type { JsonSchema } from "../graph/jsonSchema";
 import { choice, dictionary, duration, flag, numeric, object, text, whole } from "../graph/jsonSchema";
 import { FAULT_CATALOGUE } from "./catalogue";
-import { PROBES } from "./experiment";
+import { PROBES, WINDOWS } from "./experiment";
 import { formatParameter, rangeText } from "./faultParameter";
 
 export const MAX_EXPERIMENT_BYTES = 1024 * 1024;
@@ -60,6 +60,9 @@ const HYPOTHESIS = object(
   {
     name: text("In a person's words; made from the probe when absent."),
     probe: choice("What is measured.", PROBES),
+    of: text('Which tasks ("classify#*"), instances ("langid#0") or processes ("taskmanager:*") it is about; all of them when absent.'),
+    during: choice("When it is looked at.", WINDOWS, { default: "run" }),
+    command: text("For commandExit: a command for the system's shell."),
     equals: numeric("Exactly this."),
     atMost: numeric("This or less."),
     atLeast: numeric("This or more."),

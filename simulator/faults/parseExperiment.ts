@@ -9,11 +9,12 @@ import { fileName, resolveFrom } from "../graph/filePath";
 import type { Deployment } from "../graph/jobFile";
 import { locate, parseJsonTree } from "../graph/jsonText";
 import { FAULT_CATALOGUE } from "./catalogue";
-import type { Experiment, FaultTrigger, FlinkExperiment, Hypothesis, Probe, ScheduledFault } from "./experiment";
-import { PROBES } from "./experiment";
+import type { Experiment, FaultTrigger, FlinkExperiment, Hypothesis, Probe, ScheduledFault, Window } from "./experiment";
+import { PROBES, SELECTIVE, WINDOWED } from "./experiment";
 import { EXPERIMENT_SCHEMA, MAX_EXPERIMENT_BYTES } from "./experimentSchema";
 import { checkParameters } from "./faultParameter";
 import { isTargetPattern, parseFaultTarget } from "./faultTarget";
+import { randomTimes } from "./randomTimes";
 
 interface RawFault {
   readonly fault: string;
@@ -29,6 +30,9 @@ interface RawFault {
 interface RawHypothesis {
   readonly name?: string;
   readonly probe: Probe;
+  readonly of?: string;
+  readonly during: Window;
+  readonly command?: string;
   readonly equals?: number;
   readonly atMost?: number;
   readonly atLeast?: number;
@@ -139,6 +143,11 @@ export function parseExperiment(text: string, file: string): ParsedExperiment {
     if (trigger.kind === "after" && durationMs !== undefined && trigger.delayMs >= durationMs) {
       found.add("FL1032", placeOf(["faults", index, "after"]), fieldPath(element, "after"), "The fault comes after the run has ended.", `The run takes ${read.duration}.`);
     }
+    const [last] = trigger.kind === "random" ? randomTimes(trigger).slice(-1) : [];
+    if (last !== undefined && durationMs !== undefined && last.atMs >= durationMs) {
+      const ends = `The last of them comes after ${(last.atMs / 1000).toFixed(1)} s, when the run has ended.`;
+      found.add("FL1032", placeOf(["faults", index, "random"]), fieldPath(element, "random"), ends, `The run takes ${read.duration}.`);
+    }
     return { fault: fault.fault, target: fault.target, parameters: fault.set ?? {}, trigger, location: node && locate(file, positions, node.offset, node.length, element) };
   }
 
@@ -149,9 +158,17 @@ export function parseExperiment(text: string, file: string): ParsedExperiment {
     if (equals === undefined && atMost === undefined && atLeast === undefined) {
       found.add("FL1003", node, element, "There is nothing to compare with.", 'Write "equals", "atMost" or "atLeast".');
     }
+    const { probe, during, of, command } = hypothesis;
+    const placed = (field: string): readonly [Node | undefined, string] => [placeOf(["hypothesis", index, field]) ?? node, fieldPath(element, field)];
+    if (of !== undefined && !SELECTIVE.has(probe)) found.add("FL1003", ...placed("of"), `${probe} is of the whole run.`, `Leave "of" out, or ask for ${[...SELECTIVE].join(", ")}.`);
+    if (during !== "run" && !WINDOWED.has(probe)) found.add("FL1003", ...placed("during"), `${probe} is known at the end of the run alone.`, `Leave "during" out, or ask for ${[...WINDOWED].join(", ")}.`);
+    if ((probe === "commandExit") !== (command !== undefined)) found.add("FL1003", ...placed("command"), probe === "commandExit" ? "It is not said which command." : `${probe} runs no command.`, 'Write "command" with the probe "commandExit".');
     return {
       name: hypothesis.name ?? nameOf(hypothesis),
-      probe: hypothesis.probe,
+      probe,
+      of,
+      during,
+      command,
       equals,
       atMost,
       atLeast,

@@ -55,6 +55,22 @@ describe("experiments of the example", function () {
     assert.deepEqual(verdict.reasons, ["No fault took effect."]);
   });
 
+  it("what only the job can tell is found before anything is started: targets and names, each with its place, exit 2", async () => {
+    const file = workspace.write("wrong.experiment.json", {
+      job: join(EXPERIMENTS, "../language-detection.faultline.json"),
+      faults: [
+        { fault: "crash", target: "service:langid#7", after: "1s" },
+        { fault: "latency", target: "link:taskmanager:0->service:nope#0", after: "1s" },
+      ],
+      hypothesis: [{ probe: "streamTasksRestarted", of: "nobody#*", equals: 0 }],
+    });
+    const { code, stderr, stdout } = await workspace.cli("experiment", file);
+    assert.equal(code, 2, stderr);
+    assert.equal(stdout, "");
+    assert.equal(stderr.match(/wrong\.experiment\.json:\d+:\d+: FL1031/g)?.length, 3, stderr);
+    assert.deepEqual(JSON.parse((await workspace.cli("ps", "--format", "json")).stdout), { runs: [] });
+  });
+
   it("bad input: every finding with its place, exit 2, nothing started", async () => {
     const file = workspace.write("bad.experiment.json", { job: "x.faultline.json", faults: [{ fault: "crush", target: "nowhere", after: "soon" }], hypothesis: [{ probe: "recordsLost" }] });
     const { code, stderr, stdout } = await workspace.cli("experiment", file);

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { judge } from "../../simulator/faults/verdict";
 import type { RunMeasures } from "../../simulator/faults/verdict";
+import { randomTimes } from "../../simulator/faults/randomTimes";
 import { parseExperiment } from "../../simulator/faults/parseExperiment";
 
 const FOLDER = join(__dirname, "../../examples/language-detection/experiments");
@@ -33,10 +34,16 @@ describe("experiment files", () => {
     ["a parameter that the fault does not have", { ...valid, faults: [{ ...valid.faults[0], set: { hard: 1 } }] }, "FL1032", /faults\[0\]\.set\.hard/],
     ["a unit that is none", { ...valid, faults: [{ ...valid.faults[0], after: "2 lightyears" }] }, "FL1024", /faults\[0\]\.after/],
     ["a fault after the end", { ...valid, duration: "1s" }, "FL1032", /faults\[0\]\.after/],
+    ["random faults after the end", { ...valid, duration: "1s", faults: [{ fault: "crash", target: "coordinator", random: { count: 9, every: "1s" } }] }, "FL1032", /faults\[0\]\.random/],
     ["a fault without a time", { ...valid, faults: [{ fault: "crash", target: "coordinator" }] }, "FL1003", /faults\[0\]/],
     ["a fault with two times", { ...valid, faults: [{ ...valid.faults[0], atCheckpoint: 1 }] }, "FL1003", /faults\[0\]/],
     ["an unknown probe", { ...valid, hypothesis: [{ probe: "happiness", equals: 1 }] }, "FL1003", /hypothesis\[0\]\.probe/],
     ["a hypothesis with nothing to compare", { ...valid, hypothesis: [{ probe: "p99Ms" }] }, "FL1003", /hypothesis\[0\]/],
+    ["a unit that no parameter has", { ...valid, faults: [{ ...valid.faults[0], fault: "slow-inference", set: { delay: "5 parsecs" } }] }, "FL1024", /faults\[0\]\.set\.delay/],
+    ["a parameter out of range", { ...valid, faults: [{ ...valid.faults[0], fault: "wrong-output", set: { probability: "130%" } }] }, "FL1032", /faults\[0\]\.set\.probability/],
+    ["a window of what has none", { ...valid, hypothesis: [{ probe: "recordsLost", equals: 0, during: "after" }] }, "FL1003", /hypothesis\[0\]\.during/],
+    ["names of what has none", { ...valid, hypothesis: [{ probe: "recordsLost", equals: 0, of: "a#0" }] }, "FL1003", /hypothesis\[0\]\.of/],
+    ["a command that is not said", { ...valid, hypothesis: [{ probe: "commandExit", equals: 0 }] }, "FL1003", /hypothesis\[0\]/],
     ["no hypothesis", { ...valid, hypothesis: [] }, "FL1003", /hypothesis/],
   ];
   for (const [what, content, code, element] of bad) {
@@ -51,14 +58,32 @@ describe("experiment files", () => {
   }
 });
 
+describe("faults at random", () => {
+  it("a seed replays the same schedule, and another one another", () => {
+    const trigger = { kind: "random" as const, count: 5, meanMs: 1000, seed: 7 };
+    assert.deepEqual(randomTimes(trigger), randomTimes(trigger));
+    assert.notDeepEqual(randomTimes(trigger), randomTimes({ ...trigger, seed: 8 }));
+    const times = randomTimes({ ...trigger, count: 2000 });
+    assert.ok(Math.abs((times.at(-1)?.atMs ?? 0) / 2000 - 1000) < 100, "the mean is what was asked for");
+    assert.ok(times.every(({ pick }) => pick >= 0 && pick < 1));
+  });
+});
+
 describe("verdicts", () => {
-  const measures = { report: { rpc: { p99Ms: null, failed: 3 }, records: { lost: 0 }, failures: [] }, modelsLoaded: 2, peakMemoryBytes: 5 } as unknown as RunMeasures;
-  const hypothesis = { name: "h", equals: undefined, atMost: undefined, atLeast: undefined, inControl: true, location: undefined };
+  const measures = { report: { rpc: { p99Ms: null, failed: 3 }, records: { lost: 0 }, failures: [] }, modelsLoaded: 2, peakMemory: new Map([["taskmanager:0", 5], ["coordinator", 9]]), commandExits: new Map([["true", 0]]) } as unknown as RunMeasures;
+  const hypothesis = { name: "h", equals: undefined, atMost: undefined, atLeast: undefined, inControl: true, location: undefined, of: undefined, during: "run" as const, command: undefined };
 
   it("a bound holds up to itself", () => {
     assert.equal(judge({ ...hypothesis, probe: "callsFailed", atMost: 3 }, measures).held, true);
     assert.equal(judge({ ...hypothesis, probe: "callsFailed", atMost: 2 }, measures).held, false);
     assert.equal(judge({ ...hypothesis, probe: "modelsLoaded", atLeast: 2 }, measures).held, true);
+  });
+
+  it("a process, and a person's own command", () => {
+    assert.equal(judge({ ...hypothesis, probe: "peakMemoryBytes", of: "taskmanager:*", atMost: 5 }, measures).held, true);
+    assert.equal(judge({ ...hypothesis, probe: "peakMemoryBytes", atMost: 5 }, measures).held, false);
+    assert.equal(judge({ ...hypothesis, probe: "commandExit", command: "true", equals: 0 }, measures).held, true);
+    assert.equal(judge({ ...hypothesis, probe: "commandExit", command: "false", equals: 0 }, measures).held, false);
   });
 
   it("what could not be measured has not held", () => {

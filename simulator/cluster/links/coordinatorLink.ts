@@ -21,7 +21,15 @@ export class CoordinatorLink {
       return;
     }
     rmSync(this.ownSocket, { force: true });
-    this.relay = LinkRelay.open({ path: this.socket }, this.faults.rulesOf("coordinator"), this.ownSocket);
-    void this.relay.then(() => this.connection().moveTo(this.ownSocket));
+    const { out, in: incoming } = this.faults.rulesOf("coordinator");
+    // Faults begin once the connection is there: swallowed while it is made, the one before would stay in use.
+    let moved = false;
+    this.relay = LinkRelay.open({ path: this.socket }, { out: () => (moved ? out() : []), in: () => (moved ? incoming() : []) }, this.ownSocket);
+    void this.relay.then((relay) =>
+      this.connection().moveTo(this.ownSocket, () => {
+        moved = true;
+        relay.rulesChanged();
+      }),
+    );
   }
 }

@@ -27,10 +27,14 @@ interface Waiting {
 /** What may wait before the sender has to. */
 const FULL_BYTES = 1024 * 1024;
 
+/** A connection is reset in the middle of what it carries, and not while it is being made. */
+const RESET_AFTER_BYTES = 2_048;
+
 export class LinkShaper {
   private readonly waiting: Waiting[] = [];
   private waitingBytes = 0;
   private lastAtMs = 0;
+  private carriedBytes = 0;
   private timer: NodeJS.Timeout | undefined;
   private full = false;
   private closed = false;
@@ -48,9 +52,10 @@ export class LinkShaper {
   /** The chunk must be memory of its own. */
   push(chunk: Buffer): void {
     const rules = this.rules();
+    this.carriedBytes += chunk.length;
     for (const rule of rules) {
-      if (rule.fault !== "reset" || !hits(rule)) continue;
-      rule.seen(`a connection that carried ${chunk.length} bytes was reset`);
+      if (rule.fault !== "reset" || this.carriedBytes < RESET_AFTER_BYTES || !hits(rule)) continue;
+      rule.seen(`a connection that had carried ${this.carriedBytes} bytes was reset`);
       rule.onReset();
       this.ends.reset();
       return;
