@@ -125,7 +125,8 @@ function adviceOf(job: JobSpec, compared: readonly ComparedVariant[]): Advice | 
   const of = (deployment: Deployment): ComparedVariant | undefined => compared.find(({ variant }) => variant.deployment === deployment);
   const embedded = of("embedded");
   const service = of("rpc-service");
-  if (embedded?.capacityPerSecond == null || service?.capacityPerSecond == null) return undefined;
+  if (embedded === undefined || service === undefined) return undefined;
+  if (embedded.capacityPerSecond === null || service.capacityPerSecond === null) return undefined;
   const lost = [lostSeconds(embedded), lostSeconds(service)];
   if (lost.some((seconds) => seconds.length === 0)) return undefined;
   return adviseDeployment({

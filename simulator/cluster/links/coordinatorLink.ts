@@ -21,10 +21,10 @@ export class CoordinatorLink {
       return;
     }
     rmSync(this.ownSocket, { force: true });
-    const { out, in: incoming } = this.faults.rulesOf("coordinator");
+    const rules = this.faults.rulesOf("coordinator");
     // Faults begin once the connection is there: swallowed while it is made, the one before would stay in use.
     let moved = false;
-    this.relay = LinkRelay.open({ path: this.socket }, { out: () => (moved ? out() : []), in: () => (moved ? incoming() : []) }, this.ownSocket);
+    this.relay = LinkRelay.open({ path: this.socket }, { out: () => (moved ? rules.out() : []), in: () => (moved ? rules.in() : []) }, this.ownSocket);
     void this.relay.then((relay) =>
       this.connection().moveTo(this.ownSocket, () => {
         moved = true;
