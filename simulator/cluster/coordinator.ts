@@ -219,8 +219,7 @@ export class Coordinator {
     let worker: (WorkerMessage & { readonly kind: "hello" }) | undefined;
     stream.on("data", (message: WorkerMessage) => {
       if (message.kind === "hello") {
-        worker = message;
-        this.onHello(stream, message);
+        if (this.onHello(stream, message)) worker = message;
       } else if (worker !== undefined) this.onMessage(worker.process, message);
     });
     let over = false;
@@ -236,15 +235,23 @@ export class Coordinator {
     stream.on("cancelled", closed).on("error", closed).on("close", closed);
   }
 
-  private onHello(stream: WorkerStream, hello: WorkerMessage & { readonly kind: "hello" }): void {
+  /** @returns whether the worker is welcome. */
+  private onHello(stream: WorkerStream, hello: WorkerMessage & { readonly kind: "hello" }): boolean {
     const known = this.processes.pidOf(hello.process);
-    if (known !== undefined && known !== hello.pid) {
-      // A process of the coordinator before, too late: its place is taken.
+    if (this.lost.has(hello.pid) || (known !== undefined && known !== hello.pid)) {
+      // Given up before, or a process of the coordinator before that comes too late: its place is taken.
       endStray(hello.pid);
       stream.end();
-      return;
+      return false;
     }
-    const moved = hello.again === true && this.workers.get(hello.process)?.pid === hello.pid;
+    const isKnown = this.workers.get(hello.process)?.pid === hello.pid;
+    const moved = hello.again === true && isKnown;
+    if (isKnown && !moved) {
+      // Its connection ended, and with it its tasks; who is met again would be taken for one that had gone on.
+      this.giveUp(hello.process, hello.pid);
+      stream.end();
+      return false;
+    }
     this.processes.adopt(hello.process, hello.pid);
     this.workers.set(hello.process, { stream, pid: hello.pid });
     const { runtime } = this.config.job;
@@ -255,9 +262,10 @@ export class Coordinator {
       metricsIntervalMs: METRICS_INTERVAL_MS,
       serviceToken: this.token,
     });
-    if (moved) return;
+    if (moved) return true;
     if (hello.role === "taskmanager") this.orderLoadFaults(hello.process);
     this.step({ kind: "workerConnected", process: hello.process, role: hello.role, pid: hello.pid, dataAddress: hello.dataAddress, instance: hello.instance });
+    return true;
   }
 
   /** Under `embedded`, a TaskManager loads the models: it is told before it is given tasks. */
@@ -273,14 +281,20 @@ export class Coordinator {
     if (this.processes.isChild(name) && this.processes.pidOf(name) === pid) {
       // Its exit, which says how it ended, is told in a moment. What does not end by itself must not go on without us.
       setTimeout(() => {
-        if (this.lost.has(pid)) return;
-        this.processes.signal(name, "SIGKILL");
-        this.onLost(name, pid, { by: "connection" });
+        if (!this.lost.has(pid)) this.giveUp(name, pid);
       }, EXIT_AFTER_DISCONNECT_MS);
       return;
     }
-    this.processes.forget(name, pid);
-    this.faults.onProcessGone(name, pid, "closed its connection");
+    this.giveUp(name, pid);
+  }
+
+  private giveUp(name: ProcessName, pid: number): void {
+    if (this.processes.pidOf(name) === pid) this.processes.signal(name, "SIGKILL");
+    if (!this.processes.isChild(name)) {
+      // Nobody tells of the end of one that is not our child.
+      this.processes.forget(name, pid);
+      this.faults.onProcessGone(name, pid, "closed its connection");
+    }
     this.onLost(name, pid, { by: "connection" });
   }
 

@@ -2,6 +2,7 @@
  * How a job begins, and how a new JobMaster takes one over: it waits a moment for the processes of its predecessor, adopts those that come, and starts
  * what is missing.
  */
+import { isTerminal } from "../graph/executionState";
 import type { SubtaskName } from "../observe/journalEvent";
 import { failJob } from "./failover";
 import { cancelJob, finishIfOver, isAllFinished } from "./jobEnd";
@@ -12,7 +13,7 @@ import { deployScheduled, scheduleStreamTasks } from "./scheduler";
 import { startAutoscaling } from "./serviceAutoscaling";
 import { deployInstance, hasInstances, instanceProcess, publishEndpoints } from "./serviceManager";
 import { addTaskManager } from "./slotPool";
-import { placeTask, setTaskState } from "./taskState";
+import { awaitEnd, placeTask, setTaskState } from "./taskState";
 
 /** How long a recovering JobMaster waits for the processes of its predecessor before it starts new ones. */
 const RECONNECT_MS = 2_000;
@@ -68,6 +69,13 @@ function adoptInstance(t: Transition, instance: NonNullable<Extract<JobMasterInp
   if (task === undefined || task.draining) {
     // It was scaled in.
     endProcess(t, process, isReady ? "drain" : "kill");
+    return;
+  }
+  if (isTerminal(task.state)) {
+    // Cancelled before it was met: nobody wants it any more, and its successor must not start beside it.
+    placeTask(t.state, task, process);
+    awaitEnd(t, task);
+    endProcess(t, process, "kill");
     return;
   }
   if (task.state !== "CREATED") return;

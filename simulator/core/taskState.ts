@@ -109,6 +109,11 @@ export function noteProgress(t: Transition, task: TaskRecord): void {
   if (task.failover !== undefined && hasArrived(t, task)) task.failover.waitingFor.delete(task);
 }
 
+/** The opposite: a process of the task's turned up, and the restart has to wait for its end after all. */
+export function awaitEnd(t: Transition, task: TaskRecord): void {
+  if (task.failover !== undefined && !hasArrived(t, task)) task.failover.waitingFor.add(task);
+}
+
 function move(state: JobMasterState, task: TaskRecord, to: ExecutionState): void {
   const counts = countsOf(state, task);
   counts[task.state]--;

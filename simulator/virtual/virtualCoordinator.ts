@@ -131,6 +131,12 @@ export class VirtualCoordinator {
       connection.closeByCoordinator();
       return false;
     }
+    if (this.workers.get(hello.process)?.pid === hello.pid) {
+      // Its connection ended, and with it its tasks; who is met again would be taken for one that had gone on.
+      this.giveUp(hello.process, hello.pid);
+      connection.closeByCoordinator();
+      return false;
+    }
     if (known === undefined) this.live.set(hello.process, { process, child: false });
     this.workers.set(hello.process, { connection, pid: hello.pid });
     connection.sendDown({ kind: "welcome" });
@@ -150,15 +156,19 @@ export class VirtualCoordinator {
     if (known?.process.pid === pid && known.child) {
       // Its exit, which says how it ended, is told in a moment. What does not end by itself must not go on without us.
       this.process.timer(this.host.now() + EXIT_AFTER_DISCONNECT_MS, () => {
-        if (this.lost.has(pid)) return;
-        known.process.kill();
-        this.onLost(name, pid, { by: "connection" });
+        if (!this.lost.has(pid)) this.giveUp(name, pid);
       });
       return;
     }
+    this.giveUp(name, pid);
+  }
+
+  private giveUp(name: ProcessName, pid: number): void {
+    const known = this.live.get(name);
     if (known?.process.pid === pid) {
       known.process.kill();
-      this.live.delete(name);
+      // Nobody tells of the end of one that is not our child.
+      if (!known.child) this.live.delete(name);
     }
     this.onLost(name, pid, { by: "connection" });
   }
