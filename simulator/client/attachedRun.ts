@@ -4,7 +4,13 @@ import { runPaths } from "../cluster/runDirectory";
 import { followJournal } from "../observe/journalReader";
 import type { Run } from "./run";
 import { callRun } from "./runCall";
+import { continueCoordinator } from "./stoppedCoordinator";
 import { takeSavepoint } from "./takeSavepoint";
+
+/** How often a coordinator that is asked to heal is looked at: it may be stopped while it is asked. */
+const LOOK_MS = 250;
+/** One that was stopped has a backlog to work off before it answers. */
+const HEAL_TIMEOUT_MS = 15_000;
 
 export function attachRun(record: RunRecord): Run {
   return {
@@ -24,11 +30,21 @@ export function runControls(record: RunRecord): Omit<Run, "owned" | "ended" | "d
     directory: record.directory,
     events: (signal) => followJournal(runPaths.journal(record.directory), { signal }),
     inject: async ({ parameters = {}, ...request }) => void (await callRun(record, { kind: "inject", parameters, ...request })),
-    heal: async () => void (await callRun(record, { kind: "heal" })),
+    heal: () => heal(record),
     stop: async (mode) => void (await callRun(record, { kind: "stop", mode })),
     scale: async (service, parallelism) => void (await callRun(record, { kind: "scale", service, parallelism })),
     savepoint: (options) => takeSavepoint(record, options),
   };
+}
+
+async function heal(record: RunRecord): Promise<void> {
+  continueCoordinator(record.directory);
+  const looking = setInterval(() => continueCoordinator(record.directory), LOOK_MS);
+  try {
+    await callRun(record, { kind: "heal" }, HEAL_TIMEOUT_MS);
+  } finally {
+    clearInterval(looking);
+  }
 }
 
 async function waitForEnd(record: RunRecord): Promise<{ readonly state: string; readonly exitCode: number }> {

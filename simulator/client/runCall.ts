@@ -7,6 +7,7 @@ import { callMethod, CONTROL_CHANNEL, tokenMetadata } from "../cluster/controlSe
 import type { RunReply, RunRequest } from "../cluster/controlMessages";
 import { controlSocket, runPaths } from "../cluster/runDirectory";
 import { FaultlineError } from "../graph/errors";
+import { isCoordinatorStopped } from "./stoppedCoordinator";
 
 const TIMEOUT_MS = 5_000;
 const RETRY_MS = 50;
@@ -18,7 +19,7 @@ const CONNECT_MS = 500;
  * where the answer got lost; an injection is not.
  * @throws FaultlineError the run's own answer, or FL2008 when nobody answers.
  */
-export async function callRun(run: { readonly directory: string; readonly socketDirectory: string }, request: RunRequest): Promise<Readonly<Record<string, unknown>>> {
+export async function callRun(run: { readonly directory: string; readonly socketDirectory: string }, request: RunRequest, timeoutMs = TIMEOUT_MS): Promise<Readonly<Record<string, unknown>>> {
   if (run.socketDirectory === "") {
     throw FaultlineError.of(
       "FL2008",
@@ -27,7 +28,7 @@ export async function callRun(run: { readonly directory: string; readonly socket
     );
   }
   const token = await readFile(runPaths.token(run.directory), "utf8").catch(() => "");
-  const deadline = Date.now() + TIMEOUT_MS;
+  const deadline = Date.now() + timeoutMs;
   do {
     const { asked, error, reply } = await ask(controlSocket(run.socketDirectory), token, request, deadline);
     if (reply?.kind === "ok") return reply.detail ?? {};
@@ -35,11 +36,15 @@ export async function callRun(run: { readonly directory: string; readonly socket
     if (asked && request.kind === "inject") {
       // A coordinator that is hit takes its answer down with it: that is the answer.
       if (request.target === "coordinator" && error?.code === status.UNAVAILABLE) return {};
+      if (request.target === "coordinator" && isCoordinatorStopped(run.directory)) return {};
       break;
     }
     if (asked && error?.code !== status.UNAVAILABLE) break;
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   } while (Date.now() < deadline && existsSync(run.socketDirectory));
+  if (isCoordinatorStopped(run.directory)) {
+    throw FaultlineError.of("FL2008", "The run does not answer: its coordinator is stopped.", "`faultline heal RUN` lets it go on.");
+  }
   throw FaultlineError.of("FL2008", "The run does not answer.", "It may have ended; `faultline ps` shows the runs there are.");
 }
 

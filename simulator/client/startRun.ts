@@ -6,8 +6,10 @@ import { closeSync, openSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { Readable } from "node:stream";
 import { COORDINATOR_CANNOT_START, COORDINATOR_DONE } from "../cluster/coordinatorExit";
 import { withoutTimeouts } from "../cluster/inspector";
+import { obeyStops } from "../cluster/ownStop";
 import type { RunConfig, RunRecord } from "../cluster/runDirectory";
 import { encodeRunConfig, runPaths } from "../cluster/runDirectory";
 import { openSavepoint } from "../cluster/savepoint";
@@ -118,6 +120,8 @@ export class OwnedCoordinator {
   kill(): void {
     this.killed = true;
     for (const lifeline of this.lifelines) (lifeline as { destroy(): void }).destroy();
+    // One that is stopped is to see it.
+    this.child.kill("SIGCONT");
   }
 
   private spawn(flags: readonly string[]): ChildProcess {
@@ -131,6 +135,8 @@ export class OwnedCoordinator {
     closeSync(log);
     const lifeline = child.stdio[3];
     lifeline?.on("error", () => undefined);
+    // A signal goes to this child or, when it has ended, to nobody.
+    if (lifeline instanceof Readable) obeyStops(lifeline, (which) => void child.kill(which));
     this.lifelines.push(lifeline);
     child.once("exit", (code) => this.onExit(code));
     return child;

@@ -1,5 +1,4 @@
 /** Injects faults into the processes of a run, says in the journal that it did, and whether each one took effect. */
-import { readFileSync } from "node:fs";
 import { checkAvailable, findFault } from "../faults/catalogue";
 import type { FaultContext, FaultDefinition, FaultOrder, FaultTarget } from "../faults/faultDefinition";
 import type { ParameterValues } from "../faults/faultParameter";
@@ -8,6 +7,8 @@ import { isLinkPattern, linkProcesses, matchLinks, matchTargets, parseFaultTarge
 import { FaultlineError } from "../graph/errors";
 import type { Cause, JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
 import { machineFacilities } from "./machineFacilities";
+import { OwnStop } from "./ownStop";
+import { processState } from "./processesOfRun";
 
 export interface FaultInjectorHost {
   /** Everything that can be named as a target but links, as people write it. */
@@ -67,6 +68,14 @@ export class FaultInjector {
   /** Healed before anything was seen of them: word may be on its way over the very link that they hit. */
   private readonly unseen = new Set<number>();
   private readonly damages = new Map<number, () => void>();
+  private readonly ownStop = new OwnStop(
+    ({ injection, evidence, by }) => {
+      this.onEffect(injection, evidence);
+      const fault = this.active.find((candidate) => candidate.injection === injection);
+      if (fault !== undefined) this.healOne(fault, by);
+    },
+    (injection, { message }) => this.onFailed(injection, { code: "FL1033", message: `The owner of the run cannot be asked to stop the coordinator: ${message}.` }),
+  );
 
   constructor(
     private readonly host: FaultInjectorHost,
@@ -116,6 +125,8 @@ export class FaultInjector {
       this.onFailed(injection, { code: "FL1033", message: `${fault.title} could not act on ${name}: ${(error as Error).message}.` });
       return injection;
     }
+    // Who is stopped itself sees nothing meanwhile, and has no timers.
+    if (stopsThisProcess(fault, planned.process)) return injection;
     if (fault.evidence === "process-stopped") this.confirmStopped(injection);
     const { duration } = parameters;
     if (typeof duration === "number" && duration > 0) active.timer = setTimeout(() => this.healOne(active, "duration"), duration);
@@ -124,7 +135,11 @@ export class FaultInjector {
 
   /** Heals what can be healed. */
   heal(by: "command" | "end"): void {
-    for (const fault of [...this.active]) if (fault.fault.heal !== undefined) this.healOne(fault, by);
+    for (const fault of [...this.active]) {
+      // That it goes on heals it.
+      if (by === "command" && this.ownStop.isOnItsWay(fault.injection)) continue;
+      if (fault.fault.heal !== undefined) this.healOne(fault, by);
+    }
   }
 
   private healOne(fault: ActiveFault, by: "command" | "duration" | "end"): void {
@@ -214,7 +229,11 @@ export class FaultInjector {
   private contextOf(injection: number, fault: FaultDefinition, planned: PlannedFault, parameters: ParameterValues): FaultContext {
     const { name, target, pid, performers } = planned;
     const order: FaultOrder = { injection, fault: fault.name, target: name, carrier: this.host.carrierOf(name), parameters };
-    const signal = (which: NodeJS.Signals): void => void globalThis.process.kill(pid, which);
+    const signal = (which: NodeJS.Signals): void => {
+      if (!stopsThisProcess(fault, planned.process)) globalThis.process.kill(pid, which);
+      else if (which === "SIGSTOP") this.ownStop.order(injection, Number(parameters.duration ?? 0));
+      else this.ownStop.cancel(injection);
+    };
     return {
       target,
       parameters,
@@ -287,11 +306,6 @@ export class FaultInjector {
   }
 }
 
-/** `T` stopped, `S` sleeping, … as Linux tells it in /proc; undefined elsewhere. */
-export function processState(pid: number): string | undefined {
-  try {
-    return /^\d+ \(.*\) (\S)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
-  } catch {
-    return undefined;
-  }
+function stopsThisProcess(fault: FaultDefinition, process: ProcessName): boolean {
+  return fault.evidence === "process-stopped" && process === "coordinator";
 }

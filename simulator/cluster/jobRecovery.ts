@@ -6,8 +6,7 @@ import type { JobState } from "../graph/executionState";
 import type { JournalEvent, ProcessName } from "../observe/journalEvent";
 import { readCheckpoints } from "./checkpointStore";
 import type { DamagedCheckpoint } from "./checkpointStore";
-import { processState } from "./faultInjector";
-import { processesOfRun } from "./processesOfRun";
+import { processesOfRun, processState } from "./processesOfRun";
 
 /** A fault that was injected, with nothing in the journal yet about whether it took effect. */
 export interface OpenInjection {

@@ -71,3 +71,12 @@ function listedCommandLines(): { readonly pid: number; readonly args: readonly s
     return undefined;
   }
 }
+
+/** `T` stopped, `S` sleeping, … as Linux tells it in /proc; undefined elsewhere. */
+export function processState(pid: number): string | undefined {
+  try {
+    return /^\d+ \(.*\) (\S)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
+  } catch {
+    return undefined;
+  }
+}
