@@ -49,8 +49,8 @@ export function checkAttempts(world: VirtualWorld): void {
   const running = new Map<string, string>();
   for (const manager of world.taskManagers.values()) {
     const { process } = manager;
-    // One of an earlier coordinator, that this one has not met, cancels its tasks by itself and commits nothing.
-    if (!process.alive || !coordinator.isConnected(process.name, process.pid)) continue;
+    // Those of an earlier coordinator too, also while they stand still: when they go on, what they do to the files of a sink cannot be undone.
+    if (!process.alive) continue;
     for (const task of manager.liveTasks) {
       const where = `attempt ${task.attempt} in process ${process.pid}`;
       const other = running.get(task.name);

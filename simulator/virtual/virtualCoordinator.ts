@@ -36,6 +36,8 @@ export interface CoordinatorHost {
   spawn(command: Extract<JobMasterCommand, { kind: "startProcess" }>, onExit: (pid: number, exit: ProcessExit) => void): VirtualProcess;
   /** A process that another coordinator had started; undefined when it is gone. */
   processOf(pid: number): VirtualProcess | undefined;
+  /** Live workers of the run, as the operating system shows them. */
+  workersOfRun(): readonly VirtualProcess[];
   /** How long writing the metadata of this checkpoint takes, and whether it fails. */
   storing(checkpoint: number): { readonly delayMs: number; readonly fails: boolean };
   /** Called after every step, before its commands are carried out. */
@@ -57,6 +59,8 @@ export class VirtualCoordinator {
   private readonly workers = new Map<ProcessName, { readonly connection: ControlConnection; readonly pid: number }>();
   private readonly live = new Map<ProcessName, LiveProcess>();
   private readonly lost = new Set<number>();
+  /** Started by the coordinator before this one, and not heard of yet; by process id. */
+  private readonly strays = new Map<number, VirtualProcess>();
   private readonly timers = new Map<string, VirtualTimer>();
   /** Checkpoint files are written and deleted one after the other, in the order decided. */
   private storage: (() => void)[] = [];
@@ -75,6 +79,7 @@ export class VirtualCoordinator {
       this.record(host.runStarted);
       this.record({ kind: "process.started", process: "coordinator", pid: process.pid });
     } else {
+      for (const worker of host.workersOfRun()) this.strays.set(worker.pid, worker);
       const latest = recovered.completed[recovered.completed.length - 1];
       this.record({ kind: "coordinator.recovered", pid: process.pid, fromCheckpoint: latest?.checkpoint });
     }
@@ -112,11 +117,6 @@ export class VirtualCoordinator {
     this.flushTimer = this.process.post(JOURNAL_GATHER_MS, () => this.host.journal.flush());
   }
 
-  /** Processes whose connection this coordinator holds. */
-  isConnected(process: ProcessName, pid: number): boolean {
-    return this.workers.get(process)?.pid === pid;
-  }
-
   pidOf(process: ProcessName): number | undefined {
     return this.live.get(process)?.process.pid;
   }
@@ -137,6 +137,7 @@ export class VirtualCoordinator {
       connection.closeByCoordinator();
       return false;
     }
+    this.strays.delete(hello.pid);
     if (known === undefined) this.live.set(hello.process, { process, child: false });
     this.workers.set(hello.process, { connection, pid: hello.pid });
     connection.sendDown({ kind: "welcome" });
@@ -240,9 +241,19 @@ export class VirtualCoordinator {
   }
 
   private startProcess(command: Extract<JobMasterCommand, { kind: "startProcess" }>): void {
+    this.killStrays(command.process);
     const process = this.host.spawn(command, (pid, exit) => this.process.run(() => this.onExit(command.process, pid, exit)));
     this.live.set(command.process, { process, child: true });
     this.record({ kind: "process.started", process: command.process, pid: process.pid });
+  }
+
+  /** One that stood still would go on some day, beside its successor: with an old attempt of a task, and with files of a sink. */
+  private killStrays(name?: ProcessName): void {
+    for (const [pid, stray] of this.strays) {
+      if (name !== undefined && stray.name !== name) continue;
+      this.strays.delete(pid);
+      stray.kill();
+    }
   }
 
   private send(process: ProcessName, command: JobMasterCommand): void {
@@ -284,6 +295,7 @@ export class VirtualCoordinator {
     if (this.ending !== undefined) return;
     this.ending = { state, cause };
     for (const timer of this.timers.values()) cancelTimer(timer);
+    this.killStrays();
     this.process.timer(this.host.now() + SHUTDOWN_GRACE_MS, () => {
       for (const { process } of this.live.values()) process.kill();
       // Processes of an earlier coordinator are not our children: nobody tells of their end.

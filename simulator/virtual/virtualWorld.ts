@@ -160,6 +160,7 @@ export class VirtualWorld {
         const process = this.processes.get(pid);
         return process?.alive === true ? process : undefined;
       },
+      workersOfRun: () => [...this.processes.values()].filter(({ alive, pid }) => alive && this.parents.has(pid)),
       storing: () => this.injection.storing(options.timing.storeMs()),
       onStep: (by, input, result) => {
         options.observer.onStep?.(this, by.master, input, result);
