@@ -80,19 +80,20 @@ export function triggerCheckpoint(t: Transition, reason: CheckpointReason, savep
   const tasks = all.filter((task) => task.state !== "FINISHED");
   const checkpoint = checkpoints.nextCheckpoint++;
   const final = reason === "final";
-  const kept = stateOfFinished(t, all);
-  state.checkpoints.pending.push({
+  const pending: PendingCheckpoint = {
     checkpoint,
     reason,
     final,
     savepoint,
     triggeredAtMs: t.nowMs,
     waitingFor: new Map(tasks.map((task) => [task.name, task.attempt])),
-    handles: kept.handles,
-    sourceOffsets: kept.sourceOffsets,
+    handles: new Map(),
+    sourceOffsets: new Map(),
     alignmentMs: 0,
     storing: false,
-  });
+  };
+  for (const task of all) if (task.state === "FINISHED") keepStateOfFinished(t, task, pending);
+  state.checkpoints.pending.push(pending);
   t.events.push({ kind: "checkpoint.triggered", checkpoint, tasks: tasks.length, reason });
   const sources = tasks.filter((task) => state.topology.isSource(task.vertex));
   for (const [process, group] of byProcess(sources)) {
@@ -139,18 +140,13 @@ function isFinalDue(t: Transition): boolean {
  * A task that has finished acknowledges no more, and keeps the state that it finished with: were it left out, a later restart of
  * everything would let it begin anew. Flink's `FullyFinishedOperatorState` (FLIP-147).
  */
-function stateOfFinished(t: Transition, tasks: readonly TaskRecord[]): Pick<PendingCheckpoint, "handles" | "sourceOffsets"> {
-  const handles: PendingCheckpoint["handles"] = new Map();
-  const sourceOffsets: PendingCheckpoint["sourceOffsets"] = new Map();
+function keepStateOfFinished(t: Transition, { name }: TaskRecord, { handles, sourceOffsets }: Pick<PendingCheckpoint, "handles" | "sourceOffsets">): void {
   const before = latestCompleted(t.state.checkpoints);
-  for (const { name, state } of before === undefined ? [] : tasks) {
-    const handle = state === "FINISHED" ? before?.handles.get(name) : undefined;
-    if (handle === undefined) continue;
-    handles.set(name, handle);
-    const offset = before?.sourceOffsets.get(name);
-    if (offset !== undefined) sourceOffsets.set(name, offset);
-  }
-  return { handles, sourceOffsets };
+  const handle = before?.handles.get(name);
+  if (handle === undefined) return;
+  handles.set(name, handle);
+  const offset = before?.sourceOffsets.get(name);
+  if (offset !== undefined) sourceOffsets.set(name, offset);
 }
 
 export function onAcknowledge(t: Transition, ack: Extract<JobMasterInput, { kind: "checkpointAck" }>): void {
@@ -164,15 +160,17 @@ export function onAcknowledge(t: Transition, ack: Extract<JobMasterInput, { kind
 }
 
 /**
- * A task of a job without checkpoints finished by itself while it was asked. The last checkpoint does without it. Any other would bring back
- * tasks without what they had put out, and is given up.
+ * A task finished while it was asked: with the last checkpoint before, which another region needs once more, or, in a job without checkpoints,
+ * by itself. The last checkpoint does without its word. Any other would bring back tasks without what they had put out, and is given up.
  */
 export function onTaskFinished(t: Transition, task: TaskRecord): void {
   for (const pending of [...t.state.checkpoints.pending]) {
     if (!pending.waitingFor.has(task.name)) continue;
     pending.waitingFor.delete(task.name);
-    if (pending.final) storeIfAcknowledged(t, pending);
-    else giveUp(t, pending, `${task.name} finished before it had acknowledged.`);
+    if (pending.final) {
+      keepStateOfFinished(t, task, pending);
+      storeIfAcknowledged(t, pending);
+    } else giveUp(t, pending, `${task.name} finished before it had acknowledged.`);
   }
 }
 
@@ -316,7 +314,7 @@ function giveUp(t: Transition, pending: PendingCheckpoint, reason: string): void
   if (pending.savepoint !== undefined) failSavepoint(t, pending.savepoint, reason, undefined, pending.checkpoint);
 }
 
-/** Whether a newer checkpoint keeps files of the oldest one: the state of tasks that had finished (see {@link stateOfFinished}). */
+/** Whether a newer checkpoint keeps files of the oldest one: the state of tasks that had finished (see {@link keepStateOfFinished}). */
 function isReferredTo(t: Transition, [oldest, ...newer]: readonly CompletedCheckpoint[]): boolean {
   if (oldest === undefined || t.state.streamCounts.FINISHED === 0) return false;
   return newer.some((checkpoint) => [...checkpoint.handles].some(([task, handle]) => oldest.handles.get(task)?.path === handle.path));

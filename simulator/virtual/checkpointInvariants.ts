@@ -1,4 +1,5 @@
 /** Checkpoints complete only when every task that has to has acknowledged; tasks start from the latest complete one, and it is on the disk. */
+import type { CompletedCheckpoint } from "../core/checkpoint";
 import type { JobMasterCommand, JobMasterInput, JobMasterState } from "../core/jobMasterState";
 import type { JournalEventBody, SubtaskName } from "../observe/journalEvent";
 import { ensure } from "./invariantViolation";
@@ -14,6 +15,8 @@ export class CheckpointRecord {
   private readonly acknowledged = new Map<number, Map<SubtaskName, number>>();
   private readonly stored = new Set<number>();
   latestCompleted = 0;
+  /** The last one that was held against the tasks. */
+  latestWhole = 0;
   private readonly stoppedAt = new Map<number, number>();
   private readonly sourcesAtEnd = new Map<SubtaskName, number>();
 
@@ -56,7 +59,7 @@ export class CheckpointRecord {
     if (event.reason === "final") this.final.add(event.checkpoint);
   }
 
-  /** A task of a job without checkpoints that finished meanwhile has nothing to acknowledge any more, if the checkpoint is the last one. */
+  /** A task that finished meanwhile has nothing to acknowledge any more, if the checkpoint is the last one. */
   onFinished(task: SubtaskName): void {
     for (const [checkpoint, required] of this.required) {
       if (!this.final.has(checkpoint)) continue;
@@ -81,6 +84,7 @@ export function checkCheckpoints(record: CheckpointRecord, world: VirtualWorld, 
   checkTimeouts(record, world, master);
   const { completed } = master.checkpoints;
   const latest = completed[completed.length - 1];
+  checkWhole(record, world, master, latest);
   for (const command of commands) {
     if (command.kind === "discardCheckpoint") {
       const kept = completed.some((checkpoint) => checkpoint.checkpoint === command.checkpoint);
@@ -102,6 +106,17 @@ export function checkCheckpoints(record: CheckpointRecord, world: VirtualWorld, 
   const config = master.job.runtime.checkpointing;
   const running = master.checkpoints.pending.filter((pending) => pending.reason === "periodic");
   ensure(running.length <= (config?.maxConcurrent ?? 0), "max-concurrent", `${running.length} checkpoints run at once`);
+}
+
+/** Whoever has finished may have to start again too, with everything: a task that a checkpoint does not hold would begin anew. */
+function checkWhole(record: CheckpointRecord, world: VirtualWorld, master: JobMasterState, latest: CompletedCheckpoint | undefined): void {
+  if (latest === undefined || latest.checkpoint === record.latestWhole || master.job.runtime.checkpointing === undefined) return;
+  record.latestWhole = latest.checkpoint;
+  for (const { name, vertexKind } of master.tasks.values()) {
+    if (vertexKind !== "stream") continue;
+    const handle = latest.handles.get(name);
+    ensure(handle !== undefined && world.disk.readState(handle) !== undefined, "checkpoint-incomplete", `checkpoint ${latest.checkpoint} holds no state of ${name}`);
+  }
 }
 
 /** The time in which the coordinator itself stood still does not count. */

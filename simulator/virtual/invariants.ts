@@ -141,7 +141,7 @@ export class Invariants implements WorldObserver {
     }
     task.state = event.to;
     task.attempt = event.attempt;
-    if (event.to === "FINISHED" && this.job.runtime.checkpointing === undefined) this.checkpoints.onFinished(event.task);
+    if (event.to === "FINISHED") this.checkpoints.onFinished(event.task);
     if (event.to === "CREATED") this.draining.delete(event.task);
     if (event.to === "RUNNING") this.mayRestart.delete(event.task);
   }

@@ -50,8 +50,14 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   {
     name: "tasks that have finished are left out of checkpoints",
     file: "checkpointCoordinator.ts",
-    from: 'const handle = state === "FINISHED" ? before?.handles.get(name) : undefined;',
-    to: "const handle = undefined;",
+    from: 'if (task.state === "FINISHED") keepStateOfFinished(t, task, pending);',
+    to: "void task;",
+  },
+  {
+    name: "a task that finishes with the last checkpoint is left out of the next one",
+    file: "checkpointCoordinator.ts",
+    from: "      keepStateOfFinished(t, task, pending);\n",
+    to: "",
   },
   {
     name: "the final checkpoint is put off while others run",
