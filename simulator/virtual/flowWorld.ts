@@ -237,6 +237,7 @@ export class FlowWorld {
         now: () => loop.now,
         spawn: (command, onExit) => this.spawn(command, onExit, process),
         processOf: (pid) => (this.processes.get(pid)?.alive === true ? this.processes.get(pid) : undefined),
+        workersOfRun: () => [...this.processes.values()].filter(({ alive, name }) => alive && name !== "coordinator" && !name.startsWith("external:")),
         storing: () => ({ delayMs: this.draw(options.timings.storeMs), fails: false }),
         onStep: (_, __, result) => this.count(result),
         commandsCarriedOut: (count) => count,
