@@ -52,10 +52,20 @@ export function randomJob(chance: Chance, size: JobSize = USUAL_JOB_SIZE): JobSp
       heartbeatTimeoutMs: heartbeatIntervalMs * chance.pick([3, 5]),
       chaining: chance.yes(0.6),
     },
-    services: services.filter((service) => called.has(service.id)),
+    services: services.filter((service) => called.has(service.id)).map((service) => ({ ...service, queue: roomForAll(service, operators) })),
     operators,
     edges,
   };
+}
+
+/**
+ * Calls of all callers that one instance alone has room for: the others may be gone. A service that its job overloads refuses calls for ever, with no
+ * fault at all; the job fails at that, restarts, and makes the same calls again. Nobody promises the end of such a job.
+ */
+function roomForAll({ id, queue }: ServiceSpec, operators: readonly OperatorSpec[]): ServiceSpec["queue"] {
+  let calls = 0;
+  for (const operator of operators) if (operator.kind === "rpc" && operator.rpc.service === id) calls += operator.parallelism * operator.rpc.capacity;
+  return { ...queue, maxLength: Math.max(queue.maxLength, calls) };
 }
 
 function addPipeline(

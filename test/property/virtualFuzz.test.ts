@@ -28,6 +28,18 @@ describe("random jobs under random faults, in virtual time", () => {
   }
 });
 
+describe("random jobs without faults", () => {
+  it("no job overloads its services by itself and restarts for ever", () => {
+    // Three rpc operators, nine subtasks: 288 calls at once of one instance.
+    const { violation, faults, world } = runFuzzCase(fuzzCase(3499));
+    assert.equal(violation, undefined, violation?.message);
+    assert.equal(faults, 0);
+    const events = world.journal.events;
+    assert.ok(events.some(({ kind }) => kind === "service.endpoints"));
+    assert.deepEqual(events.filter(({ kind }) => kind === "client.retry" || kind === "failure"), []);
+  });
+});
+
 describe("schedules that were kept", () => {
   for (const file of readdirSync(SCHEDULES)) {
     it(`${file} breaks no rule`, () => {
