@@ -28,6 +28,7 @@ import { FaultPerformer } from "./faultPerformer";
 import { isCoordinatorLink, writeHealFile } from "./links/healFile";
 import { exhaustMemory } from "./memoryExhaustion";
 import type { RecoveredRun } from "./jobRecovery";
+import { processesOfRun } from "./processesOfRun";
 import type { RunConfig } from "./runDirectory";
 import { commitBatchOutput } from "../operators/batchCommit";
 import { controlSocket, runPaths } from "./runDirectory";
@@ -104,6 +105,7 @@ export class Coordinator {
           if (isCoordinatorLink(target)) writeHealFile(this.config.run.directory, injection);
           this.send(worker, { kind: "endFault", injection });
         },
+        isThere: (pid) => processesOfRun(this.config.run.directory)?.some((one) => one.pid === pid) === true,
         damageCheckpoint: (target) => damageCheckpoint(this.config.run.directory, target),
       },
       recovered?.nextInjection ?? 1,
@@ -194,6 +196,7 @@ export class Coordinator {
     for (const { injection, evidence } of recovered.openInjections) {
       if (evidence !== undefined) this.record({ kind: "fault.effective", injection, evidence });
     }
+    this.faults.resume(recovered.activeInjections, journalClock());
   }
 
   private async listen(): Promise<void> {
@@ -263,6 +266,7 @@ export class Coordinator {
       serviceToken: this.token,
     });
     if (moved) return true;
+    this.faults.onConnected(hello.process, hello.pid);
     if (hello.role === "taskmanager") this.orderLoadFaults(hello.process);
     this.step({ kind: "workerConnected", process: hello.process, role: hello.role, pid: hello.pid, dataAddress: hello.dataAddress, instance: hello.instance });
     return true;

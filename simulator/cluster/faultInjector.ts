@@ -1,11 +1,12 @@
 /** Injects faults into the processes of a run, says in the journal that it did, and whether each one took effect. */
-import { checkAvailable, findFault } from "../faults/catalogue";
+import { checkAvailable, FAULT_CATALOGUE, findFault } from "../faults/catalogue";
 import type { FaultContext, FaultDefinition, FaultOrder, FaultTarget } from "../faults/faultDefinition";
 import type { ParameterValues } from "../faults/faultParameter";
 import { parameterValues } from "../faults/faultParameter";
 import { isLinkPattern, linkProcesses, matchLinks, matchTargets, parseFaultTarget } from "../faults/faultTarget";
 import { FaultlineError } from "../graph/errors";
 import type { Cause, JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
+import type { ActiveInjection } from "./jobRecovery";
 import { machineFacilities } from "./machineFacilities";
 import { OwnStop } from "./ownStop";
 import { processState } from "./processesOfRun";
@@ -18,6 +19,8 @@ export interface FaultInjectorHost {
   /** Under `embedded`, the task behind a `service:` target. */
   carrierOf(target: string): SubtaskName | undefined;
   pidOf(process: ProcessName): number | undefined;
+  /** It is a process of this run. */
+  isThere(pid: number): boolean;
   journal(body: JournalEventBody): void;
   /** Makes sure that the journal is with the operating system, before this very process may be hit. */
   flushJournal(): void;
@@ -49,6 +52,8 @@ interface PlannedFault {
   readonly pid: number;
   /** Who carries it out. */
   readonly performers: readonly ProcessName[];
+  /** Injected by the coordinator before, into processes that are not this one's children. */
+  readonly resumed?: boolean;
 }
 
 export interface InjectOptions {
@@ -67,6 +72,8 @@ export class FaultInjector {
   private readonly healing = new Map<number, { readonly by: "command" | "duration"; readonly process: ProcessName; left: number }>();
   /** Healed before anything was seen of them: word may be on its way over the very link that they hit. */
   private readonly unseen = new Set<number>();
+  /** To processes of the coordinator before that have not connected yet. */
+  private undelivered: { readonly process: ProcessName; readonly pid: number | undefined; readonly order: FaultOrder }[] = [];
   private readonly damages = new Map<number, () => void>();
   private readonly ownStop = new OwnStop(
     ({ injection, evidence, by }) => {
@@ -131,6 +138,51 @@ export class FaultInjector {
     const { duration } = parameters;
     if (typeof duration === "number" && duration > 0) active.timer = setTimeout(() => this.healOne(active, "duration"), duration);
     return injection;
+  }
+
+  /**
+   * Takes over what the coordinator before had injected and nobody has healed: the processes that carry it out still do, and what that
+   * coordinator did to them itself is begun anew. Not loads to come and damaged checkpoints: what is known of them went with it.
+   */
+  resume(injections: readonly ActiveInjection[], nowMs: number): void {
+    for (const { injection, fault: name, target: text, parameters, atMs, effective, processes } of injections) {
+      const fault = FAULT_CATALOGUE.find((candidate) => candidate.name === name);
+      const target = parseFaultTarget(text);
+      const [first] = processes;
+      if (fault?.heal === undefined || target === undefined || first?.pid === undefined) continue;
+      const performers = processes.map((one) => one.name);
+      const planned: PlannedFault = { name: text, target, process: first.name, pid: first.pid, performers, resumed: true };
+      const order: FaultOrder = { injection, fault: name, target: text, carrier: undefined, parameters };
+      const endPerforming = (): void => {
+        for (const { name: process, pid } of processes) {
+          if (this.host.pidOf(process) === undefined) this.undelivered.push({ process, pid, order });
+          this.host.endPerforming(process, order);
+        }
+      };
+      const context: FaultContext = { ...this.contextOf(injection, fault, planned, parameters), endPerforming };
+      const active: ActiveFault = { injection, fault, name: text, context, process: first.name, pid: first.pid, effective, timer: undefined, lastLoad: false };
+      this.active.push(active);
+      fault.inject({
+        ...context,
+        signal: () => undefined,
+        perform: () => void this.performers.set(injection, performers.length),
+        atNextLoads: () => this.remove(active),
+        damageCheckpoint: () => this.remove(active),
+      });
+      const { duration } = parameters;
+      if (!this.active.includes(active) || typeof duration !== "number" || duration <= 0) continue;
+      active.timer = setTimeout(() => this.healOne(active, "duration"), Math.max(0, atMs + duration - nowMs));
+    }
+  }
+
+  /** What waited for this process is sent now; one that came in its place knows nothing of it, which is as good. */
+  onConnected(process: ProcessName, pid: number): void {
+    const waiting = this.undelivered.filter((one) => one.process === process);
+    this.undelivered = this.undelivered.filter((one) => one.process !== process);
+    for (const one of waiting) {
+      if (one.pid === pid) this.host.endPerforming(process, one.order);
+      else this.onEnded(one.order.injection);
+    }
   }
 
   /** Heals what can be healed. */
@@ -230,6 +282,7 @@ export class FaultInjector {
     const { name, target, pid, performers } = planned;
     const order: FaultOrder = { injection, fault: fault.name, target: name, carrier: this.host.carrierOf(name), parameters };
     const signal = (which: NodeJS.Signals): void => {
+      if (planned.resumed === true && !this.host.isThere(pid)) return;
       if (!stopsThisProcess(fault, planned.process)) globalThis.process.kill(pid, which);
       else if (which === "SIGSTOP") this.ownStop.order(injection, Number(parameters.duration ?? 0));
       else this.ownStop.cancel(injection);

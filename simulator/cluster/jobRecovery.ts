@@ -2,6 +2,8 @@
 import type { RecoveredJob } from "../core/jobMasterState";
 import { RecoveredJobFold } from "../core/recoveredJob";
 import { FAULT_CATALOGUE } from "../faults/catalogue";
+import type { ParameterValues } from "../faults/faultParameter";
+import { linkProcesses, parseFaultTarget } from "../faults/faultTarget";
 import type { JobState } from "../graph/executionState";
 import type { JournalEvent, ProcessName } from "../observe/journalEvent";
 import { readCheckpoints } from "./checkpointStore";
@@ -16,10 +18,24 @@ export interface OpenInjection {
   readonly evidence: string | undefined;
 }
 
+/** A fault that was not healed, and whose processes are those that it was injected into. */
+export interface ActiveInjection {
+  readonly injection: number;
+  readonly fault: string;
+  readonly target: string;
+  readonly parameters: ParameterValues;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  effective: boolean;
+  /** Who carries it out, or is hit by it. */
+  readonly processes: readonly { readonly name: ProcessName; readonly pid: number | undefined }[];
+}
+
 export interface RecoveredRun {
   readonly job: RecoveredJob;
   readonly damaged: readonly DamagedCheckpoint[];
   readonly openInjections: readonly OpenInjection[];
+  readonly activeInjections: readonly ActiveInjection[];
   readonly nextInjection: number;
   /** Workers that the coordinator before had started, and that are there. */
   readonly predecessors: readonly { readonly name: ProcessName; readonly pid: number }[];
@@ -31,6 +47,7 @@ export async function recoverRun(directory: string, events: AsyncIterable<Journa
   const fold = new RecoveredJobFold();
   const pids = new Map<ProcessName, number>();
   const open = new Map<number, { readonly injection: number; readonly target: string; readonly fault: string; readonly pid: number | undefined }>();
+  const active = new Map<number, ActiveInjection>();
   let nextInjection = 1;
   let ended: JobState | undefined;
   for await (const event of events) {
@@ -38,10 +55,19 @@ export async function recoverRun(directory: string, events: AsyncIterable<Journa
     if (event.kind === "process.started" || event.kind === "process.connected") pids.set(event.process, event.pid);
     if (event.kind === "fault.injected") {
       const { injection, target, fault } = event;
+      const parsed = parseFaultTarget(target);
+      const names = parsed?.kind === "link" ? linkProcesses(parsed) : [target];
+      const processes = names.map((name) => ({ name, pid: pids.get(name) }));
+      if (event.momentary !== true) {
+        active.set(injection, { injection, fault, target, parameters: event.parameters as ParameterValues, atMs: event.at, effective: false, processes });
+      }
       open.set(injection, { injection, target, fault, pid: pids.get(target) });
       nextInjection = event.injection + 1;
     }
     if (event.kind === "fault.effective" || event.kind === "fault.failed") open.delete(event.injection);
+    if (event.kind === "fault.failed" || event.kind === "fault.healed") active.delete(event.injection);
+    const effective = event.kind === "fault.effective" ? active.get(event.injection) : undefined;
+    if (effective !== undefined) effective.effective = true;
     if (event.kind === "run.ended") ended = event.state;
   }
   const { completed, damaged, nextCheckpoint } = await readCheckpoints(directory);
@@ -54,6 +80,7 @@ export async function recoverRun(directory: string, events: AsyncIterable<Journa
       if (target === "coordinator") return { injection, target, evidence: "a new coordinator had to take over" };
       return { injection, target, evidence: pid === undefined ? undefined : effectOn(target, pid, fault, there) };
     }),
+    activeInjections: [...active.values()].filter(({ processes }) => processes.every(({ name, pid }) => predecessors?.some((one) => one.name === name && one.pid === pid))),
     nextInjection,
     predecessors: predecessors ?? [],
     ended,

@@ -48,6 +48,25 @@ describe("a coordinator that hangs", function () {
     assert.ok(run.committed("messages").length > 0 || run.committed("counts").length > 0);
   });
 
+  it("leaves what it had begun to the next one, which ends it on time, and when it is told", async () => {
+    const run = workspace.run(workspace.exampleJob((one) => (one.operators.texts.rate = 200)));
+    await run.event("checkpoint.completed");
+    const slow = async (...more: string[]): Promise<void> => {
+      assertDone(await workspace.cli("inject", run.directory, "latency", "link:taskmanager:0->service:langid#0", "--set", "delay=20ms", ...more));
+    };
+    await slow("duration=6s");
+    await slow();
+    await run.event("fault.effective", ({ injection }) => injection === 1);
+    assertDone(await workspace.cli("inject", run.directory, "crash", "coordinator"));
+    const { seq } = await run.event("coordinator.recovered");
+    assert.equal((await healed(run, 1)).by, "duration");
+    assertDone(await workspace.cli("heal", run.directory));
+    assert.equal((await healed(run, 2)).by, "command");
+    assert.ok(run.of("fault.healed").every((event) => event.seq > seq));
+    assertDone(await workspace.cli("stop", run.directory));
+    assert.equal((await run.report()).records.lost, 0);
+  });
+
   it("ends with its owner while it hangs", async () => {
     const run = workspace.run(workspace.exampleJob());
     await run.event("checkpoint.completed");
