@@ -54,7 +54,11 @@ export class RunCommands {
   async ready(uri: vscode.Uri): Promise<boolean> {
     if (!(await this.endRunThatGoesOn(uri))) return false;
     const document = await vscode.workspace.openTextDocument(uri);
-    if (document.isDirty && !(await document.save())) return false;
+    // `save` also says false where an automatic save came first: what counts is whether changes are left.
+    if (document.isDirty && !(await document.save()) && document.isDirty) {
+      const text = "The job file has changes that could not be saved.";
+      throw FaultlineError.of("FL4001", text, "Save it, then run it again.");
+    }
     const { problems } = loadBundle("extensionLanguage").parseJobDocument(document);
     const error = problems.find(({ severity }) => severity !== "warning");
     if (error !== undefined) throw new FaultlineError(error);
