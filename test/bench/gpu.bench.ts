@@ -11,9 +11,16 @@ import { RosClient } from "../../simulator/inference/rosClient";
 import { denseModel, gramModel, writeModel } from "../fixtures/onnxModel";
 import { InstanceProcess, serviceSpec } from "../fixtures/serviceInstances";
 
-/** Of the model: one that gives a GPU something to do, and one that software can emulate in time. */
-const LARGE = { width: 1024, layers: 12 };
-const SMALL = { width: 128, layers: 2 };
+/** Of the models: what a GPU is asked to do in earnest, and one that software can emulate in time. */
+const LARGE: readonly Model[] = [
+  { width: 1024, layers: 12 },
+  { width: 4096, layers: 6 },
+];
+const SMALL: readonly Model[] = [{ width: 128, layers: 2 }];
+interface Model {
+  readonly width: number;
+  readonly layers: number;
+}
 const BATCHES = (process.env.GPU_BENCH_BATCHES ?? "1,8,32,128").split(",").map(Number);
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
@@ -48,14 +55,15 @@ async function measure(device: string, model: string, width: number): Promise<vo
     const load = await instance.line(({ phase }) => phase === "WARMING");
     const warm = await instance.line(({ phase }) => phase === "READY");
     await perSecond(client, width, batch, 500);
+    await instance.metrics();
     const rate = await perSecond(client, width, batch, 2_000);
-    const { deviceUtilisation, deviceMemoryBytes } = await instance.metrics();
+    const { deviceUtilisation, deviceMemoryBytes, busyMs, batches, requests } = await instance.metrics();
     const told =
       deviceUtilisation === undefined
         ? "not told"
         : `${(deviceUtilisation * 100).toFixed(0)} % busy, ${((deviceMemoryBytes ?? 0) / 1e9).toFixed(1)} GB in use`;
     print(
-      `  ${(load.device ?? device).padEnd(20)} batch ${String(batch).padStart(3)}   ${Math.round(rate).toLocaleString("en").padStart(8)} a second   load ${(load.previousPhaseMs ?? NaN).toFixed(0)} ms, warm-up ${(warm.previousPhaseMs ?? NaN).toFixed(0)} ms   device: ${told}`,
+      `  ${(load.device ?? device).padEnd(20)} batch ${String(batch).padStart(3)}   ${Math.round(rate).toLocaleString("en").padStart(8)} a second   ${(busyMs / batches).toFixed(2).padStart(7)} ms a run of ${(requests / batches).toFixed(0)}   load ${(load.previousPhaseMs ?? NaN).toFixed(0)} ms, warm-up ${(warm.previousPhaseMs ?? NaN).toFixed(0)} ms   device: ${told}`,
     );
     await client.close();
     await instance.kill();
@@ -106,12 +114,15 @@ void (async () => {
   } catch {
     print("  driver: not NVIDIA's");
   }
-  const { width, layers } = gpus.every(({ device }) => device.includes("(software)")) ? SMALL : LARGE;
-  const model = writeModel(denseModel(width, layers));
-  print(`${layers} layers of ${width}, one instance each`);
-  for (const device of [...gpus.map(({ device }) => device.replace(/ .*/, "")), "cpu"]) {
-    await measure(device, model, width);
-    if (device.startsWith("cuda") || device === "cpu") await outOfMemory(device);
+  const names = [...gpus.map(({ device }) => device.replace(/ .*/, "")), "cpu"];
+  for (const { width, layers } of gpus.every(({ device }) => device.includes("(software)")) ? SMALL : LARGE) {
+    const model = writeModel(denseModel(width, layers));
+    print(`${layers} layers of ${width} (${((width * width * layers * 4) / 1e6).toFixed(1)} MB), one instance each`);
+    for (const device of names) await measure(device, model, width);
   }
+  for (const device of names)
+    await outOfMemory(device).catch((error: Error) =>
+      print(`  1 TiB asked of ${device}: ${error.message.slice(0, 300)}`),
+    );
   process.exit(0);
 })();
