@@ -43,7 +43,7 @@ export function whyNotHere(device: string): string | undefined {
     if (nvidiaGpus() === 0) return "no NVIDIA device on this machine (/dev/nvidia*)";
     const library = `libonnxruntime_providers_${provider}.so`;
     if (!existsSync(join(ortBinaries(), library)))
-      return `ONNX Runtime's ${provider} provider is not installed (${library})`;
+      return `ONNX Runtime's ${provider} provider is not installed (${library} in ${ortBinaries()}; docs/devices.md says where it comes from)`;
   }
   if (provider === "webgpu" && softwareVulkan())
     return "no GPU on this machine; Vulkan could only be emulated by the CPU";
