@@ -120,9 +120,16 @@ function recordsReport(facts: RunFacts, verification: OutputVerification | undef
   };
 }
 
-/** From the job's first RUNNING to its end. Where sinks commit nothing, what reached them by the metrics. */
+/**
+ * From the job's first RUNNING to its end, or from the first task that ran, where that was earlier: a short job has read much of its input when the
+ * last of its tasks gets to RUNNING. Where sinks commit nothing, what reached them by the metrics.
+ */
 function recordsPerSecond(facts: RunFacts): number | null {
-  const from = facts.jobStates.find((one) => one.state === "RUNNING")?.at;
+  const running = facts.jobStates.find((one) => one.state === "RUNNING")?.at;
+  const tasks = [...facts.tasks.values()].flatMap(([first]) =>
+    first?.vertexKind === "stream" ? first.states.filter(({ state }) => state === "RUNNING").map(({ at }) => at) : [],
+  );
+  const from = running === undefined ? undefined : tasks.reduce((least, at) => Math.min(least, at), running);
   if (from === undefined || facts.endAt <= from) return null;
   const seconds = (facts.endAt - from) / 1000;
   if (facts.commits > 0) return round(facts.committedRecords / seconds);

@@ -48,6 +48,23 @@ describe("recovery report", () => {
     assert.equal(report.injected, 0);
   });
 
+  it("counts records a second from the first task that ran, where the job came to RUNNING only later", () => {
+    const run = new SampleRun().start();
+    const events = run.metrics(600, 5000).checkpoints(1000, 5000, 1000).end(5000).events();
+    const begin = events[0]?.at ?? NaN;
+    const late = events.map((event) =>
+      event.kind === "job.state" && event.to === "RUNNING" ? { ...event, at: begin + 3000 } : event,
+    );
+    const ran = events.find(
+      (event) => event.kind === "task.state" && event.vertexKind === "stream" && event.to === "RUNNING",
+    );
+    const seconds = (begin + 5000 - (ran?.at ?? NaN)) / 1000;
+    assert.ok(
+      Math.abs((reportOf(late).records.perSecond as number) - 4000 / seconds) < 5,
+      `${reportOf(late).records.perSecond} a second, over ${seconds} s`,
+    );
+  });
+
   it("tells a killed instance: that one restarted, nothing else noticed", () => {
     const run = new SampleRun().start();
     run.killInstance(10_000, "langid#1");
