@@ -138,6 +138,8 @@ function isCallable(t: Transition, vertex: string, { callable }: DeploymentPass)
 }
 
 function endpointsFor(t: Transition, vertex: string, process: string, pass: DeploymentPass): TaskDeployment["endpoints"] {
+  const everywhere = pass.endpoints.get(vertex);
+  if (everywhere !== undefined) return everywhere;
   const called = t.state.topology.servicesCalledBy(vertex);
   const services = t.state.job.services.filter((service) => called.includes(service.id));
   const key = services.some((service) => service.deployment === "sidecar") ? `${vertex} ${process}` : vertex;
