@@ -61,11 +61,11 @@ export class Balancer<C extends BalancerCandidate> {
     let least = Infinity;
     // Nobody has fewer than none, and there may be a thousand of them.
     for (let at = turn; at < candidates.length && least > 0; at++) {
-      const { load } = candidates[at] as C;
+      const { load } = candidates[at];
       if (load < least) [best, least] = [candidates[at], load];
     }
     for (let at = 0; at < turn && least > 0; at++) {
-      const { load } = candidates[at] as C;
+      const { load } = candidates[at];
       if (load < least) [best, least] = [candidates[at], load];
     }
     return best;

@@ -35,6 +35,7 @@ export class Topology {
   /** Names of subtasks and regions, made once: a restart of ten thousand tasks names each of them many times. */
   private readonly names: SubtaskName[] = [];
   private readonly regionNames: string[] = [];
+  private sharing: boolean | undefined;
 
   private constructor(
     private readonly jobGraph: JobGraph,
@@ -92,6 +93,26 @@ export class Topology {
   /** {@link regionOf} of a stream task, by its vertex and index. */
   regionOfStreamTask(vertex: string, index: number): string {
     return this.regionName(this.graph.offsets[this.graph.vertexIndex.get(vertex) ?? 0] + index);
+  }
+
+  /** Whether tasks of different regions sit in one slot: who takes one then has it for others too. */
+  get regionsShareSlots(): boolean {
+    return (this.sharing ??= this.findSharing());
+  }
+
+  private findSharing(): boolean {
+    const groups = new Map<string, number[]>();
+    for (const { id, parallelism } of this.streamVertices) {
+      const group = this.slotSharingGroupOf(id);
+      const regions = groups.get(group) ?? [];
+      groups.set(group, regions);
+      const first = this.graph.offsets[this.graph.vertexIndex.get(id) ?? 0];
+      for (let index = 0; index < parallelism; index++) {
+        const region = this.regions.regionOf[first + index];
+        if ((regions[index] ??= region) !== region) return true;
+      }
+    }
+    return false;
   }
 
   private regionName(subtask: number): string {

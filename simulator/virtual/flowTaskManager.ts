@@ -1,5 +1,5 @@
 /** A TaskManager whose tasks have a life but no records of their own: those go through the regions as a flow. The protocol is the real one's. */
-import type { ServiceEndpoint, TaskDeployment } from "../core/deployment";
+import type { ServiceEndpoint, StateHandle, TaskDeployment } from "../core/deployment";
 import type { JobMasterCommand } from "../core/jobMasterState";
 import type { Cause, SubtaskName } from "../observe/journalEvent";
 import type { FlowRegion, FlowSlot } from "./flowRegion";
@@ -106,14 +106,15 @@ export class FlowTaskManager {
     this.end(task, "FAILED", cause);
   }
 
-  acknowledge(task: FlowTask, checkpoint: number): void {
+  /** @param handle of the file with the state of all its tasks. */
+  acknowledge(task: FlowTask, checkpoint: number, handle: StateHandle): void {
     if (task.state !== "RUNNING") return;
     this.link.send({
       kind: "checkpointAck",
       checkpoint,
       task: task.name,
       attempt: task.deployment.attempt,
-      handle: { path: `checkpoints/chk-${checkpoint}/${task.name}`, bytes: 64, sha256: "" },
+      handle,
       alignmentMs: 0,
     });
   }

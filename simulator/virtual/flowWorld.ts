@@ -547,10 +547,9 @@ export class FlowWorld {
     }
     for (const [manager, tasks] of managers) {
       manager.process.post(this.draw(this.options.timings.snapshotMs), () => {
-        for (const member of tasks) {
-          this.disk.writeState(checkpoint, member.name, EMPTY_SNAPSHOT);
-          manager.acknowledge(member, checkpoint);
-        }
+        // What the tasks of a region keep is with the region (`FlowRegion.snapshot`); one file stands for that of all tasks in a process.
+        const handle = this.disk.writeState(checkpoint, `${manager.process.name}.${manager.process.pid}`, EMPTY_SNAPSHOT);
+        for (const member of tasks) manager.acknowledge(member, checkpoint, handle);
       });
     }
     return true;
