@@ -56,12 +56,17 @@ export class Balancer<C extends BalancerCandidate> {
 
   private leastLoaded(candidates: readonly C[]): C | undefined {
     this.turn = (this.turn + 1) % candidates.length;
+    const { turn } = this;
     let best: C | undefined;
-    for (let step = 0; step < candidates.length; step++) {
-      const candidate = candidates[(this.turn + step) % candidates.length];
-      if (candidate !== undefined && (best === undefined || candidate.load < best.load)) best = candidate;
-      // Nobody has fewer, and there may be a thousand of them.
-      if (best?.load === 0) break;
+    let least = Infinity;
+    // Nobody has fewer than none, and there may be a thousand of them.
+    for (let at = turn; at < candidates.length && least > 0; at++) {
+      const { load } = candidates[at];
+      if (load < least) [best, least] = [candidates[at], load];
+    }
+    for (let at = 0; at < turn && least > 0; at++) {
+      const { load } = candidates[at];
+      if (load < least) [best, least] = [candidates[at], load];
     }
     return best;
   }

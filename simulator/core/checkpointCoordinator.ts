@@ -151,7 +151,7 @@ function keepStateOfFinished(t: Transition, { name }: TaskRecord, { handles, sou
 
 export function onAcknowledge(t: Transition, ack: Extract<JobMasterInput, { kind: "checkpointAck" }>): void {
   const pending = findPending(t, ack.checkpoint);
-  if (pending === undefined || !isAsked(t, ack.checkpoint, ack.task, ack.attempt)) return;
+  if (pending?.waitingFor.get(ack.task) !== ack.attempt) return;
   pending.waitingFor.delete(ack.task);
   pending.handles.set(ack.task, ack.handle);
   if (ack.sourceOffset !== undefined) pending.sourceOffsets.set(ack.task, ack.sourceOffset);

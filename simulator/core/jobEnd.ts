@@ -24,7 +24,7 @@ export function finishIfOver(t: Transition): void {
 }
 
 export function isAllFinished({ state }: Transition): boolean {
-  return notRunningCount(state) === 0 && state.streamCounts.RUNNING === 0 && state.streamCounts.FINISHED > 0;
+  return state.streamCounts.FINISHED > 0 && state.streamCounts.RUNNING === 0 && notRunningCount(state) === 0;
 }
 
 /**

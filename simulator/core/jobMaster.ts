@@ -143,10 +143,14 @@ export function stepJobMaster(state: JobMasterState, input: JobMasterInput, nowM
   const t: Transition = { state, nowMs, commands: [], events: [] };
   if (!state.ended) {
     apply(t, input);
-    failUnreadable(t);
-    if (input.kind === "stop" || t.events.some((event) => event.kind === "task.state")) finishIfOver(t);
+    if (state.topology.hasOutlivingResults) failUnreadable(t);
+    if (input.kind === "stop" || t.events.some(isTaskState)) finishIfOver(t);
   }
   return { commands: t.commands, events: t.events };
+}
+
+function isTaskState({ kind }: JournalEventBody): boolean {
+  return kind === "task.state";
 }
 
 /** Tasks that wait to be deployed, and whose inputs were lost meanwhile, fail; their failover has the inputs made again. */

@@ -58,8 +58,10 @@ export function onWorkerConnected(t: Transition, input: Extract<JobMasterInput, 
   } else if (input.instance !== undefined && state.recovering !== undefined) {
     adoptInstance(t, input.instance, input.process);
   }
-  if (state.recovering !== undefined) endRecoveryWhenComplete(t);
-  deployScheduled(t);
+  if (state.recovering !== undefined) {
+    endRecoveryWhenComplete(t);
+    deployScheduled(t);
+  } else if (input.role === "taskmanager") deployScheduled(t, "slots");
 }
 
 /** An instance of a run whose coordinator died: it goes on, with its loaded model. */

@@ -20,9 +20,9 @@ export class RecoveredJobFold {
   observe(event: JournalEventBody): void {
     switch (event.kind) {
       case "task.state":
-        this.attempts.set(event.task, Math.max(event.attempt, this.attempts.get(event.task) ?? 0));
+        if (event.attempt > (this.attempts.get(event.task) ?? -1)) this.attempts.set(event.task, event.attempt);
         if (event.to === "FINISHED") this.finished.add(event.task);
-        else this.finished.delete(event.task);
+        else if (this.finished.size > 0) this.finished.delete(event.task);
         if (event.vertexKind === "service") this.instances.set(event.task, event.to !== "FAILED" && event.to !== "CANCELED");
         return;
       case "failure":

@@ -47,11 +47,25 @@ function scheduleReady(t: Transition, tasks: readonly TaskRecord[]): void {
   }
 }
 
-/** Deploys what waits in SCHEDULED and has become possible: slots, endpoints or inputs came. */
-export function deployScheduled(t: Transition): void {
+/**
+ * Deploys what waits in SCHEDULED and has become possible: slots, endpoints or inputs came.
+ * @param came `slots`: nothing but slots. Who has slots and still waits, waits for something else, and need not be looked at when these are
+ * gone; unless regions share slots, so that what one takes another has.
+ */
+export function deployScheduled(t: Transition, came: "anything" | "slots" = "anything"): void {
   if (t.state.scheduled.size === 0) return;
-  const pass: DeploymentPass = { callable: new Map(), endpoints: new Map(), free: { byTaskManager: undefined } };
-  for (const tasks of [...t.state.scheduled.values()]) deployRegion(t, [...tasks], pass);
+  const pass: DeploymentPass = { callable: new Map(), endpoints: new Map(), free: { inOrder: undefined, left: 0 } };
+  const untilGone = came === "slots" && !t.state.topology.regionsShareSlots;
+  // A region that is deployed leaves the map, and none comes into it.
+  for (const tasks of t.state.scheduled.values()) {
+    if (isRegionCallable(t, tasks, pass)) deployRegion(t, [...tasks], pass);
+    if (untilGone && pass.free.inOrder !== undefined && pass.free.left <= 0) return;
+  }
+}
+
+function isRegionCallable(t: Transition, tasks: Iterable<TaskRecord>, pass: DeploymentPass): boolean {
+  for (const task of tasks) if (!isCallable(t, task.vertex, pass)) return false;
+  return true;
 }
 
 /** What is the same for all regions looked at in one step, found out once: thousands of them may wait. */
@@ -91,7 +105,7 @@ function isDeployed({ state }: TaskRecord): boolean {
 
 function deployRegion(t: Transition, tasks: readonly TaskRecord[], pass: DeploymentPass): void {
   const { state } = t;
-  if (!tasks.every((task) => isCallable(t, task.vertex, pass)) || !inputsAreThere(t, tasks)) return;
+  if (!inputsAreThere(t, tasks)) return;
   const keys = tasks.map((task) => slotOf(t, task));
   const slots = assignSlots(state.slots, keys, pass.free);
   if (slots === undefined) return;
@@ -138,6 +152,8 @@ function isCallable(t: Transition, vertex: string, { callable }: DeploymentPass)
 }
 
 function endpointsFor(t: Transition, vertex: string, process: string, pass: DeploymentPass): TaskDeployment["endpoints"] {
+  const everywhere = pass.endpoints.get(vertex);
+  if (everywhere !== undefined) return everywhere;
   const called = t.state.topology.servicesCalledBy(vertex);
   const services = t.state.job.services.filter((service) => called.includes(service.id));
   const key = services.some((service) => service.deployment === "sidecar") ? `${vertex} ${process}` : vertex;

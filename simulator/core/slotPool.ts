@@ -50,9 +50,17 @@ export function removeTaskManager(pool: SlotPoolState, process: ProcessName): vo
   for (const [key, holder] of pool.assigned) if (holder === process) pool.assigned.delete(key);
 }
 
-/** Free slots by TaskManager, counted when first asked for; good for one step, in which slots are only given out. */
+interface FreeTaskManager {
+  readonly process: ProcessName;
+  readonly count: number;
+}
+
+/** TaskManagers with free slots, counted when first asked for; good for one step, in which slots are only given out. */
 export interface FreeSlots {
-  byTaskManager: Map<ProcessName, number> | undefined;
+  /** In the order in which they are taken: most free slots first, by name among equals. */
+  inOrder: FreeTaskManager[] | undefined;
+  /** Over all of them. Where more are taken than there are, that counts against the others. */
+  left: number;
 }
 
 /**
@@ -62,7 +70,7 @@ export interface FreeSlots {
 export function assignSlots(
   pool: SlotPoolState,
   keys: readonly SlotKey[],
-  counted: FreeSlots = { byTaskManager: undefined },
+  counted: FreeSlots = { inOrder: undefined, left: 0 },
 ): ReadonlyMap<SlotKey, ProcessName> | undefined {
   const chosen = new Map<SlotKey, ProcessName>();
   const missing = new Set<SlotKey>();
@@ -72,25 +80,43 @@ export function assignSlots(
     else chosen.set(key, held);
   }
   if (missing.size === 0) return chosen;
-  const free = (counted.byTaskManager ??= freeSlots(pool));
-  let left = -missing.size;
-  for (const count of free.values()) left += count;
-  if (left < 0) return undefined;
+  const free = (counted.inOrder ??= countFree(pool, counted));
+  if (counted.left < missing.size) return undefined;
   for (const key of missing) {
-    let best: ProcessName | undefined;
-    for (const [process, count] of free) {
-      if (count > 0 && (best === undefined || count > (free.get(best) ?? 0) || (count === free.get(best) && process < best))) best = process;
-    }
+    const best = free.shift();
     if (best === undefined) return undefined;
-    free.set(best, (free.get(best) ?? 0) - 1);
-    chosen.set(key, best);
+    if (best.count > 1) insert(free, { process: best.process, count: best.count - 1 });
+    counted.left--;
+    chosen.set(key, best.process);
   }
   for (const [key, process] of chosen) pool.assigned.set(key, process);
   return chosen;
 }
 
-function freeSlots(pool: SlotPoolState): Map<ProcessName, number> {
+function comesBefore(one: FreeTaskManager, other: FreeTaskManager): boolean {
+  return one.count > other.count || (one.count === other.count && one.process < other.process);
+}
+
+function insert(free: FreeTaskManager[], entry: FreeTaskManager): void {
+  let [low, high] = [0, free.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const there = free[middle];
+    if (there !== undefined && comesBefore(there, entry)) low = middle + 1;
+    else high = middle;
+  }
+  free.splice(low, 0, entry);
+}
+
+function countFree(pool: SlotPoolState, counted: FreeSlots): FreeTaskManager[] {
   const free = new Map(pool.offers);
   for (const holder of pool.assigned.values()) free.set(holder, (free.get(holder) ?? 0) - 1);
-  return free;
+  counted.left = 0;
+  const inOrder: FreeTaskManager[] = [];
+  for (const [process, count] of free) {
+    counted.left += count;
+    // The full ones are of no use, and most are full once a job runs.
+    if (count > 0) inOrder.push({ process, count });
+  }
+  return inOrder.sort((one, other) => (comesBefore(one, other) ? -1 : 1));
 }

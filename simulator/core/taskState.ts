@@ -81,13 +81,18 @@ export function tasksOn(state: JobMasterState, process: ProcessName): readonly T
 
 /** Tasks and instances that are in no terminal state. */
 export function liveCount(state: JobMasterState): number {
-  return LIVE.reduce((sum, live) => sum + state.streamCounts[live] + state.serviceCounts[live], 0);
+  const { streamCounts, serviceCounts } = state;
+  let sum = 0;
+  for (const live of LIVE) sum += streamCounts[live] + serviceCounts[live];
+  return sum;
 }
 
 /** Stream tasks that are neither RUNNING nor FINISHED. */
 export function notRunningCount(state: JobMasterState): number {
   const { streamCounts } = state;
-  return NOT_RUNNING.reduce((sum, other) => sum + streamCounts[other], 0);
+  let sum = 0;
+  for (const other of NOT_RUNNING) sum += streamCounts[other];
+  return sum;
 }
 
 /** Whether a restart has the task where its phase wants it: down with everything of it, or up again. */
@@ -124,7 +129,7 @@ function move(state: JobMasterState, task: TaskRecord, to: ExecutionState): void
 
 function noteScheduled(state: JobMasterState, task: TaskRecord, to: ExecutionState): void {
   if (task.state !== "SCHEDULED" && to !== "SCHEDULED") return;
-  const region = state.topology.regionOf(task.name);
+  const region = state.topology.regionOfStreamTask(task.vertex, task.index);
   const waiting = state.scheduled.get(region);
   if (to === "SCHEDULED") {
     if (waiting === undefined) state.scheduled.set(region, new Set([task]));

@@ -32,6 +32,10 @@ export class Topology {
   private readonly regions: PipelinedRegions;
   /** By edge, then by exchange group: made when asked for, since most jobs ask for few. */
   private readonly producerNames = new Map<number, Map<number, readonly SubtaskName[]>>();
+  /** Names of subtasks and regions, made once: a restart of ten thousand tasks names each of them many times. */
+  private readonly names: SubtaskName[] = [];
+  private readonly regionNames: string[] = [];
+  private sharing: boolean | undefined;
 
   private constructor(
     private readonly jobGraph: JobGraph,
@@ -83,7 +87,41 @@ export class Topology {
   /** Name of the task's pipelined region; a sidecar, which is no part of the job graph, has one of its own. */
   regionOf(task: SubtaskName): string {
     const subtask = this.subtaskOf(task);
-    return subtask === undefined ? `sidecar-${task}` : regionId(this.regions.regionOf[subtask]);
+    return subtask === undefined ? `sidecar-${task}` : this.regionName(subtask);
+  }
+
+  /** {@link regionOf} of a stream task, by its vertex and index. */
+  regionOfStreamTask(vertex: string, index: number): string {
+    return this.regionName(this.graph.offsets[this.graph.vertexIndex.get(vertex) ?? 0] + index);
+  }
+
+  /** Whether tasks of different regions sit in one slot: who takes one then has it for others too. */
+  get regionsShareSlots(): boolean {
+    return (this.sharing ??= this.findSharing());
+  }
+
+  private findSharing(): boolean {
+    const groups = new Map<string, number[]>();
+    for (const { id, parallelism } of this.streamVertices) {
+      const group = this.slotSharingGroupOf(id);
+      const regions = groups.get(group) ?? [];
+      groups.set(group, regions);
+      const first = this.graph.offsets[this.graph.vertexIndex.get(id) ?? 0];
+      for (let index = 0; index < parallelism; index++) {
+        const region = this.regions.regionOf[first + index];
+        if ((regions[index] ??= region) !== region) return true;
+      }
+    }
+    return false;
+  }
+
+  private regionName(subtask: number): string {
+    const region = this.regions.regionOf[subtask];
+    return (this.regionNames[region] ??= regionId(region));
+  }
+
+  private nameOf(subtask: number): SubtaskName {
+    return (this.names[subtask] ??= subtaskIdAt(this.graph, subtask));
   }
 
   /**
@@ -117,10 +155,10 @@ export class Topology {
     const subtask = this.subtaskOf(task);
     if (subtask === undefined) return [task];
     const scope = failoverScope(this.graph, this.regions, subtask, {
-      isCreated: (candidate) => isCreated(subtaskIdAt(this.graph, candidate)),
+      isCreated: (candidate) => isCreated(this.nameOf(candidate)),
       lost: this.resultsOf(lost),
     });
-    return Array.from(scope.subtasks, (candidate) => subtaskIdAt(this.graph, candidate));
+    return Array.from(scope.subtasks, (candidate) => this.nameOf(candidate));
   }
 
   /** Whether results of the vertex can be read after it has finished: some exchange behind it does not join it with its consumer in one region. */
@@ -192,7 +230,7 @@ export class Topology {
   }
 
   private membersOf(region: number): SubtaskName[] {
-    return Array.from(regionMembers(this.regions, region), (subtask) => subtaskIdAt(this.graph, subtask));
+    return Array.from(regionMembers(this.regions, region), (subtask) => this.nameOf(subtask));
   }
 
   private subtaskOf(task: SubtaskName): number | undefined {

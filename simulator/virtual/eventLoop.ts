@@ -3,15 +3,32 @@
  * same events always happen in the same order. A 4-ary heap; an event costs O(log waiting).
  */
 
+/** Something that happens at its time. What happens a million times is an object of its own kind, and needs no closure. */
+export interface VirtualEvent {
+  /** It does not happen any more, and is not counted. */
+  readonly cancelled: boolean;
+  happen(): void;
+}
+
 /** Something that will happen, unless it is cancelled before. */
-export interface VirtualTimer {
-  run: (() => void) | undefined;
+export class VirtualTimer implements VirtualEvent {
+  constructor(public run: (() => void) | undefined) {}
+
+  get cancelled(): boolean {
+    return this.run === undefined;
+  }
+
+  happen(): void {
+    const { run } = this;
+    this.run = undefined;
+    run?.();
+  }
 }
 
 export class EventLoop {
   private times: Float64Array = new Float64Array(1024);
   private orders: Float64Array = new Float64Array(1024);
-  private readonly timers: VirtualTimer[] = [];
+  private readonly waitingEvents: VirtualEvent[] = [];
   private size = 0;
   private made = 0;
   private handled = 0;
@@ -38,11 +55,16 @@ export class EventLoop {
 
   /** Times are kept in whole microseconds. Nothing happens before its time, not even by a rounding: who waits for a time finds it come. */
   at(timeMs: number, run: () => void): VirtualTimer {
-    const timer: VirtualTimer = { run };
+    const timer = new VirtualTimer(run);
+    this.put(timeMs, timer);
+    return timer;
+  }
+
+  /** {@link at} for an event that is there already. */
+  put(timeMs: number, event: VirtualEvent): void {
     const time = Math.max(this.nowMs, timeMs, Math.ceil(timeMs * 1000) / 1000);
     if (this.size === this.times.length) this.grow();
-    this.siftUp(this.size++, time, this.made++, timer);
-    return timer;
+    this.siftUp(this.size++, time, this.made++, event);
   }
 
   after(delayMs: number, run: () => void): VirtualTimer {
@@ -54,14 +76,12 @@ export class EventLoop {
     while (this.size > 0) {
       const time = this.times[0];
       if (time > untilMs) return false;
-      const timer = this.timers[0];
+      const event = this.waitingEvents[0];
       this.removeFirst();
-      if (timer.run === undefined) continue;
+      if (event.cancelled) continue;
       this.nowMs = time;
       this.handled++;
-      const { run } = timer;
-      timer.run = undefined;
-      run();
+      event.happen();
       return true;
     }
     return false;
@@ -69,29 +89,30 @@ export class EventLoop {
 
   private removeFirst(): void {
     const last = --this.size;
-    const timer = this.timers[last];
-    this.timers.length = last;
-    if (last > 0) this.siftDown(this.times[last], this.orders[last], timer);
+    const event = this.waitingEvents[last];
+    // The array keeps its length: shortened and lengthened with each event, it would be moved again and again.
+    this.waitingEvents[last] = OVER;
+    if (last > 0) this.siftDown(this.times[last], this.orders[last], event);
   }
 
-  private siftUp(from: number, time: number, order: number, timer: VirtualTimer): void {
-    const { times, orders, timers } = this;
+  private siftUp(from: number, time: number, order: number, event: VirtualEvent): void {
+    const { times, orders, waitingEvents } = this;
     let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 2;
       if (times[parent] <= time) break;
       times[at] = times[parent];
       orders[at] = orders[parent];
-      timers[at] = timers[parent];
+      waitingEvents[at] = waitingEvents[parent];
       at = parent;
     }
     times[at] = time;
     orders[at] = order;
-    timers[at] = timer;
+    waitingEvents[at] = event;
   }
 
-  private siftDown(time: number, order: number, timer: VirtualTimer): void {
-    const { times, orders, timers, size } = this;
+  private siftDown(time: number, order: number, event: VirtualEvent): void {
+    const { times, orders, waitingEvents, size } = this;
     let at = 0;
     for (;;) {
       const first = 4 * at + 1;
@@ -103,12 +124,12 @@ export class EventLoop {
       if (times[least] > time || (times[least] === time && orders[least] > order)) break;
       times[at] = times[least];
       orders[at] = orders[least];
-      timers[at] = timers[least];
+      waitingEvents[at] = waitingEvents[least];
       at = least;
     }
     times[at] = time;
     orders[at] = order;
-    timers[at] = timer;
+    waitingEvents[at] = event;
   }
 
   private grow(): void {
@@ -120,6 +141,8 @@ export class EventLoop {
     this.orders = orders;
   }
 }
+
+const OVER: VirtualEvent = { cancelled: true, happen: () => undefined };
 
 export function cancelTimer(timer: VirtualTimer | undefined): void {
   if (timer !== undefined) timer.run = undefined;

@@ -9,17 +9,17 @@ export class FlowMeasures {
   counts = { arrived: 0, results: 0, first: 0, committed: 0, calls: 0, retried: 0, failures: 0, tasksRestarted: 0, instancesRestarted: 0, checkpoints: 0, checkpointsFailed: 0, faults: 0 };
   /** Device time by what it was spent on, ms. */
   device = { runMs: 0, abandonedMs: 0, loadMs: 0 };
-  /** Calls answered since the metrics before, by stage. */
-  intervalCalls = new LatencyHistogram();
+  /** Calls answered since the metrics before, where somebody asks. */
+  intervalCalls: LatencyHistogram | undefined;
 
   arrived(count: number): void {
     this.counts.arrived += count;
   }
 
-  answered(_stage: number, ms: number): void {
+  answered(ms: number): void {
     this.counts.calls++;
     this.calls.record(ms);
-    this.intervalCalls.record(ms);
+    this.intervalCalls?.record(ms);
   }
 
   result(first: boolean, sinceArrivalMs: number): void {

@@ -6,14 +6,15 @@
 import type { ArrivalPattern } from "./arrivals";
 import { nextArrivalMs, rateAt } from "./arrivals";
 import type { Chance } from "./chance";
-import type { EventLoop, VirtualTimer } from "./eventLoop";
+import type { EventLoop, VirtualEvent, VirtualTimer } from "./eventLoop";
 import { cancelTimer } from "./eventLoop";
 import type { FlowMeasures } from "./flowMeasures";
 import { RecordLog } from "./recordLog";
+import type { ServiceCaller } from "./virtualRosClient";
 
 /** A client of a service as the flow uses it. */
 export interface FlowClient {
-  call(timeoutMs: number, owner: number, onResult: () => void, onError: (message: string) => void): void;
+  call(timeoutMs: number, owner: number, caller: ServiceCaller): void;
   /** Calls of this owner are given up: its tasks are gone. */
   abandon(owner: number): void;
 }
@@ -50,6 +51,26 @@ export interface FlowRegionOptions {
 interface RegionSnapshot {
   readonly position: number;
   readonly inFlight: readonly number[];
+}
+
+/** A record's call of one stage. */
+class RecordCall implements ServiceCaller {
+  constructor(
+    private readonly region: FlowRegion,
+    readonly epoch: number,
+    readonly record: number,
+    readonly stage: number,
+    readonly slot: FlowSlot,
+    readonly startedAt: number,
+  ) {}
+
+  onResult(): void {
+    this.region.onAnswer(this);
+  }
+
+  onError(message: string): void {
+    this.region.onCallFailed(this, message);
+  }
 }
 
 /** How far a paced source that was held up catches up. */
@@ -192,13 +213,18 @@ export class FlowRegion {
     const { loop, arrivals, share, chance } = this.options;
     const at = nextArrivalMs(arrivals, share, loop.now, chance);
     if (at === Infinity) return;
-    this.arrivalTimer = loop.at(at, () => {
-      this.records.append(loop.now);
+    loop.put(at, this.arrival);
+  }
+
+  private readonly arrival: VirtualEvent = {
+    cancelled: false,
+    happen: () => {
+      this.records.append(this.options.loop.now);
       this.options.measures.arrived(1);
       if (this.isFlowing) this.admit();
       this.awaitArrival();
-    });
-  }
+    },
+  };
 
   private awaitPace(): void {
     const { loop, arrivals, share } = this.options;
@@ -236,7 +262,7 @@ export class FlowRegion {
       if (stages.length > 0 && slot === undefined) return;
       if (paceMs > 0 && this.nextAdmitMs > loop.now) {
         cancelTimer(this.admitTimer);
-        this.admitTimer = loop.at(this.nextAdmitMs, () => this.admit());
+        this.admitTimer = loop.at(this.nextAdmitMs, this.admitAgain);
         return;
       }
       this.nextAdmitMs = Math.max(this.nextAdmitMs, loop.now) + paceMs;
@@ -247,6 +273,8 @@ export class FlowRegion {
       if (paced && this.made - this.admitted === PACED_AHEAD - 1) this.awaitPace();
     }
   }
+
+  private readonly admitAgain = (): void => this.admit();
 
   private roomIn(stage: number): FlowSlot | undefined {
     const slots = this.slots[stage];
@@ -260,27 +288,24 @@ export class FlowRegion {
   }
 
   private call(record: number, stage: number, slot: FlowSlot): void {
-    const { loop, measures, stages } = this.options;
-    const { epoch } = this;
-    const startedAt = loop.now;
     slot.inFlight++;
-    slot.client.call(
-      stages[stage].timeoutMs,
-      this.owner,
-      () => {
-        if (epoch !== this.epoch) return;
-        measures.answered(stage, loop.now - startedAt);
-        if (stage + 1 < stages.length) this.waiting[stage + 1].push({ record, slot });
-        else {
-          slot.inFlight--;
-          this.finish(record);
-        }
-        if (!this.stalled) this.pump();
-      },
-      (message) => {
-        if (epoch === this.epoch) this.options.onCallFailed(stage, message);
-      },
-    );
+    slot.client.call(this.options.stages[stage].timeoutMs, this.owner, new RecordCall(this, this.epoch, record, stage, slot, this.options.loop.now));
+  }
+
+  onAnswer({ epoch, record, stage, slot, startedAt }: RecordCall): void {
+    if (epoch !== this.epoch) return;
+    const { loop, measures, stages } = this.options;
+    measures.answered(loop.now - startedAt);
+    if (stage + 1 < stages.length) this.waiting[stage + 1].push({ record, slot });
+    else {
+      slot.inFlight--;
+      this.finish(record);
+    }
+    if (!this.stalled) this.pump();
+  }
+
+  onCallFailed({ epoch, stage }: RecordCall, message: string): void {
+    if (epoch === this.epoch) this.options.onCallFailed(stage, message);
   }
 
   /** What waits behind a stage goes on, the last stage first; then new records. */

@@ -8,15 +8,36 @@ import type { FlowClient } from "./flowRegion";
 import type { FlowMeasures } from "./flowMeasures";
 import type { Device } from "./machines";
 import type { ServiceTimings } from "./simulatedTimings";
-import type { InstanceTiming, VirtualInstance } from "./virtualInstance";
+import type { InstanceRequest, InstanceTiming, Refusal, VirtualInstance } from "./virtualInstance";
 import { VirtualProcess } from "./virtualProcess";
+import type { ServiceCaller } from "./virtualRosClient";
 import { VirtualRosClient } from "./virtualRosClient";
+
+/** A call of a model in the caller's own process. */
+class EmbeddedRequest implements InstanceRequest {
+  readonly rows = 1;
+  readonly group = "";
+
+  constructor(
+    readonly origin: number,
+    readonly deadlineMs: number,
+    private readonly caller: ServiceCaller,
+  ) {}
+
+  answered(): void {
+    this.caller.onResult();
+  }
+
+  refused(why: Refusal): void {
+    this.caller.onError(`the model's queue said ${why}`);
+  }
+}
 
 /** What the instances of a service share. */
 export class FlowService {
   /** Copies that take calls now. */
   ready = 0;
-  private pooled: VirtualRosClient | undefined;
+  private pooled: { readonly client: VirtualRosClient; readonly flow: FlowClient } | undefined;
   /** Lists that came already: every TaskManager is told, and the first telling counts. */
   private readonly seen = new WeakSet<readonly ServiceEndpoint[]>();
 
@@ -67,20 +88,22 @@ export class FlowService {
 
   /** The one client of all tasks. */
   pooledClient(endpoints: readonly ServiceEndpoint[]): FlowClient {
-    const process = new VirtualProcess(this.world.loop, `clients:${this.spec.id}`, 0);
-    this.pooled ??= this.open(process, endpoints);
-    const { pooled } = this;
-    return {
-      call: (timeoutMs, owner, onResult, onError) => pooled.call(timeoutMs, onResult, onError, owner),
-      abandon: (owner) => pooled.abandon(owner),
-    };
+    if (this.pooled === undefined) {
+      const client = this.open(new VirtualProcess(this.world.loop, `clients:${this.spec.id}`, 0), endpoints);
+      const flow: FlowClient = {
+        call: (timeoutMs, owner, caller) => client.call(timeoutMs, caller, owner),
+        abandon: (owner) => client.abandon(owner),
+      };
+      this.pooled = { client, flow };
+    }
+    return this.pooled.flow;
   }
 
   /** A client of one task. */
   clientIn(process: VirtualProcess, endpoints: readonly ServiceEndpoint[]): { readonly flow: FlowClient; update(endpoints: readonly ServiceEndpoint[]): void; close(): void } {
     const client = this.open(process, endpoints);
     return {
-      flow: { call: (timeoutMs, _owner, onResult, onError) => client.call(timeoutMs, onResult, onError), abandon: () => client.close() },
+      flow: { call: (timeoutMs, _owner, caller) => client.call(timeoutMs, caller), abandon: () => client.close() },
       update: (changed) => client.updateEndpoints(changed),
       close: () => client.close(),
     };
@@ -90,13 +113,7 @@ export class FlowService {
   embeddedClient(instance: VirtualInstance): FlowClient {
     const { loop } = this.world;
     return {
-      call: (timeoutMs, owner, onResult, onError) =>
-        instance.request({
-          origin: owner,
-          deadlineMs: loop.now + timeoutMs,
-          answered: onResult,
-          refused: (why) => onError(`the model's queue said ${why}`),
-        }),
+      call: (timeoutMs, owner, caller) => instance.request(new EmbeddedRequest(owner, loop.now + timeoutMs, caller)),
       abandon: (owner) => instance.cancel(owner),
     };
   }
@@ -104,7 +121,7 @@ export class FlowService {
   onEndpoints(endpoints: readonly ServiceEndpoint[]): void {
     if (this.pooled === undefined || this.seen.has(endpoints)) return;
     this.seen.add(endpoints);
-    this.pooled.updateEndpoints(endpoints);
+    this.pooled.client.updateEndpoints(endpoints);
   }
 
   private open(process: VirtualProcess, endpoints: readonly ServiceEndpoint[]): VirtualRosClient {

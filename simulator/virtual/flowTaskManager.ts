@@ -1,30 +1,64 @@
 /** A TaskManager whose tasks have a life but no records of their own: those go through the regions as a flow. The protocol is the real one's. */
-import type { ServiceEndpoint, TaskDeployment } from "../core/deployment";
+import type { ServiceEndpoint, StateHandle, TaskDeployment } from "../core/deployment";
 import type { JobMasterCommand } from "../core/jobMasterState";
 import type { Cause, SubtaskName } from "../observe/journalEvent";
+import type { FlowRegion, FlowSlot } from "./flowRegion";
+import type { VertexModel } from "./jobModel";
 import type { ConnectionEnd } from "./virtualConnection";
 import type { VirtualProcess } from "./virtualProcess";
 import type { ControlConnection, CoordinatorMessage } from "./workerLink";
 import { WorkerLink } from "./workerLink";
 
+/** A task's way to a service. */
+export interface TaskServiceClient {
+  readonly slot: FlowSlot;
+  /** The list of instances has changed. */
+  update(): void;
+}
+
+/** What is the same for every attempt of a task. */
+export interface TaskPlace {
+  readonly vertex: VertexModel;
+  readonly region: RegionState;
+}
+
+/** A pipelined region: its flow, and which of its tasks run. */
+export interface RegionState {
+  readonly flow: FlowRegion;
+  readonly tasks: number;
+  readonly sources: number;
+  readonly running: Map<SubtaskName, FlowTask>;
+  readonly stalledBy: Set<number>;
+  lastTriggered: number;
+}
+
 /** One attempt of a stream task. */
 export class FlowTask {
   state: "INITIALIZING" | "RUNNING" | "ENDED" = "INITIALIZING";
   /** Undone when the task ends. */
-  readonly onEnd: (() => void)[] = [];
+  onEnd: (() => void)[] | undefined;
+  /** Its clients by service, once it has them. */
+  clients: ReadonlyMap<string, TaskServiceClient> | undefined;
 
   constructor(
     readonly deployment: TaskDeployment,
     readonly manager: FlowTaskManager,
+    readonly place: TaskPlace,
   ) {}
 
   get name(): SubtaskName {
     return this.deployment.task;
   }
+
+  whenEnded(undo: () => void): void {
+    if (this.onEnd === undefined) this.onEnd = [undo];
+    else this.onEnd.push(undo);
+  }
 }
 
 export interface FlowTaskManagerHost {
   readonly heartbeatIntervalMs: number;
+  placeOf(task: SubtaskName): TaskPlace;
   now(): number;
   dial(worker: ConnectionEnd<CoordinatorMessage>): ControlConnection | undefined;
   /** Calls `run` of each task when it may run: its state is there and its models are loaded. */
@@ -72,14 +106,15 @@ export class FlowTaskManager {
     this.end(task, "FAILED", cause);
   }
 
-  acknowledge(task: FlowTask, checkpoint: number): void {
+  /** @param handle of the file with the state of all its tasks. */
+  acknowledge(task: FlowTask, checkpoint: number, handle: StateHandle): void {
     if (task.state !== "RUNNING") return;
     this.link.send({
       kind: "checkpointAck",
       checkpoint,
       task: task.name,
       attempt: task.deployment.attempt,
-      handle: { path: `checkpoints/chk-${checkpoint}/${task.name}`, bytes: 64, sha256: "" },
+      handle,
       alignmentMs: 0,
     });
   }
@@ -144,9 +179,9 @@ export class FlowTaskManager {
   private deploy(deployment: TaskDeployment): FlowTask {
     const before = this.tasks.get(deployment.task);
     if (before !== undefined) this.end(before, "CANCELED");
-    const task = new FlowTask(deployment, this);
+    const task = new FlowTask(deployment, this, this.host.placeOf(deployment.task));
     this.tasks.set(task.name, task);
-    for (const service of Object.keys(deployment.endpoints)) {
+    for (const service in deployment.endpoints) {
       if (!this.endpoints.has(service)) this.endpoints.set(service, deployment.endpoints[service]);
     }
     this.link.send({ kind: "taskState", task: task.name, attempt: deployment.attempt, state: "INITIALIZING" });
@@ -179,6 +214,8 @@ export class FlowTaskManager {
 
   private forget(task: FlowTask): void {
     this.stopFlow(task);
-    for (const undo of task.onEnd.splice(0)) undo();
+    const { onEnd } = task;
+    task.onEnd = undefined;
+    for (const undo of onEnd ?? []) undo();
   }
 }

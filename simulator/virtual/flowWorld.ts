@@ -19,7 +19,7 @@ import { FlowMeasures } from "./flowMeasures";
 import type { FlowSlot } from "./flowRegion";
 import { FlowRegion } from "./flowRegion";
 import { FlowService } from "./flowService";
-import type { FlowTask, FlowTaskManagerHost } from "./flowTaskManager";
+import type { FlowTask, FlowTaskManagerHost, RegionState, TaskPlace, TaskServiceClient } from "./flowTaskManager";
 import { FlowTaskManager } from "./flowTaskManager";
 import type { InstanceProcess } from "./instanceProcess";
 import { startInstanceProcess } from "./instanceProcess";
@@ -48,16 +48,6 @@ export interface FlowWorldOptions {
   readonly timings: SimulatedTimings;
   /** Sees the journal as it is written. */
   readonly onEvent?: (event: JournalEvent) => void;
-}
-
-/** A pipelined region: its flow, and which of its tasks run. */
-interface RegionState {
-  readonly flow: FlowRegion;
-  readonly tasks: number;
-  readonly sources: number;
-  readonly running: Map<SubtaskName, FlowTask>;
-  readonly stalledBy: Set<number>;
-  lastTriggered: number;
 }
 
 /** Where a copy of a model is, and how to make it fail with its device. */
@@ -92,10 +82,9 @@ export class FlowWorld {
   private readonly journal: VirtualJournal;
   private readonly fold = new RecoveredJobFold();
   private readonly chance: Chance;
-  private readonly regionOf = new Map<SubtaskName, string>();
+  private readonly places = new Map<SubtaskName, TaskPlace>();
   private readonly instances = new Map<number, InstanceProcess>();
   private readonly externals = new Map<string, VirtualInstance>();
-  private readonly taskClients = new Map<FlowTask, Map<string, { readonly slot: FlowSlot; update(): void }>>();
   private lastPid = 100;
   private lastOrigin = 0;
 
@@ -104,10 +93,11 @@ export class FlowWorld {
     this.chance = new Chance(seed).fork("simulation");
     this.model = modelOf(job);
     this.machines = new Machines(options.machines);
-    this.journal = new VirtualJournal(0, () => this.loop.now, (body, event) => {
+    const journal: VirtualJournal = new VirtualJournal(0, () => this.loop.now, (body, at, seq) => {
       this.fold.observe(body);
-      options.onEvent?.(event());
+      options.onEvent?.(journal.eventOf(body, at, seq));
     });
+    this.journal = journal;
     for (const spec of job.services) this.services.set(spec.id, this.makeService(spec));
     this.makeRegions();
     for (const spec of job.services) if (spec.deployment === "external") this.startExternal(spec);
@@ -145,7 +135,7 @@ export class FlowWorld {
     process.stop();
     const manager = this.taskManagers.get(process.pid);
     const touched = new Set<RegionState>();
-    for (const task of manager?.liveTasks ?? []) touched.add(this.stateOf(task));
+    for (const task of manager?.liveTasks ?? []) touched.add(task.place.region);
     const release = (): void => {
       for (const region of touched) {
         region.stalledBy.delete(process.pid);
@@ -183,16 +173,16 @@ export class FlowWorld {
   private makeRegions(): void {
     const { options, model, loop, measures } = this;
     const topology = Topology.of(options.job);
-    const members = new Map<string, { tasks: number; sources: number; share: number; vertices: Map<VertexModel, number> }>();
+    const members = new Map<string, { tasks: number; sources: number; share: number; vertices: Map<VertexModel, number>; names: [SubtaskName, VertexModel][] }>();
     const sources = [...model.vertices.values()].filter(({ source }) => source !== undefined);
     for (const vertex of model.vertices.values()) {
       for (let index = 0; index < vertex.parallelism; index++) {
         const name = `${vertex.id}#${index}`;
         const region = topology.regionOf(name);
-        this.regionOf.set(name, region);
         let member = members.get(region);
-        if (member === undefined) members.set(region, (member = { tasks: 0, sources: 0, share: 0, vertices: new Map() }));
+        if (member === undefined) members.set(region, (member = { tasks: 0, sources: 0, share: 0, vertices: new Map(), names: [] }));
         member.tasks++;
+        member.names.push([name, vertex]);
         if (vertex.source !== undefined) {
           member.sources++;
           member.share += 1 / (sources.length * vertex.parallelism);
@@ -200,7 +190,7 @@ export class FlowWorld {
         member.vertices.set(vertex, (member.vertices.get(vertex) ?? 0) + 1);
       }
     }
-    for (const [name, { tasks, sources: own, share, vertices }] of members) {
+    for (const [name, { tasks, sources: own, share, vertices, names }] of members) {
       const stages = [...vertices.keys()].flatMap((vertex) => vertex.services.map(({ service, timeoutMs }) => ({ service: service.id, timeoutMs, vertex })));
       const fewest = Math.min(...vertices.values());
       const running = new Map<SubtaskName, FlowTask>();
@@ -219,7 +209,9 @@ export class FlowWorld {
         },
       });
       this.sourcesInAll += own;
-      this.regions.set(name, { flow, tasks, sources: own, running, stalledBy: new Set(), lastTriggered: 0 });
+      const region: RegionState = { flow, tasks, sources: own, running, stalledBy: new Set(), lastTriggered: 0 };
+      this.regions.set(name, region);
+      for (const [task, vertex] of names) this.places.set(task, { vertex, region });
     }
   }
 
@@ -336,6 +328,7 @@ export class FlowWorld {
       get heartbeatIntervalMs() {
         return runtime().heartbeatIntervalMs;
       },
+      placeOf: (task) => this.places.get(task)!,
       now: () => this.loop.now,
       dial: (worker) => this.dial(worker),
       prepareAll: (tasks) => this.prepareAll(tasks),
@@ -346,7 +339,7 @@ export class FlowWorld {
       onEndpoints: (manager, service, endpoints) => {
         const known = this.services.get(service);
         if (known?.isPooled === true) known.onEndpoints(endpoints);
-        else for (const task of manager.liveTasks) this.taskClients.get(task)?.get(service)?.update();
+        else for (const task of manager.liveTasks) task.clients?.get(service)?.update();
       },
       cancelMs: () => this.draw(this.options.timings.taskCancelMs),
     };
@@ -357,7 +350,7 @@ export class FlowWorld {
     const process = tasks[0]?.manager.process;
     process?.post(this.draw(this.options.timings.taskStartMs), () => {
       for (const task of tasks) {
-        if (this.vertexOf(task).services.length === 0) task.manager.run(task);
+        if (task.place.vertex.services.length === 0) task.manager.run(task);
         else this.openClients(task);
       }
     });
@@ -365,10 +358,9 @@ export class FlowWorld {
 
   private openClients(task: FlowTask): void {
     const { manager } = task;
-    const { services } = this.vertexOf(task);
-    const clients = new Map<string, { readonly slot: FlowSlot; update(): void }>();
-    this.taskClients.set(task, clients);
-    task.onEnd.push(() => this.taskClients.delete(task));
+    const { services } = task.place.vertex;
+    const clients = new Map<string, TaskServiceClient>();
+    task.clients = clients;
     const next = (position: number): void => {
       if (task.state !== "INITIALIZING") return;
       if (position === services.length) {
@@ -389,7 +381,7 @@ export class FlowWorld {
       else {
         const client = service.clientIn(manager.process, endpoints());
         clients.set(id, { slot: { client: client.flow, capacity, inFlight: 0 }, update: () => client.update(endpoints()) });
-        task.onEnd.push(() => client.close());
+        task.whenEnded(() => client.close());
       }
       next(position + 1);
     };
@@ -419,7 +411,7 @@ export class FlowWorld {
       });
       const copy: ModelCopy = { device, process, fail: (cause) => task.manager.fail(task, cause) };
       this.copies.add(copy);
-      task.onEnd.push(() => {
+      task.whenEnded(() => {
         this.copies.delete(copy);
         this.machines.release(device);
         if (isReady) this.changeReady(service, -1);
@@ -512,7 +504,7 @@ export class FlowWorld {
   }
 
   private onRunning(task: FlowTask): void {
-    const region = this.stateOf(task);
+    const { region } = task.place;
     region.running.set(task.name, task);
     if (region.running.size < region.tasks) return;
     const slots: FlowSlot[][] = [];
@@ -521,7 +513,7 @@ export class FlowWorld {
       if (callers.length === 0) continue;
       for (const { service: { id } } of vertex.services) {
         const service = this.serviceOf(id);
-        const each = callers.flatMap((caller) => this.taskClients.get(caller)?.get(id)?.slot ?? []);
+        const each = callers.flatMap((caller) => caller.clients?.get(id)?.slot ?? []);
         if (service.isPooled) {
           slots.push([{ client: each[0].client, capacity: each.reduce((sum, one) => sum + one.capacity, 0), inFlight: 0 }]);
         } else slots.push(each);
@@ -534,7 +526,7 @@ export class FlowWorld {
   }
 
   private onEnded(task: FlowTask, wasRunning: boolean): void {
-    const region = this.stateOf(task);
+    const { region } = task.place;
     if (!wasRunning || region.running.get(task.name) !== task) return;
     region.running.delete(task.name);
     this.changeFlow(region, () => region.flow.stop());
@@ -542,7 +534,7 @@ export class FlowWorld {
 
   /** With the first source's barrier the whole region is asked: barriers go through it in a moment. */
   private onTrigger(task: FlowTask, checkpoint: number): boolean {
-    const region = this.stateOf(task);
+    const { region } = task.place;
     if (region.running.size < region.tasks) return false;
     if (region.lastTriggered >= checkpoint) return true;
     region.lastTriggered = checkpoint;
@@ -555,10 +547,9 @@ export class FlowWorld {
     }
     for (const [manager, tasks] of managers) {
       manager.process.post(this.draw(this.options.timings.snapshotMs), () => {
-        for (const member of tasks) {
-          this.disk.writeState(checkpoint, member.name, EMPTY_SNAPSHOT);
-          manager.acknowledge(member, checkpoint);
-        }
+        // What the tasks of a region keep is with the region (`FlowRegion.snapshot`); one file stands for that of all tasks in a process.
+        const handle = this.disk.writeState(checkpoint, `${manager.process.name}.${manager.process.pid}`, EMPTY_SNAPSHOT);
+        for (const member of tasks) manager.acknowledge(member, checkpoint, handle);
       });
     }
     return true;
@@ -593,14 +584,6 @@ export class FlowWorld {
   private downShare(): number {
     if ([...this.services.values()].some(({ ready }) => ready === 0)) return 1;
     return 1 - this.sourcesFlowing / this.sourcesInAll;
-  }
-
-  private stateOf(task: FlowTask): RegionState {
-    return this.regions.get(this.regionOf.get(task.name) ?? "")!;
-  }
-
-  private vertexOf(task: FlowTask): VertexModel {
-    return this.model.vertices.get(task.deployment.vertex)!;
   }
 
   private serviceOf(id: string): FlowService {

@@ -1,9 +1,10 @@
 /** The client of an embedded service: the model runs in the task's own process, one call after the other. */
 import type { VirtualProcess } from "./virtualProcess";
+import type { ServiceCaller } from "./virtualRosClient";
 import type { TaskClient } from "./virtualTask";
 
 export function localClient(process: VirtualProcess, runMs: () => number): TaskClient {
-  const waiting: (() => void)[] = [];
+  const waiting: ServiceCaller[] = [];
   let inFlight = 0;
   let running = false;
   let closed = false;
@@ -15,7 +16,7 @@ export function localClient(process: VirtualProcess, runMs: () => number): TaskC
       running = false;
       if (closed) return;
       inFlight--;
-      call();
+      call.onResult();
       next();
     });
   };
@@ -23,9 +24,9 @@ export function localClient(process: VirtualProcess, runMs: () => number): TaskC
     get inFlight() {
       return inFlight;
     },
-    call: (_timeoutMs, onResult) => {
+    call: (_timeoutMs, caller) => {
       inFlight++;
-      waiting.push(onResult);
+      waiting.push(caller);
       next();
     },
     updateEndpoints: () => undefined,

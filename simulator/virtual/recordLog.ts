@@ -1,7 +1,10 @@
 /** When each record came and whether its result was there once: of the records that may still be replayed. Numbers count from 0. */
+/** Kept at first; a power of two. A job may have tens of thousands of regions, each with few records. */
+const FEWEST = 16;
+
 export class RecordLog {
-  private times = new Float64Array(1024);
-  private done = new Uint8Array(1024);
+  private times = new Float64Array(FEWEST);
+  private done = new Uint8Array(FEWEST);
   private first = 0;
   private next = 0;
 

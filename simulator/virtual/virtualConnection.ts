@@ -2,7 +2,7 @@
  * A connection between two virtual processes: messages of one sender arrive in order, each after a latency; between senders any order is
  * possible. When a process dies, what it had sent still arrives, and then the end of the stream. A reset loses what is under way.
  */
-import type { EventLoop } from "./eventLoop";
+import type { EventLoop, VirtualEvent } from "./eventLoop";
 import type { VirtualProcess } from "./virtualProcess";
 
 export interface ConnectionEnd<M> {
@@ -22,53 +22,89 @@ export interface LinkWeather {
   readonly together?: boolean;
 }
 
+/** Something that arrives: one message, several that were sent in one moment, or the end of the stream. */
+class Delivery<M> implements VirtualEvent {
+  readonly cancelled = false;
+  more: M[] | undefined;
+
+  constructor(
+    private readonly direction: Direction<M>,
+    readonly epoch: number,
+    readonly message: M | undefined,
+  ) {}
+
+  happen(): void {
+    const { direction } = this;
+    if (!direction.hears(this)) return;
+    const { process } = direction.to;
+    if (process.state === "running") direction.tell(this);
+    else {
+      process.run(() => {
+        if (direction.hears(this)) direction.tell(this);
+      });
+    }
+  }
+}
+
 class Direction<M> {
   private lastArrival = 0;
   private closing = false;
   /** Messages sent before the last reset are lost. */
   private epoch = 0;
-  private batch: M[] = [];
-  private batchAt = -1;
+  /** What is sent in the present moment, together. */
+  private gathering: Delivery<M> | undefined;
+  private gatheredAt = -1;
 
   constructor(
     private readonly loop: EventLoop,
     private readonly weather: LinkWeather,
-    private readonly to: ConnectionEnd<M>,
+    readonly to: ConnectionEnd<M>,
   ) {}
 
   send(message: M): void {
     if (this.closing) return;
-    if (this.weather.together !== true) {
-      this.deliver(() => this.to.onMessage(message));
+    const { gathering } = this;
+    if (gathering !== undefined && this.gatheredAt === this.loop.now) {
+      if (gathering.more === undefined) gathering.more = [message];
+      else gathering.more.push(message);
       return;
     }
-    if (this.batchAt === this.loop.now && this.batch.length > 0) {
-      this.batch.push(message);
+    const delivery = this.deliver(message);
+    if (this.weather.together !== true) return;
+    this.gathering = delivery;
+    this.gatheredAt = this.loop.now;
+  }
+
+  /** Whether what was sent then may still arrive. */
+  hears({ epoch }: Delivery<M>): boolean {
+    return this.epoch === epoch;
+  }
+
+  tell(delivery: Delivery<M>): void {
+    const { message, more } = delivery;
+    if (message === undefined) {
+      this.to.onClosed();
       return;
     }
-    const batch = [message];
-    this.batch = batch;
-    this.batchAt = this.loop.now;
-    this.deliver(() => {
-      if (this.batch === batch) this.batch = [];
-      this.loop.handledTogether(batch.length - 1);
-      const { epoch } = this;
-      for (const one of batch) if (this.epoch === epoch) this.to.onMessage(one);
-    });
+    if (this.gathering === delivery) this.gathering = undefined;
+    this.to.onMessage(message);
+    if (more === undefined) return;
+    this.loop.handledTogether(more.length);
+    for (const one of more) if (this.hears(delivery)) this.to.onMessage(one);
   }
 
   /** The end of the stream, after everything that was sent. */
   end(): void {
     if (this.closing) return;
     this.closing = true;
-    this.deliver(() => this.to.onClosed());
+    this.deliver(undefined);
   }
 
   reset(): void {
     if (this.closing) return;
     this.closing = true;
     this.epoch++;
-    this.deliver(() => this.to.onClosed());
+    this.deliver(undefined);
   }
 
   /** The receiver does not listen any more. */
@@ -77,17 +113,13 @@ class Direction<M> {
     this.epoch++;
   }
 
-  private deliver(tell: () => void): void {
+  /** @param message none for the end of the stream. */
+  private deliver(message: M | undefined): Delivery<M> {
     const arrival = Math.max(this.lastArrival, this.loop.now + this.weather.latencyMs(), this.weather.heldUntilMs());
     this.lastArrival = arrival;
-    const { epoch } = this;
-    this.loop.at(arrival, () => {
-      if (this.epoch === epoch) {
-        this.to.process.run(() => {
-          if (this.epoch === epoch) tell();
-        });
-      }
-    });
+    const delivery = new Delivery(this, this.epoch, message);
+    this.loop.put(arrival, delivery);
+    return delivery;
   }
 }
 

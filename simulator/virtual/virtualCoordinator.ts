@@ -190,12 +190,13 @@ export class VirtualCoordinator {
 
   private step(input: JobMasterInput): void {
     const result = stepJobMaster(this.master, input, this.host.now());
+    const { commands } = result;
     for (const event of result.events) this.record(event);
-    if (result.commands.some((command) => command.kind === "deploy" || command.kind === "startProcess")) this.host.journal.flush();
+    if (commands.length > 0 && commands.some(startsSomething)) this.host.journal.flush();
     this.host.onStep(this, input, result);
-    const carried = this.host.commandsCarriedOut(result.commands.length);
-    for (const command of result.commands.slice(0, carried)) this.carryOut(command);
-    if (carried < result.commands.length) this.process.kill();
+    const carried = this.host.commandsCarriedOut(commands.length);
+    for (let index = 0; index < carried; index++) this.carryOut(commands[index]);
+    if (carried < commands.length) this.process.kill();
   }
 
   private carryOut(command: JobMasterCommand): void {
@@ -314,4 +315,8 @@ export class VirtualCoordinator {
     this.process.exit(0);
     this.host.onEnded(ending.state, ending.cause);
   }
+}
+
+function startsSomething({ kind }: JobMasterCommand): boolean {
+  return kind === "deploy" || kind === "startProcess";
 }

@@ -6,6 +6,7 @@ import { Batcher } from "../core/batcher";
 import type { BatchEntry } from "../core/batcher";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { InstancePhase, SubtaskName } from "../observe/journalEvent";
+import type { VirtualEvent } from "./eventLoop";
 import type { VirtualProcess } from "./virtualProcess";
 
 /** How long the parts of an instance's life take; the next value of each. */
@@ -19,16 +20,28 @@ export interface InstanceTiming {
 
 export type Refusal = "unavailable" | "overloaded" | "too-late";
 
-export interface InstanceRequest {
-  /** Who asks: a client's requests are cancelled together. */
-  readonly origin: number;
-  readonly deadlineMs: number;
+/** `origin` says who asks: a client's requests are cancelled together. */
+export interface InstanceRequest extends BatchEntry {
   answered(): void;
   refused(why: Refusal): void;
 }
 
-interface Entry extends BatchEntry {
-  readonly request: InstanceRequest;
+/** A batch that runs. */
+class BatchRun implements VirtualEvent {
+  readonly cancelled = false;
+
+  constructor(
+    private readonly instance: VirtualInstance,
+    readonly batch: readonly InstanceRequest[],
+    readonly rows: number,
+    readonly runMs: number,
+  ) {}
+
+  happen(): void {
+    const { process } = this.instance;
+    if (process.state === "running") this.instance.onRunOver(this);
+    else process.run(() => this.instance.onRunOver(this));
+  }
 }
 
 export interface InstanceOptions {
@@ -47,7 +60,7 @@ export interface InstanceOptions {
 export class VirtualInstance {
   private phaseNow: InstancePhase = "STARTING";
   private phaseSince: number;
-  private readonly batcher: Batcher<Entry>;
+  private readonly batcher: Batcher<InstanceRequest>;
   private wakeAtMs = Infinity;
   private underWay = 0;
   private onDrained: (() => void) | undefined;
@@ -56,7 +69,7 @@ export class VirtualInstance {
   constructor(private readonly options: InstanceOptions) {
     const { spec } = options;
     this.phaseSince = options.now();
-    this.batcher = new Batcher<Entry>({
+    this.batcher = new Batcher<InstanceRequest>({
       maxSize: spec.batching.maxSize,
       maxDelayMs: spec.batching.maxDelayMs,
       maxLength: spec.queue.maxLength,
@@ -102,10 +115,7 @@ export class VirtualInstance {
       request.refused("unavailable");
       return;
     }
-    const admission = this.batcher.offer(
-      { rows: 1, group: "", origin: request.origin, deadlineMs: request.deadlineMs, request },
-      this.options.now(),
-    );
+    const admission = this.batcher.offer(request, this.options.now());
     if (admission !== "queued") {
       request.refused(admission === "expired" ? "too-late" : "overloaded");
       return;
@@ -136,7 +146,7 @@ export class VirtualInstance {
       const decision = this.batcher.poll(options.now());
       for (const { entry } of decision.dropped) {
         this.underWay--;
-        entry.request.refused("too-late");
+        entry.refused("too-late");
       }
       if (decision.batch === undefined) {
         if (decision.wakeAtMs < this.wakeAtMs) {
@@ -152,19 +162,29 @@ export class VirtualInstance {
     }
   }
 
-  private run(batch: readonly Entry[], rows: number): void {
-    const { options } = this;
-    const { process, timing } = options;
+  private run(batch: readonly InstanceRequest[], rows: number): void {
+    const { process, timing } = this.options;
     const runMs = timing.runMs(rows);
-    process.post(runMs, () => {
-      this.batcher.finished(runMs);
-      this.underWay -= batch.length;
-      options.onRun?.(runMs, rows, batch.filter(({ origin }) => !this.goneOrigins.has(origin)).length);
-      for (const { request } of batch) request.answered();
-      if (this.phaseNow === "READY") this.enter("SERVING");
-      this.poll();
-      this.endIfDrained();
-    });
+    process.put(runMs, new BatchRun(this, batch, rows, runMs));
+  }
+
+  onRunOver({ batch, rows, runMs }: BatchRun): void {
+    const { options } = this;
+    this.batcher.finished(runMs);
+    this.underWay -= batch.length;
+    options.onRun?.(runMs, rows, this.wantedOf(batch));
+    for (const request of batch) request.answered();
+    if (this.phaseNow === "READY") this.enter("SERVING");
+    this.poll();
+    this.endIfDrained();
+  }
+
+  /** Requests that somebody still waits for. */
+  private wantedOf(batch: readonly InstanceRequest[]): number {
+    if (this.goneOrigins.size === 0) return batch.length;
+    let wanted = 0;
+    for (const { origin } of batch) if (!this.goneOrigins.has(origin)) wanted++;
+    return wanted;
   }
 
   private endIfDrained(): void {

@@ -13,8 +13,8 @@ export class VirtualJournal {
   constructor(
     private readonly startMs: number,
     private readonly now: () => number,
-    /** Without it, events are kept in memory. `event` makes the whole of it. */
-    private readonly sink?: (body: JournalEventBody, event: () => JournalEvent) => void,
+    /** Without it, events are kept in memory. */
+    private readonly sink?: (body: JournalEventBody, at: number, seq: number) => void,
   ) {}
 
   append(body: JournalEventBody, at = this.now()): void {
@@ -22,8 +22,7 @@ export class VirtualJournal {
       this.written.push(this.eventOf(body, at, this.written.length));
       return;
     }
-    const seq = this.passedOn++;
-    this.sink(body, () => this.eventOf(body, at, seq));
+    this.sink(body, at, this.passedOn++);
   }
 
   get events(): readonly JournalEvent[] {
@@ -49,7 +48,8 @@ export class VirtualJournal {
     this.flushedCount = this.written.length;
   }
 
-  private eventOf(body: JournalEventBody, at: number, seq: number): JournalEvent {
+  /** The whole of an event. */
+  eventOf(body: JournalEventBody, at: number, seq: number): JournalEvent {
     return { seq, at: Math.round((this.startMs + at) * 1000) / 1000, ...body };
   }
 }

@@ -2,7 +2,7 @@
  * A process of the virtual machine: what happens to it waits while it is stopped, and is lost when it is dead. `kill` is SIGKILL, `stop`
  * SIGSTOP, `resume` SIGCONT.
  */
-import type { EventLoop, VirtualTimer } from "./eventLoop";
+import type { EventLoop, VirtualEvent, VirtualTimer } from "./eventLoop";
 import type { ProcessName } from "../observe/journalEvent";
 
 export interface ProcessExit {
@@ -47,6 +47,11 @@ export class VirtualProcess {
   /** Work that the process does after a time, if it lives. */
   post(delayMs: number, work: () => void): VirtualTimer {
     return this.loop.after(delayMs, () => this.run(work));
+  }
+
+  /** {@link post} for an event that hands itself to {@link run}. */
+  put(delayMs: number, event: VirtualEvent): void {
+    this.loop.put(this.loop.now + delayMs, event);
   }
 
   /** A timer of the process. */

@@ -7,7 +7,7 @@ import type { ServiceEndpoint } from "../core/deployment";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { SubtaskName } from "../observe/journalEvent";
 import type { Chance } from "./chance";
-import type { EventLoop } from "./eventLoop";
+import type { EventLoop, VirtualEvent } from "./eventLoop";
 import type { InstanceRequest, Refusal, VirtualInstance } from "./virtualInstance";
 import type { VirtualProcess } from "./virtualProcess";
 
@@ -28,41 +28,116 @@ export interface RosClientOptions {
   onRetry(instance: SubtaskName, requests: number, reason: string): void;
 }
 
-interface Call {
-  readonly origin: number;
-  readonly deadlineMs: number;
-  readonly onResult: () => void;
-  readonly onError: (message: string) => void;
-  attempts: number;
-  lastInstance: SubtaskName | undefined;
-  settled: boolean;
+/** Who waits for the answer of a call. */
+export interface ServiceCaller {
+  onResult(): void;
+  onError(message: string): void;
 }
 
-/** Calls with one time limit, in the order in which they come to it: one timer for all of them. */
-interface Deadlines {
-  readonly timeoutMs: number;
-  calls: Call[];
-  next: number;
-  armed: boolean;
+/** A call that is not answered yet. It is in the list of its time limit, so that one that is over keeps no memory. */
+class Call {
+  attempts = 0;
+  lastInstance: SubtaskName | undefined;
+  /** The one that is under way. */
+  attempt: Attempt | undefined;
+  settled = false;
+  before: Call | undefined;
+  after: Call | undefined;
+
+  constructor(
+    readonly origin: number,
+    readonly deadlineMs: number,
+    readonly caller: ServiceCaller,
+    readonly list: Deadlines,
+  ) {}
+}
+
+/** Open calls with one time limit, in the order in which they come to it: one timer for all of them. */
+class Deadlines {
+  first: Call | undefined;
+  last: Call | undefined;
+  armed = false;
+
+  constructor(readonly timeoutMs: number) {}
+
+  append(call: Call): void {
+    call.before = this.last;
+    if (this.last === undefined) this.first = call;
+    else this.last.after = call;
+    this.last = call;
+  }
+
+  remove(call: Call): void {
+    if (call.before === undefined) this.first = call.after;
+    else call.before.after = call.after;
+    if (call.after === undefined) this.last = call.before;
+    else call.after.before = call.before;
+    call.before = undefined;
+    call.after = undefined;
+  }
 }
 
 class Connection {
-  readonly calls = new Set<Call>();
+  /** Attempts under way, the oldest first. */
+  first: Attempt | undefined;
+  private last: Attempt | undefined;
+  /** Calls outstanding. */
+  load = 0;
   state: "connecting" | "ready" | "lost" = "connecting";
 
-  constructor(readonly endpoint: ServiceEndpoint) {}
+  constructor(
+    readonly endpoint: ServiceEndpoint,
+    readonly target: VirtualInstance | undefined,
+  ) {}
 
   get instance(): string {
     return this.endpoint.instance;
   }
 
-  get load(): number {
-    return this.calls.size;
+  append(attempt: Attempt): void {
+    attempt.open = true;
+    attempt.before = this.last;
+    if (this.last === undefined) this.first = attempt;
+    else this.last.after = attempt;
+    this.last = attempt;
+    this.load++;
+  }
+
+  /** @returns whether it was under way. */
+  remove(attempt: Attempt): boolean {
+    if (!attempt.open) return false;
+    attempt.open = false;
+    if (attempt.before === undefined) this.first = attempt.after;
+    else attempt.before.after = attempt.after;
+    if (attempt.after === undefined) this.last = attempt.before;
+    else attempt.after.before = attempt.before;
+    attempt.before = undefined;
+    attempt.after = undefined;
+    this.load--;
+    return true;
+  }
+
+  takeAll(): Attempt[] {
+    const all: Attempt[] = [];
+    for (let attempt = this.first; attempt !== undefined; attempt = this.first) {
+      all.push(attempt);
+      this.remove(attempt);
+    }
+    return all;
   }
 }
 
-/** A call on its way to one instance. */
-class Attempt implements InstanceRequest {
+/** A call on its way to one instance, and its answer on the way back: an event of the loop in both directions. */
+class Attempt implements InstanceRequest, VirtualEvent {
+  readonly cancelled = false;
+  readonly rows = 1;
+  readonly group = "";
+  open = false;
+  before: Attempt | undefined;
+  after: Attempt | undefined;
+  private returning = false;
+  private refusal: Refusal | undefined;
+
   constructor(
     private readonly client: VirtualRosClient,
     readonly call: Call,
@@ -78,18 +153,28 @@ class Attempt implements InstanceRequest {
     return this.call.deadlineMs;
   }
 
-  arrive(): void {
+  happen(): void {
+    if (this.returning) {
+      this.client.onBack(this, this.refusal);
+      return;
+    }
     const { process } = this.instance;
     if (process.state === "running") this.instance.request(this);
     else process.run(() => this.instance.request(this));
   }
 
   answered(): void {
-    this.client.back(this, undefined);
+    this.comeBack(undefined);
   }
 
   refused(why: Refusal): void {
-    this.client.back(this, why);
+    this.comeBack(why);
+  }
+
+  private comeBack(refusal: Refusal | undefined): void {
+    this.returning = true;
+    this.refusal = refusal;
+    this.client.back(this);
   }
 }
 
@@ -100,7 +185,8 @@ export class VirtualRosClient {
   private candidates: readonly Connection[] = [];
   private parked: Call[] = [];
   private readonly reconnectFailures = new Map<SubtaskName, number>();
-  private readonly calls = new Set<Call>();
+  private open = 0;
+  /** By time limit. */
   private readonly deadlines = new Map<number, Deadlines>();
   private closed = false;
 
@@ -113,43 +199,29 @@ export class VirtualRosClient {
   }
 
   get inFlight(): number {
-    return this.calls.size;
+    return this.open;
   }
 
   /** @param origin who asks, where one client asks for several: see {@link abandon}. */
-  call(timeoutMs: number, onResult: () => void, onError: (message: string) => void, origin = this.options.origin): void {
-    const deadlineMs = this.options.loop.now + timeoutMs;
-    const call: Call = { origin, deadlineMs, onResult, onError, attempts: 0, lastInstance: undefined, settled: false };
-    this.limit(call, timeoutMs);
-    this.calls.add(call);
+  call(timeoutMs: number, caller: ServiceCaller, origin = this.options.origin): void {
+    let list = this.deadlines.get(timeoutMs);
+    if (list === undefined) this.deadlines.set(timeoutMs, (list = new Deadlines(timeoutMs)));
+    const call = new Call(origin, this.options.loop.now + timeoutMs, caller, list);
+    list.append(call);
+    this.open++;
+    if (!list.armed) this.arm(list);
     this.route(call);
-  }
-
-  private limit(call: Call, timeoutMs: number): void {
-    let deadlines = this.deadlines.get(timeoutMs);
-    if (deadlines === undefined) this.deadlines.set(timeoutMs, (deadlines = { timeoutMs, calls: [], next: 0, armed: false }));
-    deadlines.calls.push(call);
-    if (!deadlines.armed) this.arm(deadlines);
   }
 
   /** Waits for the first call that is still open. */
   private arm(deadlines: Deadlines): void {
-    const { calls } = deadlines;
-    while (deadlines.next < calls.length && calls[deadlines.next].settled) deadlines.next++;
-    if (deadlines.next * 2 >= calls.length) {
-      deadlines.calls = calls.slice(deadlines.next);
-      deadlines.next = 0;
-    }
-    const first = deadlines.calls.at(deadlines.next);
+    const { first } = deadlines;
     deadlines.armed = first !== undefined && !this.closed;
     if (first === undefined || this.closed) return;
     this.options.process.timer(first.deadlineMs, () => {
       const { now } = this.options.loop;
-      for (;;) {
-        const due = deadlines.calls.at(deadlines.next);
-        if (due === undefined || (!due.settled && due.deadlineMs > now)) break;
-        deadlines.next++;
-        if (!due.settled) this.fail(due, `it took more than ${deadlines.timeoutMs} ms`);
+      for (let due = deadlines.first; due !== undefined && due.deadlineMs <= now && !this.closed; due = deadlines.first) {
+        this.fail(due, `it took more than ${deadlines.timeoutMs} ms`);
       }
       this.arm(deadlines);
     });
@@ -175,10 +247,13 @@ export class VirtualRosClient {
   abandon(origin: number): void {
     const { network, process, loop } = this.options;
     const asked = new Set<Connection>();
-    for (const call of this.calls) {
+    for (const call of this.openCalls()) {
       if (call.origin !== origin) continue;
-      const connection = call.lastInstance === undefined ? undefined : this.connections.get(call.lastInstance);
-      if (connection?.calls.delete(call) === true) asked.add(connection);
+      const { attempt } = call;
+      if (attempt?.open === true && this.connections.get(attempt.connection.instance) === attempt.connection) {
+        attempt.connection.remove(attempt);
+        asked.add(attempt.connection);
+      }
       this.settle(call);
     }
     this.parked = this.parked.filter((call) => !call.settled);
@@ -199,14 +274,20 @@ export class VirtualRosClient {
       if (instance === undefined) continue;
       loop.after(network.latencyMs(process.pid, instance.process.pid), () => instance.process.run(() => instance.cancel(origin)));
     }
-    for (const call of this.calls) this.settle(call);
+    for (const call of this.openCalls()) this.settle(call);
+  }
+
+  private openCalls(): Call[] {
+    const calls: Call[] = [];
+    for (const list of this.deadlines.values()) for (let call = list.first; call !== undefined; call = call.after) calls.push(call);
+    return calls;
   }
 
   private connect(endpoint: ServiceEndpoint): void {
     const { network, process, loop } = this.options;
-    const connection = new Connection(endpoint);
-    this.connections.set(endpoint.instance, connection);
     const instance = network.instanceAt(endpoint.address);
+    const connection = new Connection(endpoint, instance);
+    this.connections.set(endpoint.instance, connection);
     const latency = (): number => network.latencyMs(process.pid, instance?.process.pid ?? 0);
     loop.after(latency() + latency(), () => {
       process.run(() => {
@@ -244,10 +325,9 @@ export class VirtualRosClient {
   private lose(connection: Connection, reason: string): void {
     connection.state = "lost";
     this.refreshCandidates();
-    const calls = [...connection.calls];
-    connection.calls.clear();
-    if (calls.length > 0) this.options.onRetry(connection.instance, calls.length, reason);
-    for (const call of calls) this.again(call, `${connection.instance} was lost: ${reason}`);
+    const attempts = connection.takeAll();
+    if (attempts.length > 0) this.options.onRetry(connection.instance, attempts.length, reason);
+    for (const { call } of attempts) this.again(call, `${connection.instance} was lost: ${reason}`);
   }
 
   private again(call: Call, why: string): void {
@@ -268,27 +348,35 @@ export class VirtualRosClient {
 
   private send(call: Call, connection: Connection): void {
     const { network, process, loop } = this.options;
-    const instance = network.instanceAt(connection.endpoint.address);
+    const { target } = connection;
     call.attempts++;
     call.lastInstance = connection.instance;
-    connection.calls.add(call);
-    if (instance === undefined) return;
-    const request = new Attempt(this, call, connection, instance);
-    loop.after(network.latencyMs(process.pid, instance.process.pid), () => request.arrive());
+    // Only instances that were there became candidates.
+    if (target === undefined) return;
+    const attempt = new Attempt(this, call, connection, target);
+    call.attempt = attempt;
+    connection.append(attempt);
+    if (target.process.alive) loop.put(loop.now + network.latencyMs(process.pid, target.process.pid), attempt);
   }
 
   /** An answer is on its way. */
-  back({ call, connection, instance }: Attempt, refusal: Refusal | undefined): void {
+  back(attempt: Attempt): void {
     const { network, process, loop } = this.options;
-    const come = (): void => {
-      if (this.closed || !connection.calls.delete(call) || call.settled) return;
-      if (refusal === undefined) this.succeed(call);
-      else this.onRefused(call, connection, refusal);
-    };
-    loop.after(network.latencyMs(instance.process.pid, process.pid), () => {
-      if (process.state === "running") come();
-      else process.run(come);
-    });
+    loop.put(loop.now + network.latencyMs(attempt.instance.process.pid, process.pid), attempt);
+  }
+
+  /** It is there. */
+  onBack(attempt: Attempt, refusal: Refusal | undefined): void {
+    const { process } = this.options;
+    if (process.state === "running") this.settleBy(attempt, refusal);
+    else process.run(() => this.settleBy(attempt, refusal));
+  }
+
+  private settleBy(attempt: Attempt, refusal: Refusal | undefined): void {
+    const { call, connection } = attempt;
+    if (this.closed || !connection.remove(attempt) || call.settled) return;
+    if (refusal === undefined) this.succeed(call);
+    else this.onRefused(call, connection, refusal);
   }
 
   private onRefused(call: Call, connection: Connection, why: Refusal): void {
@@ -316,19 +404,20 @@ export class VirtualRosClient {
   }
 
   private succeed(call: Call): void {
-    if (this.settle(call)) call.onResult();
+    if (this.settle(call)) call.caller.onResult();
   }
 
   private fail(call: Call, message: string): void {
     if (this.closed || !this.settle(call)) return;
-    this.parked = this.parked.filter((other) => other !== call);
-    call.onError(message);
+    if (this.parked.length > 0) this.parked = this.parked.filter((other) => other !== call);
+    call.caller.onError(message);
   }
 
   private settle(call: Call): boolean {
     if (call.settled) return false;
     call.settled = true;
-    this.calls.delete(call);
+    call.list.remove(call);
+    this.open--;
     return true;
   }
 }

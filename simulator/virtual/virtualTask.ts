@@ -19,12 +19,13 @@ import { subpartitionKey } from "./virtualExchange";
 import { consumersOf } from "../graph/executionGraph";
 import type { VirtualDisk } from "./virtualDisk";
 import type { VirtualProcess } from "./virtualProcess";
+import type { ServiceCaller } from "./virtualRosClient";
 import { VirtualSink } from "./virtualSink";
 
 /** A client of one service, as the task uses it. */
 export interface TaskClient {
   readonly inFlight: number;
-  call(timeoutMs: number, onResult: () => void, onError: (message: string) => void): void;
+  call(timeoutMs: number, caller: ServiceCaller): void;
   updateEndpoints(endpoints: readonly ServiceEndpoint[]): void;
   close(): void;
 }
@@ -308,13 +309,12 @@ export class VirtualTask {
       this.wake();
       return;
     }
-    entry.client.call(
-      entry.timeoutMs,
-      () => {
+    entry.client.call(entry.timeoutMs, {
+      onResult: () => {
         if (!this.ended) this.call(id, record, position + 1);
       },
-      (message) => this.fail({ code: "FL3009", message: `A call of ${this.name} to "${entry.service}" failed: ${message}.` }),
-    );
+      onError: (message) => this.fail({ code: "FL3009", message: `A call of ${this.name} to "${entry.service}" failed: ${message}.` }),
+    });
   }
 
   private emit(record: number): void {
