@@ -182,6 +182,8 @@ export interface InstanceFigures {
 export interface CheckpointsReport {
   readonly completed: number;
   readonly failed: number;
+  /** Found unreadable at a restore, which went back behind them. */
+  readonly damaged: readonly number[];
   readonly p50Ms: number | null;
   readonly maxMs: number | null;
   /** Longest that a task waited for the barriers of all its channels. */
@@ -223,6 +225,8 @@ export interface FailureReport {
   /** Regions that restarted. */
   readonly regions: readonly string[];
   readonly restoredCheckpoint: number | null;
+  /** Newer ones that could not be read, so that the restore went back behind them. */
+  readonly damagedCheckpoints: readonly number[];
   /** What happened and when, in order; ms from the injection. */
   readonly phases: readonly PhaseMark[];
   readonly instances: readonly InstanceRecovery[];
