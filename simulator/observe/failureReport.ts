@@ -59,6 +59,7 @@ export function failureReport(
             durationMs: rounded(dip.durationMs),
             before: round(dip.before),
             area: round(dip.area),
+            noise: round(dip.noise),
           },
     effective: injection === undefined || injection.effective !== undefined,
     ...(injection?.effective === undefined ? {} : { effect: injection.effective.evidence }),

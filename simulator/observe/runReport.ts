@@ -258,6 +258,8 @@ export interface DipReport {
   readonly before: number;
   /** Records that came later than at the level before: area of the dip. */
   readonly area: number;
+  /** The same at the worst moment of the time before: an area no greater than this cannot be told from how throughput goes up and down anyway. */
+  readonly noise: number;
 }
 
 export type RecoveryPhase =
