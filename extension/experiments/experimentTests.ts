@@ -200,13 +200,15 @@ function report(item: vscode.TestItem, run: vscode.TestRun, result: ExperimentRe
     child.description = text;
     // With a place, the editor shows it at the end of that line.
     run.appendOutput(`${verdict.name}: ${text}\r\n`, locationOf(child), child);
-    if (verdict.held && control?.held !== false) run.passed(child);
+    const isBroken = verdict.mustFail && !verdict.held && verdict.observed !== null;
+    if ((isBroken || (verdict.held && !verdict.mustFail)) && control?.held !== false) run.passed(child);
+    else if (verdict.mustFail && verdict.held) run.failed(child, failureMessage(verdict, child, "held, though the faults have to break it"));
     else
-      run.failed(child, failureMessage(verdict.held && control !== undefined ? control : verdict, child, verdict.held));
+      run.failed(child, failureMessage(verdict.held && control !== undefined ? control : verdict, child, verdict.held ? "not held without faults already" : "not held"));
   }
   const { injected } = result.report;
   run.appendOutput(`${injected} ${injected === 1 ? "fault" : "faults"} took effect.\r\n`, undefined, item);
-  if (result.held) run.passed(item, durationMs);
+  if (result.asExpected) run.passed(item, durationMs);
   else {
     const messages = result.reasons.map((reason) => new vscode.TestMessage(reason));
     run.failed(item, messages, durationMs);
@@ -216,10 +218,9 @@ function report(item: vscode.TestItem, run: vscode.TestRun, result: ExperimentRe
 function failureMessage(
   verdict: HypothesisResult,
   child: vscode.TestItem,
-  onlyWithoutFaults: boolean,
+  what: string,
 ): vscode.TestMessage {
-  const when = onlyWithoutFaults ? " without faults already" : "";
-  const message = new vscode.TestMessage(`${verdict.name}: not held${when}. ${observed(verdict)}`);
+  const message = new vscode.TestMessage(`${verdict.name}: ${what}. ${observed(verdict)}`);
   message.expectedOutput = verdict.expected;
   message.actualOutput = value(verdict.observed);
   message.location = locationOf(child);

@@ -16,7 +16,8 @@ import { FaultlineError } from "../graph/errors";
 import type { Deployment, JobSpec } from "../graph/jobFile";
 import type { CommandIo, OutputFormat } from "./commandIo";
 import { comparePage } from "./comparePage";
-import { compareRows, compareText, lostRecords, lostSeconds, middle } from "./compareTable";
+import type { LossRatio } from "./compareTable";
+import { compareRows, compareText, lossRatio, lostRecords, lostSeconds, middle, noiseFloor, ratioText } from "./compareTable";
 import { parseSettings } from "./settings";
 
 const DEPLOYMENTS: readonly Deployment[] = ["embedded", "sidecar", "rpc-service", "external"];
@@ -77,8 +78,8 @@ export function registerCompareCommand(program: Command, io: CommandIo): void {
       const advice = options.baseline ? adviceOf(job, compared) : undefined;
       const rows = compareRows(compared);
       const page = resolve(options.out ?? join(dirname(compared[0]?.faulted[0]?.html ?? "."), "compare.html"));
-      await writeFile(page, comparePage(`${job.name}: ${options.fault} on ${options.target}`, rows, compared, advice));
-      if (options.format === "json") io.out(`${JSON.stringify({ ...compareDocument(compared), advice: advice ?? null, html: page }, undefined, 2)}\n`);
+      await writeFile(page, comparePage(`What a ${options.fault} of ${options.target} costs ${job.name}`, rows, compared, advice, ratioOf(compared)));
+      if (options.format === "json") io.out(`${JSON.stringify({ ...compareDocument(compared), lostThroughputRatio: ratioOf(compared), advice: advice ?? null, html: page }, undefined, 2)}\n`);
       else io.out(textOf(rows, compared, advice, page));
       const fine = compared.every(({ faulted }) => faulted.every(({ injected, report }) => injected && report.run.state === "FINISHED"));
       process.exitCode = fine ? 0 : 1;
@@ -133,9 +134,15 @@ function adviceOf(job: JobSpec, compared: readonly ComparedVariant[]): Advice | 
     embedded: { lostSeconds: lost[0] ?? [], capacityPerSecond: embedded.capacityPerSecond },
     service: { lostSeconds: lost[1] ?? [], capacityPerSecond: service.capacityPerSecond },
     instances: Math.max(1, ...job.services.map(({ parallelism }) => parallelism)),
-    loadPerSecond: embedded.faulted[0]?.dip?.before,
+    loadPerSecond: loadOf(embedded),
     loadSeconds: ((service.loadMs ?? embedded.loadMs) ?? 0) / 1000,
   });
+}
+
+/** Records of the sources a second before the fault. */
+function loadOf({ steadyPerSecond, faulted: [first] }: ComparedVariant): number | undefined {
+  const dip = first?.dip;
+  return steadyPerSecond ?? (dip === undefined || dip === null ? undefined : dip.before * (first?.recordsPerCount ?? 1));
 }
 
 /** The report of the first run with the fault, what all of them cost, and the run without. */
@@ -152,7 +159,9 @@ function compareDocument(compared: readonly ComparedVariant[]): object {
         wastedDeviceMs: first?.wastedDeviceMs ?? null,
         lostThroughput: middle(lostRecords(one)),
         lostThroughputs: lostRecords(one),
+        lostThroughputNoise: noiseFloor(one),
         repetitions: one.faulted.map(({ course: _, report, ...figures }) => ({ ...figures, run: report.run.id, state: report.run.state })),
+        steadyPerSecond: one.steadyPerSecond,
         capacityPerSecond: one.capacityPerSecond,
         loadMs: one.loadMs,
         baseline: one.baseline,
@@ -163,15 +172,15 @@ function compareDocument(compared: readonly ComparedVariant[]): object {
 
 function textOf(rows: ReturnType<typeof compareRows>, compared: readonly ComparedVariant[], advice: Advice | undefined, page: string): string {
   const parts = [compareText(rows, compared.map(({ variant }) => variant.name))];
-  const of = (deployment: Deployment): number | null => middle(lostRecords(compared.find(({ variant }) => variant.deployment === deployment) ?? { ...NOTHING }));
-  const [embedded, service] = [of("embedded"), of("rpc-service")];
-  if (embedded !== null && service !== null) {
-    const ratio = service < 1 ? "all of it is avoided" : `${(embedded / service).toFixed(1)} times as much as rpc-service`;
-    parts.push(`\nThroughput lost under embedded: ${ratio} (${Math.round(embedded).toLocaleString("en")} against ${Math.round(service).toLocaleString("en")} records).\n`);
-  }
+  const ratio = ratioOf(compared);
+  if (ratio !== null) parts.push(`\n${ratioText(ratio)}`);
   if (advice !== undefined) parts.push(`\nAdvice: ${advice.sentences.join(" ")}\n`);
   parts.push(`\nPicture: ${page}\n`);
   return parts.join("");
 }
 
-const NOTHING: ComparedVariant = { variant: { name: "", deployment: "embedded" }, faulted: [], baseline: undefined, capacityPerSecond: null, loadMs: null };
+/** Of the first way to run each. */
+function ratioOf(compared: readonly ComparedVariant[]): LossRatio | null {
+  const of = (deployment: Deployment): ComparedVariant | undefined => compared.find(({ variant }) => variant.deployment === deployment);
+  return lossRatio(of("embedded"), of("rpc-service"));
+}

@@ -8,6 +8,7 @@ import { checkExperiment } from "../client/checkExperiment";
 import { loadExperiment, runExperiment } from "../client/runExperiment";
 import { FaultlineError } from "../graph/errors";
 import type { CommandIo, OutputFormat } from "./commandIo";
+import { ExperimentProgress } from "./experimentProgress";
 import { junitXml } from "./junitXml";
 import type { Paint } from "./paint";
 import { paintFor } from "./paint";
@@ -23,26 +24,24 @@ export function registerExperimentCommand(program: Command, io: CommandIo): void
     .action(async (path: string, options: { format: OutputFormat; junit?: string; parallel: string }) => {
       const paint = paintFor(io);
       // All of them are read before the first is run: bad input starts nothing.
-      const experiments = await Promise.all((await experimentFiles(path)).map(loadExperiment));
+      const [files, isFolder] = await experimentFiles(path);
+      const experiments = await Promise.all(files.map(loadExperiment));
       await Promise.all(experiments.filter(({ flink }) => flink === undefined).map(checkExperiment));
-      const say = (line: string): void => {
-        if (options.format === "text") io.err(`${line}\n`);
-      };
-      let over = 0;
+      const progress = new ExperimentProgress(io, options.format === "text", experiments.length);
       const results = await inParallel(experiments, sideBySide(options.parallel), async (experiment) => {
-        const result = await runExperiment(experiment, (stage) => say(`${experiment.name}: ${stage === "control" ? "running without faults" : "running with faults"}`));
-        over++;
-        if (experiments.length > 1) say(`${experiment.name}: ${result.held ? "held" : "did not hold"} (${over} of ${experiments.length})`);
+        const result = await runExperiment(experiment, (stage) => progress.onStage(experiment.name, stage));
+        progress.onOver(experiment.name, result);
         if (options.format === "text") io.out(verdictText(result, paint));
         return result;
-      });
+      }).finally(() => progress.end());
       if (options.junit !== undefined) await writeFile(options.junit, junitXml(results));
       const [only] = results;
       if (options.format === "json") {
         const documents = results.map(experimentDocument);
         io.out(`${JSON.stringify(documents.length === 1 && only !== undefined ? documents[0] : { experiments: documents }, undefined, 2)}\n`);
-      } else if (results.length > 1) io.out(`${results.filter(({ held }) => held).length} of ${results.length} experiments held.\n`);
-      process.exitCode = results.every(({ held }) => held) ? 0 : 1;
+      } else if (results.length > 1) io.out(summary(results));
+      // One alone is asked whether it holds; a folder, whether everything in it went as it should.
+      process.exitCode = results.every(({ held, asExpected }) => (isFolder ? asExpected : held)) ? 0 : 1;
     });
 }
 
@@ -66,16 +65,28 @@ async function inParallel<T, R>(tasks: readonly T[], count: number, run: (task: 
 }
 
 /** The report of the run with faults, the verdicts, and the run without faults beside it. */
-function experimentDocument({ experiment, held, reasons, hypothesis, report, control, html }: ExperimentResult): object {
-  return { ...report, experiment, held, reasons, hypothesis, control: { hypothesis: control.hypothesis, ...control.report }, html };
+function experimentDocument({ experiment, held, asExpected, reasons, hypothesis, report, control, html }: ExperimentResult): object {
+  return { ...report, experiment, held, asExpected, reasons, hypothesis, control: { hypothesis: control.hypothesis, ...control.report }, html };
 }
 
-async function experimentFiles(path: string): Promise<readonly string[]> {
+async function experimentFiles(path: string): Promise<readonly [files: readonly string[], isFolder: boolean]> {
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory() !== true) return [path];
+  if (found?.isDirectory() !== true) return [[path], false];
   const names = (await readdir(path)).filter((name) => name.endsWith(".experiment.json")).sort();
   if (names.length === 0) throw FaultlineError.of("FL1001", "There is no experiment in this folder.", "Experiments are called NAME.experiment.json.", { file: path });
-  return names.map((name) => join(path, name));
+  return [names.map((name) => join(path, name)), true];
+}
+
+function summary(results: readonly ExperimentResult[]): string {
+  const held = results.filter((result) => result.held).length;
+  const broken = results.filter((result) => !result.held && result.asExpected);
+  const wrong = results.filter(({ asExpected }) => !asExpected);
+  const parts = [
+    `${held} of ${results.length} experiments held`,
+    ...(broken.length === 0 ? [] : [`${broken.map(({ experiment }) => experiment).join(", ")} did not, as it must not`]),
+    ...(wrong.length === 0 ? [] : [`not as expected: ${wrong.map(({ experiment }) => experiment).join(", ")}`]),
+  ];
+  return `${parts.join("; ")}.\n`;
 }
 
 function verdictText(result: ExperimentResult, paint: Paint): string {
@@ -83,7 +94,10 @@ function verdictText(result: ExperimentResult, paint: Paint): string {
   const width = Math.max(...result.hypothesis.map(({ name }) => name.length));
   const lines = [
     `${mark(result.held)} ${paint.bold(result.experiment)}  ${result.report.injected} fault${result.report.injected === 1 ? "" : "s"} took effect`,
-    ...result.hypothesis.map(({ name, held, observed, expected }) => `  ${mark(held)} ${name.padEnd(width)}  ${observed === null ? "not measured" : round(observed)} (${expected})`),
+    ...result.hypothesis.map(({ name, held, observed, expected, mustFail }) => {
+      const wanted = !mustFail ? "" : held ? `, ${paint.red("but the faults have to break it")}` : ", as it has to be";
+      return `  ${mark(held)} ${name.padEnd(width)}  ${observed === null ? "not measured" : round(observed)} (${expected})${wanted}`;
+    }),
     ...result.reasons.map((reason) => `  ${paint.red(reason)}`),
     `  ${paint.dim(result.html)}`,
   ];

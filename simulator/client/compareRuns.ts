@@ -43,9 +43,14 @@ export interface FaultedRun {
   readonly callsRetried: number;
   /** Loads of a model after the first ones. */
   readonly modelsLoadedAgain: number;
+  /** Of a model outside the job: until it was served again. */
   readonly recoveredAfterMs: number | null;
+  /** Loads of models outside the job, from the start of a process to its being ready, a stated delay included. */
+  readonly outsideLoadsMs: readonly number[];
   readonly wastedDeviceMs: number;
   readonly dip: DipReport | null;
+  /** Counts of `dip` are of records into sinks; so many records of the sources one of them stands for. */
+  readonly recordsPerCount: number;
   /** Records a second and p99 of calls, by time from the fault. */
   readonly course: readonly CoursePoint[];
   readonly problems: MeasuredRun["problems"];
@@ -61,7 +66,9 @@ export interface ComparedVariant {
   readonly variant: Variant;
   readonly faulted: readonly FaultedRun[];
   readonly baseline: RunReport | undefined;
-  /** Records a second when the sources go as fast as they can. */
+  /** Records of the sources a second in the run without a fault: the level that it kept. */
+  readonly steadyPerSecond: number | null;
+  /** The same when the sources go as fast as they can. */
   readonly capacityPerSecond: number | null;
   /** From the start of a process to its model being ready; the mean of the first loads. */
   readonly loadMs: number | null;
@@ -72,6 +79,9 @@ const UNBOUNDED_RATE = 1e9;
 const COURSE_BEFORE_MS = 3_000;
 const COURSE_AFTER_MS = 20_000;
 const COURSE_STEP_MS = 250;
+/** How long the sources go as fast as they can, and how long it takes until that is a steady pace. */
+const CAPACITY_MS = 8_000;
+const SETTLE_MS = 2_000;
 
 export async function compareRuns(options: CompareOptions): Promise<readonly ComparedVariant[]> {
   const compared: ComparedVariant[] = [];
@@ -89,15 +99,24 @@ async function compareVariant(variant: Variant, options: CompareOptions): Promis
     onStage(variant.name, "without a fault");
     baseline = await withModels(start, (ready) => measureRun(ready, []));
     onStage(variant.name, "without a fault, as fast as it goes");
-    const fast = await withModels({ ...start, load: { ...load, ratePerSecond: UNBOUNDED_RATE }, loadDelayMs: undefined }, (ready) => measureRun(ready, []));
-    capacityPerSecond = steadyRate(fast.facts);
+    const endless: StartRunOptions = { ...start, load: { ratePerSecond: UNBOUNDED_RATE, endless: true }, loadDelayMs: 0 };
+    const fast = await withModels(endless, (ready) => measureRun(ready, [], { durationMs: CAPACITY_MS }));
+    capacityPerSecond = paceOf(fast, SETTLE_MS, CAPACITY_MS);
   }
   for (let time = 1; time <= repeat; time++) {
     onStage(variant.name, `with the fault${repeat > 1 ? `, ${time} of ${repeat}` : ""}`);
     faulted.push(await measureFaulted(start, options.fault));
   }
+  const served = faulted.flatMap(({ outsideLoadsMs }) => outsideLoadsMs);
   const reports = [...(baseline === undefined ? [] : [baseline.report]), ...faulted.map(({ report }) => report)];
-  return { variant, faulted, baseline: baseline?.report, capacityPerSecond, loadMs: meanLoad(reports) ?? meanLoadPhase(baseline?.facts) };
+  return {
+    variant,
+    faulted,
+    baseline: baseline?.report,
+    steadyPerSecond: baseline === undefined ? null : paceOf(baseline, SETTLE_MS, Infinity),
+    capacityPerSecond,
+    loadMs: meanLoad(reports) ?? meanLoadPhase(baseline?.facts) ?? mean(served),
+  };
 }
 
 /** Runs with models served beside it, where the deployment wants them. */
@@ -116,11 +135,10 @@ async function measureFaulted(start: StartRunOptions, fault: ScheduledFault): Pr
   return withModels(start, async (ready, models) => {
     const [, service, index] = /^service:(.+)#(\d+)$/.exec(fault.target) ?? [];
     const outside = models !== undefined && service !== undefined ? outsideSignal(fault.fault) : undefined;
-    if (models === undefined || outside === undefined || service === undefined) return faultedRun(await measureRun(ready, [fault]), undefined, 0);
+    if (models === undefined || outside === undefined || service === undefined) return faultedRun(await measureRun(ready, [fault]), undefined, undefined);
     // The process is no process of the run: it is hit from here.
     const delayMs = fault.trigger.kind === "after" ? fault.trigger.delayMs : 0;
     let hitAt: number | undefined;
-    const loads = models.loads;
     const measured = await measureRun(ready, [], {
       onRunning: () => {
         setTimeout(() => {
@@ -129,7 +147,7 @@ async function measureFaulted(start: StartRunOptions, fault: ScheduledFault): Pr
         }, delayMs);
       },
     });
-    return faultedRun(measured, hitAt, models.loads - loads);
+    return faultedRun(measured, hitAt, models);
   });
 }
 
@@ -139,12 +157,12 @@ function outsideSignal(fault: string): NodeJS.Signals {
   throw FaultlineError.of("FL1033", `"${fault}" cannot act on a service outside the job.`, "Under `external`, compare crash or terminate, or leave external out.");
 }
 
-function faultedRun(measured: MeasuredRun, outsideAt: number | undefined, outsideLoads: number): FaultedRun {
+function faultedRun(measured: MeasuredRun, outsideAt: number | undefined, models: ServedModels | undefined): FaultedRun {
   const { report, facts, modelsLoaded } = measured;
   const { failures } = report;
   const injectedAt = outsideAt === undefined ? failures[0]?.injectedAtMs : outsideAt - facts.startAt;
-  const firstLoads = report.run.deployment.includes("embedded") ? carriers(facts) : report.run.serviceInstances;
   const recoveries = failures.map(({ recoveredAfterMs }) => recoveredAfterMs);
+  const back = models?.loads.find(({ readyAt }) => outsideAt !== undefined && readyAt > outsideAt)?.readyAt;
   const dip = outsideAt === undefined ? (failures.find((failure) => failure.dip !== null)?.dip ?? null) : outsideDip(facts, injectedAt ?? 0);
   const sum = (of: (failure: RunReport["failures"][number]) => number): number => failures.reduce((total, failure) => total + of(failure), 0);
   return {
@@ -155,11 +173,13 @@ function faultedRun(measured: MeasuredRun, outsideAt: number | undefined, outsid
     restartedInstances: sum(({ restartedInstances }) => restartedInstances.length),
     recordsReplayed: sum(({ recordsReplayed }) => recordsReplayed),
     callsRetried: report.rpc.retried,
-    modelsLoadedAgain: outsideAt === undefined ? Math.max(0, modelsLoaded - firstLoads) : outsideLoads,
-    recoveredAfterMs: recoveries.length === 0 || recoveries.includes(null) ? null : Math.max(...recoveries.map((time) => time ?? 0)),
+    modelsLoadedAgain: outsideAt === undefined ? Math.max(0, modelsLoaded - copiesLoaded(facts)) : (models?.loadsBegunSince(outsideAt) ?? 0),
+    recoveredAfterMs: outsideAt === undefined ? (recoveries.length === 0 || recoveries.includes(null) ? null : Math.max(...recoveries.map((time) => time ?? 0))) : back === undefined ? null : back - outsideAt,
+    outsideLoadsMs: models?.loads.map(({ tookMs }) => tookMs) ?? [],
     wastedDeviceMs: sum(({ wastedMs }) => wastedMs),
     dip,
-    course: courseOf(facts, injectedAt),
+    recordsPerCount: recordsPerCount(facts, report),
+    course: courseOf(facts, injectedAt, recordsPerCount(facts, report)),
     problems: measured.problems,
   };
 }
@@ -169,42 +189,56 @@ function outsideDip(facts: RunFacts, at: number): DipReport | null {
   return series === undefined ? null : throughputDip(series, { at, steadyFrom: series.from, until: Math.min(series.until, at + 60_000) });
 }
 
-/** Tasks that carry a model under `embedded`. */
-function carriers(facts: RunFacts): number {
+/** Copies of models that were loaded at all: one for each instance, sidecar or task that carries one. */
+function copiesLoaded(facts: RunFacts): number {
   return [...facts.instances.values()].filter((attempts) => attempts.length > 0).length;
 }
 
-function courseOf({ throughput }: RunFacts, injectedAt: number | undefined): readonly CoursePoint[] {
+/** Throughput is counted where records go into sinks: one that reaches two of them counts twice, one that is dropped on the way not at all. */
+function recordsPerCount({ throughput }: RunFacts, { records, failures }: RunReport): number {
+  if (throughput === undefined || records.in === null) return 1;
+  const counted = (throughput.rate(throughput.from, throughput.until) * (throughput.until - throughput.from)) / 1000;
+  const replayed = failures.reduce((sum, failure) => sum + failure.recordsReplayed, 0);
+  return counted > 0 ? (records.in + replayed) / counted : 1;
+}
+
+/** Records of the sources a second, between two times from when the job ran. */
+function paceOf({ facts, report }: MeasuredRun, fromMs: number, toMs: number): number | null {
+  const { throughput, startAt } = facts;
+  const running = facts.jobStates.find(({ state }) => state === "RUNNING")?.at;
+  if (throughput === undefined || running === undefined) return null;
+  const begun = running - startAt;
+  const until = Math.min(throughput.until, begun + toMs);
+  const rate = throughput.level(begun + fromMs, until);
+  return rate > 0 ? rate * recordsPerCount(facts, report) : null;
+}
+
+function courseOf({ throughput }: RunFacts, injectedAt: number | undefined, factor: number): readonly CoursePoint[] {
   if (throughput === undefined || injectedAt === undefined) return [];
   const points: CoursePoint[] = [];
   for (let atMs = -COURSE_BEFORE_MS; atMs < COURSE_AFTER_MS; atMs += COURSE_STEP_MS) {
     const from = injectedAt + atMs;
     if (from < throughput.from || from + COURSE_STEP_MS > throughput.until) continue;
-    points.push({ atMs, perSecond: throughput.rate(from, from + COURSE_STEP_MS), p99Ms: throughput.latency(from - 250, from + 250, 0.99) });
+    points.push({ atMs, perSecond: throughput.rate(from, from + COURSE_STEP_MS) * factor, p99Ms: throughput.latency(from - 250, from + 250, 0.99) });
   }
   return points;
 }
 
-/** Of the middle of a run: without its start and its end. */
-function steadyRate({ throughput }: RunFacts): number | null {
-  if (throughput === undefined) return null;
-  const { from, until } = throughput;
-  const edge = (until - from) * 0.2;
-  const rate = throughput.rate(from + edge, until - edge);
-  return rate > 0 ? rate : null;
-}
-
 function meanLoad(reports: readonly RunReport[]): number | null {
-  const loads = reports.flatMap(({ failures }) => failures.flatMap(({ instances }) => instances.flatMap(({ coldStartMs }) => (coldStartMs === null ? [] : [coldStartMs]))));
-  return loads.length === 0 ? null : loads.reduce((total, load) => total + load, 0) / loads.length;
+  return mean(reports.flatMap(({ failures }) => failures.flatMap(({ instances }) => instances.flatMap(({ coldStartMs }) => (coldStartMs === null ? [] : [coldStartMs])))));
 }
 
 /** From LOADING to READY, where no process of its own was started for it. */
 function meanLoadPhase(facts: RunFacts | undefined): number | null {
-  const times = [...(facts?.instances.values() ?? [])].flatMap(([first]) => {
-    const loading = first?.phases.find(({ phase }) => phase === "LOADING")?.at;
-    const ready = first?.phases.find(({ phase }) => phase === "READY")?.at;
-    return loading === undefined || ready === undefined ? [] : [ready - loading];
-  });
-  return times.length === 0 ? null : times.reduce((total, time) => total + time, 0) / times.length;
+  return mean(
+    [...(facts?.instances.values() ?? [])].flatMap(([first]) => {
+      const loading = first?.phases.find(({ phase }) => phase === "LOADING")?.at;
+      const ready = first?.phases.find(({ phase }) => phase === "READY")?.at;
+      return loading === undefined || ready === undefined ? [] : [ready - loading];
+    }),
+  );
+}
+
+function mean(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((total, value) => total + value, 0) / values.length;
 }

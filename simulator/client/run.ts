@@ -23,7 +23,12 @@ export interface StartRunOptions {
   /** Overrides `deployment` of every service of the job. */
   readonly deployment?: Deployment;
   /** Overrides for every source of the job. */
-  readonly load?: { readonly ratePerSecond?: number; readonly limit?: number };
+  readonly load?: {
+    readonly ratePerSecond?: number;
+    readonly limit?: number;
+    /** Sources that have an end begin again from the front, and go on until the job is stopped. */
+    readonly endless?: boolean;
+  };
   readonly failoverStrategy?: "region" | "full";
   /** Stated extra time of every load of a model, for every service. */
   readonly loadDelayMs?: number;

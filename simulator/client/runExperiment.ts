@@ -27,6 +27,8 @@ export interface ExperimentResult {
   readonly experiment: string;
   /** Every hypothesis held, in both runs, and at least one fault took effect. */
   readonly held: boolean;
+  /** What had to hold held, and what has to be broken (`mustFail`) was. */
+  readonly asExpected: boolean;
   /** In sentences: why the experiment as a whole did not hold, where no single hypothesis says it. */
   readonly reasons: readonly string[];
   readonly hypothesis: readonly HypothesisResult[];
@@ -104,6 +106,8 @@ export async function runExperiment(
   return {
     experiment: experiment.name,
     held: reasons.length === 0 && results.every(({ held }) => held),
+    // What could not be measured was not broken by the faults.
+    asExpected: reasons.length === 0 && results.every(({ held, mustFail, observed }) => (mustFail ? !held && observed !== null : held)),
     reasons,
     hypothesis: results,
     control: { hypothesis: controlResults, report: control.report },

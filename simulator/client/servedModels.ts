@@ -23,8 +23,9 @@ interface ServedModel {
 export class ServedModels {
   private readonly served: ServedModel[] = [];
   private closed = false;
-  /** Loads since the start, the first ones included. */
-  loads = 0;
+  /** Every load that came to its end, the first ones included. `readyAt`: ms since the epoch. */
+  readonly loads: { readonly readyAt: number; readonly tookMs: number }[] = [];
+  private readonly begunAt: number[] = [];
 
   /** As many processes for each service as it has instances. @throws FaultlineError FL3008 when one does not come up. */
   static async start(services: readonly ServiceSpec[]): Promise<ServedModels> {
@@ -36,6 +37,10 @@ export class ServedModels {
       throw error;
     }
     return models;
+  }
+
+  loadsBegunSince(time: number): number {
+    return this.begunAt.filter((at) => at >= time).length;
   }
 
   addressesOf(service: string): readonly string[] {
@@ -53,7 +58,7 @@ export class ServedModels {
   }
 
   private async serve({ id, model, device, loadDelayMs }: ServiceSpec): Promise<void> {
-    const { child, address } = await this.spawn(id, model, device, 0, undefined);
+    const { child, address } = await this.spawn(id, model, device, loadDelayMs, undefined);
     const served: ServedModel = { service: id, model, device, loadDelayMs, address, child };
     this.served.push(served);
     this.watch(served);
@@ -75,7 +80,8 @@ export class ServedModels {
 
   /** The stated delay of a load comes before the process: it answers nothing meanwhile. */
   private async spawn(name: string, model: string, device: string, delayMs: number, port: string | undefined): Promise<{ child: ChildProcess; address: string }> {
-    this.loads++;
+    const begunAt = Date.now();
+    this.begunAt.push(begunAt);
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     const args = ["serve", model, "--name", name, "--device", device, "--format", "json", "--no-token", "--with-parent", ...(port === undefined ? [] : ["--port", port])];
     const child = spawn(process.execPath, [...nodeArguments(), commandLine(), ...args], { stdio: ["ignore", "pipe", "pipe"], env: workerEnvironment() });
@@ -84,7 +90,10 @@ export class ServedModels {
     child.stderr.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2_000)));
     return new Promise((resolve, reject) => {
       const lines = createInterface({ input: child.stdout });
-      lines.once("line", (line) => resolve({ child, address: (JSON.parse(line) as { address: string }).address }));
+      lines.once("line", (line) => {
+        this.loads.push({ readyAt: Date.now(), tookMs: Date.now() - begunAt });
+        resolve({ child, address: (JSON.parse(line) as { address: string }).address });
+      });
       child.once("exit", () => reject(FaultlineError.of("FL3008", `A model of "${name}" could not be served: ${said.trim()}`)));
     });
   }

@@ -64,6 +64,9 @@ export async function launchRun(options: StartRunOptions): Promise<{ readonly re
   return { record, coordinator };
 }
 
+/** How often a file is read through that is to have no end: longer than anybody waits. */
+const ENDLESS = 1_000_000;
+
 function withOverrides(job: JobSpec, { deployment, load, failoverStrategy, scheduler, loadDelayMs, addresses }: StartRunOptions): JobSpec {
   return {
     ...job,
@@ -85,7 +88,8 @@ function withOverrides(job: JobSpec, { deployment, load, failoverStrategy, sched
             source: {
               ...operator.source,
               ratePerSecond: load?.ratePerSecond ?? operator.source.ratePerSecond,
-              limit: load?.limit ?? operator.source.limit,
+              limit: load?.endless === true ? undefined : (load?.limit ?? operator.source.limit),
+              connector: load?.endless === true && "repeat" in operator.source.connector ? { ...operator.source.connector, repeat: ENDLESS } : operator.source.connector,
             },
           }
         : operator,

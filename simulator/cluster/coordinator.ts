@@ -192,7 +192,11 @@ export class Coordinator {
   private recordRecovery(recovered: RecoveredRun): void {
     const latest = recovered.job.completed[recovered.job.completed.length - 1];
     this.record({ kind: "coordinator.recovered", pid: process.pid, fromCheckpoint: latest?.checkpoint });
-    for (const damaged of recovered.damaged) this.record({ kind: "checkpoint.damaged", ...damaged });
+    for (const damaged of recovered.damaged) {
+      this.record({ kind: "checkpoint.damaged", ...damaged });
+      // Sinks take back what it had committed: repaired later, it must not be restored by the next coordinator.
+      if (damaged.checkpoint > (latest?.checkpoint ?? 0)) this.enqueue(() => discardCheckpoint(this.config.run.directory, damaged.checkpoint).catch(() => undefined));
+    }
     for (const { injection, evidence } of recovered.openInjections) {
       if (evidence !== undefined) this.record({ kind: "fault.effective", injection, evidence });
     }

@@ -306,6 +306,22 @@ export function abortPending(t: Transition, reason: string): void {
   for (const savepoint of t.state.checkpoints.savepointsDue.splice(0)) failSavepoint(t, savepoint, reason);
 }
 
+/**
+ * What the latest checkpoint keeps could not be read: restores go back to the one before, as they do when a coordinator takes over. What sinks
+ * committed since is taken back and made again (see `FileSink`), so the damaged one must never be restored again, repaired or not: it is deleted.
+ * Where there is none before, restores go on trying; the last checkpoint of a job that stops with a savepoint is never gone back behind, since
+ * nothing may follow it.
+ */
+export function giveUpCheckpoint(t: Transition, checkpoint: number, cause: Cause): void {
+  const { checkpoints, stopping } = t.state;
+  // Others of the same restart say the same of it.
+  if (latestCompleted(checkpoints)?.checkpoint !== checkpoint || checkpoints.completed.length < 2 || stopping === "savepoint") return;
+  checkpoints.completed.pop();
+  const hint = "The checkpoint before it is used instead.";
+  t.events.push({ kind: "checkpoint.damaged", checkpoint, path: `checkpoints/chk-${checkpoint}`, cause: { code: cause.code, message: cause.message, hint } });
+  t.commands.push({ kind: "discardCheckpoint", checkpoint });
+}
+
 /** Not counted as a failed checkpoint. */
 function giveUp(t: Transition, pending: PendingCheckpoint, reason: string): void {
   removePending(t, pending, { abort: true });

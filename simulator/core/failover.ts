@@ -8,7 +8,7 @@
  */
 import { isTerminal } from "../graph/executionState";
 import type { Cause, ProcessName, SubtaskName } from "../observe/journalEvent";
-import { abortPending, byProcess, isStoring, latestCompleted, reopenCheckpoints } from "./checkpointCoordinator";
+import { abortPending, byProcess, giveUpCheckpoint, isStoring, latestCompleted, reopenCheckpoints } from "./checkpointCoordinator";
 import type { Failover, TaskRecord, Transition } from "./jobMasterState";
 import { setJobState } from "./jobState";
 import { endProcess } from "./processes";
@@ -35,8 +35,13 @@ export function onTaskFailed(t: Transition, task: TaskRecord, cause: Cause, proc
     return;
   }
   if (isTerminal(task.state)) return;
+  if (isRestoring(task) && task.restoredFrom !== undefined && cause.code === "FL2007") giveUpCheckpoint(t, task.restoredFrom, cause);
   setTaskState(t, task, "FAILED", cause);
   failOver(t, task, cause, process);
+}
+
+function isRestoring({ state }: TaskRecord): boolean {
+  return state === "DEPLOYING" || state === "INITIALIZING";
 }
 
 /**

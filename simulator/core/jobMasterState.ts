@@ -27,6 +27,8 @@ export interface TaskRecord {
   atEnd: boolean;
   /** What its present attempt left to be read by other regions is not there (any more): lost, or let go. */
   outputGone: boolean;
+  /** The checkpoint that its present attempt was given the state of. */
+  restoredFrom: number | undefined;
   /** The slot that it has, where slots are given back (batch). */
   slot: SlotKey | undefined;
   /** Service instances. */

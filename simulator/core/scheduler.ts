@@ -129,6 +129,7 @@ function deployRegion(t: Transition, tasks: readonly TaskRecord[], pass: Deploym
   for (const task of tasks) {
     setTaskState(t, task, "DEPLOYING");
     const handle = restore?.handles.get(task.name);
+    task.restoredFrom = handle === undefined ? undefined : restore?.checkpoint;
     const process = task.process ?? "";
     const list = deployments.get(process) ?? [];
     deployments.set(process, list);

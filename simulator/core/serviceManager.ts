@@ -141,6 +141,7 @@ export function newInstance(service: string, index: number): TaskRecord {
     failover: undefined,
     atEnd: false,
     outputGone: false,
+    restoredFrom: undefined,
     slot: undefined,
     phase: undefined,
     address: undefined,

@@ -32,6 +32,8 @@ export interface Advice {
   readonly range: readonly [least: number, most: number | null] | null;
   /** Part of the job's capacity that calling a service takes, 0 to 1. */
   readonly overhead: number;
+  /** Load time of the model with which it was measured, s. */
+  readonly loadSeconds: number;
   readonly sentences: readonly string[];
   /** Break-even by model load time. */
   readonly chart: readonly { readonly loadSeconds: number; readonly failuresPerDay: number | null }[];
@@ -58,7 +60,7 @@ export function adviseDeployment(input: AdviceInput): Advice {
     overhead > NOISE
       ? `Without a failure, calling a service takes ${percent(overhead)} of the job's capacity (${whole(service.capacityPerSecond)} instead of ${whole(embedded.capacityPerSecond)} records a second).`
       : `Without a failure, calling a service takes no capacity that could be measured (${whole(service.capacityPerSecond)} and ${whole(embedded.capacityPerSecond)} records a second).`;
-  const measured = { overhead, chart };
+  const measured = { overhead, loadSeconds: input.loadSeconds, chart };
   const { loadPerSecond } = input;
   if (loadPerSecond !== undefined && service.capacityPerSecond < loadPerSecond) {
     const reason = `Do not use rpc-service for this job: it carries ${whole(service.capacityPerSecond)} records a second, and the job has ${whole(loadPerSecond)}.`;

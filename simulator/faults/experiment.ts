@@ -125,5 +125,7 @@ export interface Hypothesis {
   readonly command: string | undefined;
   /** Whether the run without faults has to satisfy it too. */
   readonly inControl: boolean;
+  /** It is there to be broken by the faults: then the experiment has gone as it should, though not all has held. */
+  readonly mustFail: boolean;
   readonly location: ErrorLocation | undefined;
 }

@@ -67,6 +67,7 @@ const HYPOTHESIS = object(
     atMost: numeric("This or less."),
     atLeast: numeric("This or more."),
     inControl: flag("Must hold in the run without faults too.", true),
+    mustFail: flag("The faults have to break it: for the twin of an experiment, which shows that its hypothesis can fail. Without faults it has to hold.", false),
   },
   ["probe"],
 );

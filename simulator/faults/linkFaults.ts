@@ -40,7 +40,7 @@ export const LINK_FAULTS: readonly FaultDefinition[] = [
     description: "Only so much goes over the link in a second.",
     injected: "What is read from the socket is passed on at the rate; what is more waits, and then its sender.",
     healed: "What waits goes on at once.",
-    parameters: [{ name: "rate", description: "How much goes through.", unit: "bytes/s", default: 64 * 1024, minimum: 16, maximum: 1024 ** 4 }, DIRECTION, DURATION],
+    parameters: [{ name: "rate", description: "How much goes through.", unit: "bytes/s", default: 64 * 1024, minimum: 16, maximum: 1024 ** 4 }, DIRECTION, PROBABILITY, DURATION],
     ...common,
   },
   {
@@ -56,9 +56,9 @@ export const LINK_FAULTS: readonly FaultDefinition[] = [
     name: "black-hole",
     title: "Black Hole",
     description: "The link swallows what goes over it: the connection stays, and nothing arrives. Only a timeout notices.",
-    injected: "What is read from the socket is passed on no more.",
+    injected: "What is read from the socket is passed on no more. With a probability, from the first piece on that is hit: what comes after it cannot overtake it.",
     healed: "What was swallowed arrives late, in order, as after a network that came back.",
-    parameters: [DIRECTION, DURATION],
+    parameters: [DIRECTION, PROBABILITY, DURATION],
     ...common,
   },
   {

@@ -37,6 +37,7 @@ interface RawHypothesis {
   readonly atMost?: number;
   readonly atLeast?: number;
   readonly inControl: boolean;
+  readonly mustFail: boolean;
 }
 
 interface RawFlink {
@@ -148,7 +149,16 @@ export function parseExperiment(text: string, file: string): ParsedExperiment {
       const ends = `The last of them comes after ${(last.atMs / 1000).toFixed(1)} s, when the run has ended.`;
       found.add("FL1032", placeOf(["faults", index, "random"]), fieldPath(element, "random"), ends, `The run takes ${read.duration}.`);
     }
+    checkEnd(fault, index, trigger.kind === "after" ? trigger.delayMs : last?.atMs);
     return { fault: fault.fault, target: fault.target, parameters: fault.set ?? {}, trigger, location: node && locate(file, positions, node.offset, node.length, element) };
+  }
+
+  /** One that lasts beyond the run's end would never be healed, and what was to be seen after it never is. */
+  function checkEnd({ set }: RawFault, index: number, beginsMs: number | undefined): void {
+    const lastsMs = typeof set?.duration === "string" ? parseDuration(set.duration) : undefined;
+    if (durationMs === undefined || beginsMs === undefined || lastsMs === undefined || beginsMs >= durationMs || beginsMs + lastsMs <= durationMs) return;
+    const ends = `The fault lasts until ${((beginsMs + lastsMs) / 1000).toFixed(1)} s, when the run has ended.`;
+    found.add("FL1032", placeOf(["faults", index, "set", "duration"]), fieldPath(fieldPath("faults", index), "set.duration"), ends, `The run takes ${read.duration}; a duration of 0 lasts until its end.`);
   }
 
   function readHypothesis(hypothesis: RawHypothesis, index: number): Hypothesis {
@@ -173,6 +183,7 @@ export function parseExperiment(text: string, file: string): ParsedExperiment {
       atMost,
       atLeast,
       inControl: hypothesis.inControl,
+      mustFail: hypothesis.mustFail,
       location: node && locate(file, positions, node.offset, node.length, element),
     };
   }

@@ -10,6 +10,8 @@ export interface HypothesisResult {
   /** `null` where the run gave nothing to measure; a hypothesis about that has not held. */
   readonly observed: number | null;
   readonly expected: string;
+  /** It is there to be broken by the faults. */
+  readonly mustFail: boolean;
 }
 
 export interface RunMeasures {
@@ -31,7 +33,7 @@ export function judge(hypothesis: Hypothesis, measures: RunMeasures): Hypothesis
     (atMost === undefined || observed <= atMost) &&
     (atLeast === undefined || observed >= atLeast);
   const expected = [equals === undefined ? "" : `= ${equals}`, atLeast === undefined ? "" : `>= ${atLeast}`, atMost === undefined ? "" : `<= ${atMost}`];
-  return { name: hypothesis.name, probe: hypothesis.probe, held, observed, expected: expected.filter((part) => part !== "").join(" and ") };
+  return { name: hypothesis.name, probe: hypothesis.probe, held, observed, expected: expected.filter((part) => part !== "").join(" and "), mustFail: hypothesis.mustFail };
 }
 
 const SERIES: ReadonlySet<Probe> = new Set<Probe>(["lowestThroughput", "highestP99Ms"]);

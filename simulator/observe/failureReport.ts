@@ -59,6 +59,7 @@ export function failureReport(
             durationMs: rounded(dip.durationMs),
             before: round(dip.before),
             area: round(dip.area),
+            noise: round(dip.noise),
           },
     effective: injection === undefined || injection.effective !== undefined,
     ...(injection?.effective === undefined ? {} : { effect: injection.effective.evidence }),
@@ -68,6 +69,7 @@ export function failureReport(
     untouched: untouched.slice(0, NAMES),
     regions: [...new Set(failovers.flatMap((failover) => failover.regions))],
     restoredCheckpoint: restoredCheckpoint(course),
+    damagedCheckpoints: facts.damagedCheckpoints.filter(({ at }) => at >= incident.at && at <= course.endAt).map(({ checkpoint }) => checkpoint),
     phases: recoveryPhases(course, recoveries, dip?.durationMs ?? null, facts),
     instances: recoveries,
     tasks: tasks.map(({ task, attempt, runningAt }) => ({

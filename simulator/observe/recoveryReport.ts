@@ -159,6 +159,7 @@ function checkpointsReport(facts: RunFacts): CheckpointsReport {
   return {
     completed,
     failed: facts.checkpoints.length - completed,
+    damaged: facts.damagedCheckpoints.map(({ checkpoint }) => checkpoint),
     p50Ms: rounded(facts.checkpointDurations.quantile(0.5)),
     maxMs: rounded(facts.longestCheckpointMs),
     maxAlignmentMs: rounded(facts.longestAlignmentMs),

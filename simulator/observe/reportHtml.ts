@@ -238,6 +238,7 @@ function figures(report: RunReport): string {
     joined(
       some(checkpoints.completed, "completed"),
       some(checkpoints.failed, "failed"),
+      some(checkpoints.damaged.length === 0 ? null : checkpoints.damaged.length, "damaged"),
       time("p50", checkpoints.p50Ms),
       time("longest", checkpoints.maxMs),
     ),

@@ -166,6 +166,11 @@ export function untouched(failure: FailureReport, report: RunReport): string {
 
 function back(failure: FailureReport): readonly string[] {
   const lines: string[] = [];
+  if (failure.damagedCheckpoints.length > 0) {
+    const [first] = failure.damagedCheckpoints;
+    const which = failure.damagedCheckpoints.length === 1 ? `Checkpoint ${first} was` : `Checkpoints ${failure.damagedCheckpoints.join(", ")} were`;
+    lines.push(`${which} damaged: the restore went back behind ${failure.damagedCheckpoints.length === 1 ? "it" : "them"}, and what sinks had committed since was made again.`);
+  }
   for (const instance of failure.instances.slice(0, 3)) {
     const cold =
       instance.restartColdStartMs === null ? "" : `; its cold start took ${durationText(instance.restartColdStartMs)}`;

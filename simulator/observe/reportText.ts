@@ -132,6 +132,7 @@ function figures({ records, rpc, checkpoints }: RunReport, paint: Paint, width: 
       "Checkpoints",
       number(checkpoints.completed, "completed"),
       number(checkpoints.failed, "failed"),
+      checkpoints.damaged.length === 0 ? "" : number(checkpoints.damaged.length, "damaged"),
       time(checkpoints.p50Ms, "p50"),
       time(checkpoints.maxMs, "longest"),
       time(checkpoints.maxAlignmentMs, "alignment at most"),

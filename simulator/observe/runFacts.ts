@@ -116,6 +116,7 @@ export class RunFacts {
     readonly ok: boolean;
     readonly durationMs?: number;
   }[] = [];
+  readonly damagedCheckpoints: JournalEventOf<"checkpoint.damaged">[] = [];
   readonly checkpointDurations = new LatencyHistogram();
   longestCheckpointMs: number | null = null;
   longestAlignmentMs: number | null = null;
@@ -229,6 +230,9 @@ export class RunFacts {
         break;
       case "checkpoint.failed":
         this.checkpoints.push({ checkpoint: event.checkpoint, at: event.at, ok: false });
+        break;
+      case "checkpoint.damaged":
+        this.damagedCheckpoints.push(event);
         break;
       case "source.rewound":
         this.rewound.push(event);

@@ -182,6 +182,8 @@ export interface InstanceFigures {
 export interface CheckpointsReport {
   readonly completed: number;
   readonly failed: number;
+  /** Found unreadable at a restore, which went back behind them. */
+  readonly damaged: readonly number[];
   readonly p50Ms: number | null;
   readonly maxMs: number | null;
   /** Longest that a task waited for the barriers of all its channels. */
@@ -223,6 +225,8 @@ export interface FailureReport {
   /** Regions that restarted. */
   readonly regions: readonly string[];
   readonly restoredCheckpoint: number | null;
+  /** Newer ones that could not be read, so that the restore went back behind them. */
+  readonly damagedCheckpoints: readonly number[];
   /** What happened and when, in order; ms from the injection. */
   readonly phases: readonly PhaseMark[];
   readonly instances: readonly InstanceRecovery[];
@@ -254,6 +258,8 @@ export interface DipReport {
   readonly before: number;
   /** Records that came later than at the level before: area of the dip. */
   readonly area: number;
+  /** The same at the worst moment of the time before: an area no greater than this cannot be told from how throughput goes up and down anyway. */
+  readonly noise: number;
 }
 
 export type RecoveryPhase =

@@ -1,12 +1,13 @@
 /**
- * How far and how long throughput fell after a disturbance, against the level before it.
+ * How far and how long throughput fell after a disturbance, against the level before it, and what of that can be told from how unsteady it
+ * was without one.
  */
 import { BIN_MS, type ThroughputSeries } from "./throughputSeries";
 import type { DipReport } from "./runReport";
 
-/** The level before is the mean of this time before the disturbance… */
+/** The level before is taken from this time before the disturbance… */
 const BEFORE_MS = 5_000;
-/** …and of no less than this. */
+/** …and from no less than this. */
 const LEAST_BEFORE_MS = 1_000;
 /** Throughput is looked at as a mean over this time, or over the interval of the metrics where that is longer. */
 const SMOOTHING_MS = 500;
@@ -28,8 +29,9 @@ export function throughputDip(series: ThroughputSeries, window: DipWindow): DipR
   const from = Math.max(at - BEFORE_MS, window.steadyFrom, series.from);
   const until = Math.min(window.until, series.until);
   if (at - from < LEAST_BEFORE_MS || until - at < 2 * smoothing) return null;
-  const before = series.rate(from, at);
+  const before = series.level(from, at);
   if (!(before > 0)) return null;
+  const noise = furthestBehind(series, before, from, at, { fromAnyMoment: true });
 
   let lowest = before;
   let lowestAt = at;
@@ -40,7 +42,8 @@ export function throughputDip(series: ThroughputSeries, window: DipWindow): DipR
       lowestAt = time;
     }
   }
-  if (lowest >= before * REACHED) return { depth: 1 - lowest / before, durationMs: 0, before, area: 0 };
+  const held = (): DipReport => ({ depth: 0, durationMs: 0, before, area: furthestBehind(series, before, at, Math.min(until, at + 2 * smoothing)), noise });
+  if (lowest >= before * REACHED) return { ...held(), depth: 1 - lowest / before };
 
   let durationMs: number | null = null;
   // Back is looked for as finely as the metrics tell: a burst that catches up must not count for the standstill before it.
@@ -50,11 +53,28 @@ export function throughputDip(series: ThroughputSeries, window: DipWindow): DipR
     durationMs = time - at;
     break;
   }
-  let area = 0;
-  const end = durationMs === null ? until : Math.min(until, at + durationMs + fine);
-  for (let time = at; time < end; time += BIN_MS) {
-    const width = Math.min(BIN_MS, end - time);
-    area += Math.max(0, before - series.rate(time, time + width)) * (width / 1000);
+  const area = furthestBehind(series, before, at, durationMs === null ? until : Math.min(until, at + durationMs + fine));
+  // It goes up and down as much without a disturbance.
+  if (area <= noise) return held();
+  return { depth: 1 - lowest / before, durationMs, before, area, noise };
+}
+
+/**
+ * How many records the stream was behind at the worst moment of a time, had it gone on at a level: the area between level and throughput, in
+ * which what comes in lumps is no loss. Counted from the beginning of the time, or from whichever moment in it gives most.
+ */
+function furthestBehind(series: ThroughputSeries, level: number, from: number, to: number, { fromAnyMoment = false } = {}): number {
+  let behind = 0;
+  let worst = 0;
+  for (let time = from; time < to; time += BIN_MS) {
+    const width = Math.min(BIN_MS, to - time);
+    behind += level * (width / 1000) - countOf(series, time, time + width);
+    if (fromAnyMoment) behind = Math.max(0, behind);
+    worst = Math.max(worst, behind);
   }
-  return { depth: 1 - lowest / before, durationMs, before, area };
+  return worst;
+}
+
+function countOf(series: ThroughputSeries, from: number, to: number): number {
+  return series.rate(from, to) * ((to - from) / 1000);
 }

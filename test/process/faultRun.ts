@@ -22,6 +22,12 @@ export class FaultRun {
     return new FaultRun(run, await openRun(run.directory));
   }
 
+  /** Of a job that is running, without waiting for a checkpoint. */
+  static async running(run: RunUnderTest): Promise<FaultRun> {
+    await run.event("job.state", ({ to }) => to === "RUNNING");
+    return new FaultRun(run, await openRun(run.directory));
+  }
+
   /** Injects, and waits until the journal says that it took effect; the evidence. */
   async inject(fault: string, target: string, parameters: Readonly<Record<string, unknown>> = {}, targets = 1): Promise<string> {
     const injection = await this.order(fault, target, parameters);

@@ -84,4 +84,44 @@ describe("faults of processes, records and checkpoints", function () {
     assert.equal(report.records.lost, 0);
     assert.equal(report.records.duplicated, 0);
   });
+
+  it("a damaged state file of the newest checkpoint: the restore goes back to the one before, what sinks had committed since is made again, and healing is too late to bring it back", async () => {
+    const job = workspace.exampleJob((one) => {
+      one.operators.texts.rate = 400;
+      one.runtime.checkpointing = { interval: "1500ms" };
+      one.runtime.restartStrategy = { type: "fixed-delay", attempts: 1000, delay: "50ms" };
+    });
+    const faults = await FaultRun.of(workspace.run(job));
+    const { run } = faults;
+    const first = run.of("checkpoint.completed")[0]?.checkpoint ?? -1;
+    const { checkpoint: newest } = await run.event("checkpoint.completed", (event) => event.checkpoint > first);
+    // Committed, so that going back has something to take back.
+    const commit = await run.event("sink.committed", (event) => event.checkpoint === newest && event.files.some((file) => file.includes("messages")));
+    const [file = ""] = commit.files;
+    assert.ok(existsSync(join(run.directory, file)));
+    assert.match(await faults.inject("damaged-file", "task:perLanguage#0"), new RegExp(`chk-${newest}/.*does not match its checksum`));
+    await faults.inject("crash", "taskmanager:0");
+
+    const damaged = await run.event("checkpoint.damaged");
+    assert.equal(damaged.checkpoint, newest);
+    assert.match(damaged.cause.message, /its content has changed/);
+    const failover = await run.event("failover", (event) => event.seq > damaged.seq);
+    assert.equal(failover.restoredCheckpoint, first);
+    await run.event("task.restored", (event) => event.seq > failover.seq && event.task === "perLanguage#0" && event.checkpoint === first);
+    await run.event("job.state", (event) => event.seq > failover.seq && event.to === "RUNNING");
+    await faults.heal();
+    assert.equal(existsSync(join(run.directory, "checkpoints", `chk-${newest}`, "_metadata")), false, "it does not come back");
+    await run.event("checkpoint.completed", (event) => event.checkpoint > newest);
+    // The next restore is from a sound one again.
+    await faults.inject("crash", "taskmanager:1");
+    await run.event("failover.finished", (event) => event.seq > damaged.seq && event.id > failover.id);
+
+    await faults.stop();
+    const report = await run.report();
+    assert.equal(report.run.state, "FINISHED");
+    assert.deepEqual(report.checkpoints.damaged, [newest]);
+    assert.ok(report.failures.some(({ damagedCheckpoints, restoredCheckpoint }) => damagedCheckpoints.includes(newest) && restoredCheckpoint === first), JSON.stringify(report.failures));
+    assert.equal(report.records.lost, 0);
+    assert.equal(report.records.duplicated, 0);
+  });
 });

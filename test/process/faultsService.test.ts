@@ -1,6 +1,7 @@
 /** Faults of models and devices, seen from outside: by a client of others, in the system's own account of the process, in the journal. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { FaultRun } from "./faultRun";
 import { Workspace } from "./faultlineCli";
 
@@ -73,5 +74,41 @@ describe("faults of a service", function () {
     assert.equal(report.records.lost, 0);
     assert.equal(report.records.duplicated, 0);
     assert.equal(report.rpc.failed, 0);
+  });
+
+  it("device out of memory, on the best device of this machine: a graphics processor, else Vulkan in software, else the host: its own allocation fails, calls go elsewhere, and healed it answers", async () => {
+    const software = "/usr/lib/chromium/vk_swiftshader_icd.json";
+    const hasHardware = existsSync("/dev/nvidiactl") || existsSync("/dev/dri");
+    const before = { VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR };
+    const isSoftware = !hasHardware && existsSync(software);
+    if (isSoftware) Object.assign(process.env, { VK_ICD_FILENAMES: software, XDG_RUNTIME_DIR: before.XDG_RUNTIME_DIR ?? tmpdir() });
+    const run = workspace.run(
+      workspace.exampleJob((job) => {
+        job.operators.texts.rate = 100;
+        job.services.langid.device = isSoftware ? "webgpu" : "auto";
+      }),
+    );
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    const faults = await FaultRun.of(run);
+    const { device } = await run.event("instance.phase", (event) => event.instance === "langid#1" && event.phase === "READY");
+    assert.ok(device !== undefined && (!isSoftware || device === "webgpu (software)"), device);
+    const right = await faults.call("langid#1", 7);
+
+    const evidence = await faults.inject("device-out-of-memory", "service:langid#1");
+    const where = device === "cpu" ? "host memory \\(no device of its own\\)" : device.replace(/[()]/g, "\\$&");
+    assert.match(evidence, new RegExp(`^on ${where}, an allocation of \\d+ bytes failed: .`));
+    await assert.rejects(faults.call("langid#1", 7), /not enough memory/);
+    assert.equal((await faults.call("langid#0", 7)).values.length, right.values.length, "the other instance has what it needs");
+    await run.event("client.retry", (event) => event.instance === "langid#1");
+    await faults.heal();
+    assert.deepEqual((await faults.call("langid#1", 7)).values, right.values, "healed");
+
+    await faults.stop();
+    const report = await run.report();
+    assert.deepEqual([report.run.state, report.injected, report.records.lost, report.records.duplicated, report.rpc.failed], ["FINISHED", 1, 0, 0, 0]);
+    assert.deepEqual(report.failures.flatMap(({ restartedTasks }) => restartedTasks), [], "no stream task restarts");
   });
 });

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { judge } from "../../simulator/faults/verdict";
-import type { RunMeasures } from "../../simulator/faults/verdict";
+import type { HypothesisResult, RunMeasures } from "../../simulator/faults/verdict";
+import { junitXml } from "../../simulator/cli/junitXml";
+import type { ExperimentResult } from "../../simulator/client/runExperiment";
 import { randomTimes } from "../../simulator/faults/randomTimes";
 import { parseExperiment } from "../../simulator/faults/parseExperiment";
 
@@ -35,6 +37,7 @@ describe("experiment files", () => {
     ["a unit that is none", { ...valid, faults: [{ ...valid.faults[0], after: "2 lightyears" }] }, "FL1024", /faults\[0\]\.after/],
     ["a fault after the end", { ...valid, duration: "1s" }, "FL1032", /faults\[0\]\.after/],
     ["random faults after the end", { ...valid, duration: "1s", faults: [{ fault: "crash", target: "coordinator", random: { count: 9, every: "1s" } }] }, "FL1032", /faults\[0\]\.random/],
+    ["a fault that lasts beyond the end", { ...valid, duration: "5s", faults: [{ ...valid.faults[0], fault: "hang", set: { duration: "4s" } }] }, "FL1032", /faults\[0\]\.set\.duration/],
     ["a fault without a time", { ...valid, faults: [{ fault: "crash", target: "coordinator" }] }, "FL1003", /faults\[0\]/],
     ["a fault with two times", { ...valid, faults: [{ ...valid.faults[0], atCheckpoint: 1 }] }, "FL1003", /faults\[0\]/],
     ["an unknown probe", { ...valid, hypothesis: [{ probe: "happiness", equals: 1 }] }, "FL1003", /hypothesis\[0\]\.probe/],
@@ -71,7 +74,7 @@ describe("faults at random", () => {
 
 describe("verdicts", () => {
   const measures = { report: { rpc: { p99Ms: null, failed: 3 }, records: { lost: 0 }, failures: [] }, modelsLoaded: 2, peakMemory: new Map([["taskmanager:0", 5], ["coordinator", 9]]), commandExits: new Map([["true", 0]]) } as unknown as RunMeasures;
-  const hypothesis = { name: "h", equals: undefined, atMost: undefined, atLeast: undefined, inControl: true, location: undefined, of: undefined, during: "run" as const, command: undefined };
+  const hypothesis = { name: "h", equals: undefined, atMost: undefined, atLeast: undefined, inControl: true, location: undefined, of: undefined, during: "run" as const, command: undefined, mustFail: false };
 
   it("a bound holds up to itself", () => {
     assert.equal(judge({ ...hypothesis, probe: "callsFailed", atMost: 3 }, measures).held, true);
@@ -84,6 +87,16 @@ describe("verdicts", () => {
     assert.equal(judge({ ...hypothesis, probe: "peakMemoryBytes", atMost: 5 }, measures).held, false);
     assert.equal(judge({ ...hypothesis, probe: "commandExit", command: "true", equals: 0 }, measures).held, true);
     assert.equal(judge({ ...hypothesis, probe: "commandExit", command: "false", equals: 0 }, measures).held, false);
+  });
+
+  it("JUnit: what the faults have to break passes when it is broken, and fails when it holds or could not be measured", () => {
+    const suite = (results: readonly HypothesisResult[]): string => junitXml([{ experiment: "twin", held: false, asExpected: true, reasons: [], hypothesis: results, report: { run: { durationMs: 1000 } } } as unknown as ExperimentResult]);
+    const broken = { ...judge({ ...hypothesis, probe: "callsFailed", equals: 0, mustFail: true }, measures) };
+    assert.deepEqual([broken.held, broken.mustFail], [false, true]);
+    assert.match(suite([broken]), /tests="1" failures="0"/);
+    assert.match(suite([{ ...broken, held: true, observed: 0 }]), /failures="1"[^]*held, though the faults have to break it/);
+    assert.match(suite([{ ...broken, observed: null }]), /failures="1"/);
+    assert.match(suite([{ ...broken, mustFail: false }]), /failures="1"/);
   });
 
   it("what could not be measured has not held", () => {

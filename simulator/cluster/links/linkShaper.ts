@@ -38,6 +38,8 @@ export class LinkShaper {
   private timer: NodeJS.Timeout | undefined;
   private full = false;
   private closed = false;
+  /** Black holes that a piece has gone into. */
+  private readonly swallowing = new Set<LinkRule>();
 
   constructor(
     /** The rules for this direction, as of now. */
@@ -86,16 +88,18 @@ export class LinkShaper {
     this.waiting.length = 0;
   }
 
-  private delay({ fault, parameters, seen }: LinkRule, pieces: readonly Waiting[]): Waiting[] {
+  private delay(rule: LinkRule, pieces: readonly Waiting[]): Waiting[] {
+    const { fault, parameters, seen } = rule;
     const number = (name: string): number => Number(parameters[name]);
     switch (fault) {
       case "latency": {
-        if (Math.random() >= number("probability")) return [...pieces];
+        if (!hits(rule)) return [...pieces];
         const delayMs = Math.max(0, number("delay") + number("jitter") * (2 * Math.random() - 1));
         seen(`${bytesOf(pieces)} bytes are held back for ${Math.round(delayMs)} ms`);
         return pieces.map(({ chunk, atMs }) => ({ chunk, atMs: atMs + delayMs }));
       }
       case "bandwidth": {
+        if (!hits(rule)) return [...pieces];
         seen(`${bytesOf(pieces)} bytes go through at ${number("rate")} bytes a second`);
         // Small enough that a slow link does not stand still between two of them.
         const size = Math.max(1, Math.min(16 * 1024, Math.floor(number("rate") / 20)));
@@ -106,7 +110,7 @@ export class LinkShaper {
         });
       }
       case "slicing": {
-        if (Math.random() >= number("probability")) return [...pieces];
+        if (!hits(rule)) return [...pieces];
         const slices = cut(pieces, number("size"));
         seen(`${bytesOf(pieces)} bytes go on in ${slices.length} pieces`);
         let beforeMs = this.lastAtMs;
@@ -116,6 +120,9 @@ export class LinkShaper {
         });
       }
       case "black-hole":
+        // What follows a piece that was swallowed is swallowed too: the link keeps its order.
+        if (!this.swallowing.has(rule) && !hits(rule)) return [...pieces];
+        this.swallowing.add(rule);
         seen(`${bytesOf(pieces)} bytes do not arrive`);
         return [...pieces];
       default:
@@ -126,7 +133,7 @@ export class LinkShaper {
   private pump(): void {
     if (this.closed) return;
     clearTimeout(this.timer);
-    const swallowed = this.rules().some(({ fault }) => fault === "black-hole");
+    const swallowed = this.swallowing.size > 0 && this.rules().some((rule) => this.swallowing.has(rule));
     while (!swallowed) {
       const [next] = this.waiting;
       if (next === undefined) break;
