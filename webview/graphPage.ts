@@ -340,8 +340,8 @@ export class GraphPage {
     if (resting && !owed && this.#notice === undefined) return;
     let moving = false;
     if (!resting && travel === undefined) {
-      for (const task of run.facts.tasks.keys()) {
-        if (!isUnsettled(lookAt(run.facts, task, at).look)) continue;
+      for (const task of run.attempts.names()) {
+        if (!isUnsettled(lookAt(run.attempts, task, at).look)) continue;
         this.#changed.add(task.slice(0, task.lastIndexOf("#")));
         moving = true;
       }
