@@ -79,7 +79,7 @@ function subtaskDetails(
   const region = picture.regions.regionOfSubtask.get(name);
   const rows: Row[] = [];
   if (run !== undefined) {
-    const look = lookAt(run.facts, name, at);
+    const look = lookAt(run.attempts, name, at);
     rows.push([
       "State",
       look.look === "idle"
@@ -88,9 +88,9 @@ function subtaskDetails(
     ]);
     if (look.attempt > 0) rows.push(["Attempt", `${look.attempt} (${plural(look.restarts, "restart")})`]);
     if (look.cause !== undefined) rows.push(["Last failure", `${look.cause.message} ${look.cause.code}`]);
-    const instance = run.facts.instances.get(name)?.at(-1);
+    const instance = run.attempts.of(name);
     if (instance?.device !== undefined) rows.push(["Device", instance.device]);
-    const process = run.facts.tasks.get(name)?.at(-1)?.process;
+    const process = instance?.process;
     const pid = instance?.pid ?? (process === undefined ? undefined : run.facts.processes.get(process)?.at(-1)?.pid);
     if (process !== undefined) rows.push(["Process", pid === undefined ? process : `${process}, pid ${pid}`]);
   }
@@ -102,11 +102,13 @@ function subtaskDetails(
 }
 
 function attemptDetails(host: HTMLElement, run: RunModel, name: string, at: number): void {
-  const attempts = run.facts.tasks.get(name) ?? [];
+  const history = run.attempts.of(name);
+  const attempts = history?.taskAttempts(6) ?? [];
+  const instances = history?.instanceAttempts(6) ?? [];
   if (attempts.length === 0) return;
   host.append(heading("Attempts"));
-  for (const attempt of attempts.slice(-6).reverse()) {
-    const instance = run.facts.instances.get(name)?.findLast((one) => one.attempt === attempt.attempt);
+  for (const attempt of attempts.reverse()) {
+    const instance = instances.findLast((one) => one.attempt === attempt.attempt);
     const steps =
       instance === undefined
         ? attempt.states.map(({ state, at: since }) => ({ words: state, since }))
@@ -177,7 +179,7 @@ function vertexDetails(host: HTMLElement, source: DetailSource, id: string, acti
   const list = document.createElement("div");
   list.className = "detail-subtasks";
   for (let index = 0; index < Math.min(vertex.parallelism, 200); index++) {
-    const look = run === undefined ? undefined : lookAt(run.facts, realSubtask(picture, id, index), at);
+    const look = run === undefined ? undefined : lookAt(run.attempts, realSubtask(picture, id, index), at);
     const item = document.createElement("button");
     item.type = "button";
     item.className = "detail-subtask";

@@ -273,7 +273,6 @@ export class GraphPage {
     this.#drawDetails();
     this.#drawScope();
     this.#drawTrace();
-    this.#minimap.draw();
     document.body.dataset.ready = String(Number(document.body.dataset.ready ?? 0) + 1);
     document.body.dataset.layoutMs = tookMs.toFixed(1);
     this.#everything = true;
@@ -311,7 +310,7 @@ export class GraphPage {
     if (due) {
       this.#figuresAt = clock;
       this.#figuresDue = false;
-      if (!this.#minimap.element.hidden) this.#minimap.draw();
+      if (this.#everything || !this.#minimap.element.hidden) this.#minimap.draw();
       if (run !== undefined) this.#drawRun(at);
     }
     this.#everything = false;
@@ -340,8 +339,8 @@ export class GraphPage {
     if (resting && !owed && this.#notice === undefined) return;
     let moving = false;
     if (!resting && travel === undefined) {
-      for (const task of run.facts.tasks.keys()) {
-        if (!isUnsettled(lookAt(run.facts, task, at).look)) continue;
+      for (const task of run.attempts.names()) {
+        if (!isUnsettled(lookAt(run.attempts, task, at).look)) continue;
         this.#changed.add(task.slice(0, task.lastIndexOf("#")));
         moving = true;
       }

@@ -25,9 +25,12 @@ export interface ArrangeOptions {
 const TURNABLE = 150;
 /** A less usual arrangement has to be this much larger. */
 const WORTH_IT = 1.06;
+/** Taking over the layout of more vertices than this and drawing it are two tasks, so that neither makes the page wait for long. */
+const LARGE = 400;
 
 export class PictureArranger {
   readonly #layouts = new LayoutClient();
+  #newest = 0;
   #last: Arranged | undefined;
 
   constructor(private readonly measure: Measure) {}
@@ -39,6 +42,7 @@ export class PictureArranger {
   /** Undefined when a newer request came in between. */
   async arrange(whole: GraphDescription, options: ArrangeOptions): Promise<Arranged | undefined> {
     const { level, orientation, room } = options;
+    const own = ++this.#newest;
     const collapsed = collapseRegions(whole, options.collapsed ?? []);
     const { graph } = collapsed;
     const hasServices = graph.vertices.some((vertex) => vertex.kind === "service");
@@ -61,9 +65,24 @@ export class PictureArranger {
       if (best !== undefined && scale <= best.scale * WORTH_IT) continue;
       best = { picture, layout: layout.result, tookMs: layout.tookMs, scale };
     }
+    if (graph.vertices.length > LARGE) {
+      await anotherTask();
+      if (own !== this.#newest) return undefined;
+    }
     this.#last = best;
     return best;
   }
+}
+
+function anotherTask(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
 }
 
 function middles(layout: LayoutResult | undefined): ReadonlyMap<string, Point> | undefined {

@@ -35,6 +35,8 @@ const PRESENT_MS = 50;
 export class RunSession {
   #run: RunModel | undefined;
   #journal: JournalPieces | undefined;
+  /** What came while the journal was read. */
+  #held: HostMessageOf<"events">[] = [];
   #ended: HostMessageOf<"runEnded"> | undefined;
   #starting = false;
   #travel: number | undefined;
@@ -101,7 +103,7 @@ export class RunSession {
     const run = this.#run;
     this.#travel =
       at !== undefined && run !== undefined && at < run.now(Date.now()) - PRESENT_MS
-        ? Math.max(at, run.facts.startAt)
+        ? Math.max(at, run.facts.startAt, run.attempts.keptFrom)
         : undefined;
     this.events.changed({ everything: true });
   }
@@ -109,6 +111,7 @@ export class RunSession {
   #begin(run: RunModel): void {
     this.#journal?.dispose();
     this.#journal = undefined;
+    this.#held = [];
     this.#run = run;
     this.#travel = undefined;
     this.events.changed({ everything: true, fresh: true });
@@ -144,7 +147,11 @@ export class RunSession {
         },
         done: () => {
           run.sparse = false;
+          run.ended ||= this.#ended !== undefined;
           this.#journal = undefined;
+          const held = this.#held;
+          this.#held = [];
+          for (const message of held) this.#events(message);
           document.body.dataset.journal = handle.id;
           this.events.changed({ everything: true });
         },
@@ -156,6 +163,10 @@ export class RunSession {
   #events(message: HostMessageOf<"events">): void {
     const run = this.#run;
     if (run === undefined || run.handle.id !== message.run) return;
+    if (this.#journal !== undefined) {
+      this.#held.push(message);
+      return;
+    }
     const { changed, figures, gap } = run.add(message.events, Date.now());
     if (gap) {
       this.events.resync(message.run, run.next - 1);

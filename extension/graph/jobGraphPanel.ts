@@ -3,8 +3,10 @@
  *
  * The view is not kept while it is hidden. It says `ready` when it is there again, and gets the picture of that moment.
  */
+import { join } from "node:path";
 import * as vscode from "vscode";
 import { formatProblem } from "../../simulator/graph/errors";
+import { JOURNAL_FILE } from "../../simulator/observe/journalLine";
 import type { HostMessage, PictureElement, ViewMessage, ViewMessageOf } from "../../webview/protocol";
 import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
@@ -17,10 +19,13 @@ import { openElement, openLocation } from "./elementLocation";
 import { saveExport } from "./exportPicture";
 import { isolateModel } from "./isolateModel";
 import { graphBundle, jobGraphHtml } from "./jobGraphHtml";
+import { journalPieces } from "./journalPieces";
 import { openJournalAt } from "./journalLocation";
 import { type JobGraphSource, openJobDocument, sourceKey } from "./jobGraphSource";
 
 const QUIET_MS = 150;
+/** Of a run with more events than this the view gets the journal as it lies on disk; making messages of them would take seconds. */
+const LONG_HISTORY = 10_000;
 
 export interface JobGraphServices {
   readonly extensionUri: vscode.Uri;
@@ -39,6 +44,8 @@ export class JobGraphPanel implements vscode.Disposable {
   /** To be shown when the view is ready. */
   private wanted: PictureElement | undefined;
   private drawTimer: NodeJS.Timeout | undefined;
+  /** Counts the journals that were sent, so that a newer one ends an older one. */
+  private journals = 0;
 
   constructor(
     private readonly panel: vscode.WebviewPanel,
@@ -167,12 +174,31 @@ export class JobGraphPanel implements vscode.Disposable {
     if (session === undefined) return;
     const { id, job, startedAt } = session;
     this.send({ kind: "runStarted", run: { id, job, startedAt, live: session.live } });
-    this.sendSnapshot();
+    this.sendHistory();
     if (session.endedAs !== undefined) this.sendEnd(session);
   }
 
-  private sendSnapshot(): void {
-    if (this.session !== undefined) this.send({ kind: "snapshot", run: this.session.id, ...this.session.snapshot() });
+  private sendHistory(): void {
+    const { session } = this;
+    if (session === undefined) return;
+    if (!session.live || session.events > LONG_HISTORY) void this.sendJournal(session);
+    else this.send({ kind: "snapshot", run: session.id, ...session.snapshot() });
+  }
+
+  /** What is on disk holds all that the session has seen. Newer events may go out in between; the view keeps them until it has read this. */
+  private async sendJournal(session: RunSession): Promise<void> {
+    const own = ++this.journals;
+    const wanted = (): boolean => this.ready && own === this.journals && session === this.session;
+    try {
+      for await (const { bytes, last } of journalPieces(join(session.directory, JOURNAL_FILE))) {
+        if (!wanted()) return;
+        this.send({ kind: "journal", run: session.id, bytes, last });
+      }
+    } catch (error) {
+      if (!wanted()) return;
+      this.services.log.error(`Reading the journal of run ${session.id}: ${String(error)}`);
+      this.send({ kind: "snapshot", run: session.id, ...session.snapshot() });
+    }
   }
 
   private sendEnd(session: RunSession): void {
@@ -222,7 +248,8 @@ export class JobGraphPanel implements vscode.Disposable {
           graph = session.view.graph;
           void this.sendGraph();
         }
-        this.send({ kind: "events", run: session.id, from, events });
+        // Of a past run the view reads the journal by itself.
+        if (session.live) this.send({ kind: "events", run: session.id, from, events });
       }),
     );
     listeners.push(
@@ -284,7 +311,7 @@ export class JobGraphPanel implements vscode.Disposable {
       case "copy":
         return vscode.env.clipboard.writeText(message.text);
       case "resync":
-        return this.sendSnapshot();
+        return this.sendHistory();
       case "isolate":
         if (this.source.kind === "jobFile")
           this.send(await isolateModel(this.source.uri, message.element, message.apply));

@@ -72,6 +72,11 @@ export class RunSession implements vscode.Disposable {
     return this.live && this.outcome === undefined;
   }
 
+  /** How many events of the journal were handed on. */
+  get events(): number {
+    return (this.history.at(-1)?.seq ?? -1) + 1;
+  }
+
   get owned(): boolean {
     return this.run.owned;
   }

@@ -68,11 +68,15 @@ const HEALABLE = new Set(FAULT_CATALOGUE.filter((fault) => "heal" in fault).map(
 /** The view after these events. Gives the same object back when none of them matters to it. */
 export function foldRunView(view: RunView, events: readonly JournalEvent[]): RunView {
   let next = view;
-  for (const event of events) next = foldOne(next, event);
+  const own: OwnMaps = new WeakSet();
+  for (const event of events) next = foldOne(next, event, own);
   return next;
 }
 
-function foldOne(view: RunView, event: JournalEvent): RunView {
+/** Maps that this fold made: nobody else has them yet, so that they are changed in place. Copying all tasks for each event would cost a long journal most. */
+type OwnMaps = WeakSet<object>;
+
+function foldOne(view: RunView, event: JournalEvent, own: OwnMaps): RunView {
   switch (event.kind) {
     case "run.started":
       return { ...EMPTY_RUN_VIEW, graph: event.graph };
@@ -84,7 +88,7 @@ function foldOne(view: RunView, event: JournalEvent): RunView {
     case "process.connected":
       return {
         ...view,
-        processes: put(view.processes, event.process, { name: event.process, pid: event.pid, running: true }),
+        processes: put(own, view.processes, event.process, { name: event.process, pid: event.pid, running: true }),
       };
     case "process.lost": {
       const known = view.processes.get(event.process);
@@ -92,7 +96,7 @@ function foldOne(view: RunView, event: JournalEvent): RunView {
       if (known !== undefined && known.pid !== event.pid) return view;
       return {
         ...view,
-        processes: put(view.processes, event.process, { name: event.process, pid: event.pid, running: false }),
+        processes: put(own, view.processes, event.process, { name: event.process, pid: event.pid, running: false }),
       };
     }
     case "task.state": {
@@ -100,7 +104,7 @@ function foldOne(view: RunView, event: JournalEvent): RunView {
       const sameAttempt = known?.attempt === event.attempt;
       return {
         ...view,
-        tasks: put(view.tasks, event.task, {
+        tasks: put(own, view.tasks, event.task, {
           name: event.task,
           vertexKind: event.vertexKind,
           state: event.to,
@@ -116,7 +120,11 @@ function foldOne(view: RunView, event: JournalEvent): RunView {
       if (known === undefined || known.attempt > event.attempt) return view;
       return {
         ...view,
-        tasks: put(view.tasks, event.instance, { ...known, phase: event.phase, device: event.device ?? known.device }),
+        tasks: put(own, view.tasks, event.instance, {
+          ...known,
+          phase: event.phase,
+          device: event.device ?? known.device,
+        }),
       };
     }
     case "failure":
@@ -131,7 +139,7 @@ function foldOne(view: RunView, event: JournalEvent): RunView {
       if (!HEALABLE.has(event.fault)) return view;
       return {
         ...view,
-        activeFaults: put(view.activeFaults, event.injection, {
+        activeFaults: put(own, view.activeFaults, event.injection, {
           injection: event.injection,
           fault: event.fault,
           target: event.target,
@@ -146,7 +154,7 @@ function foldOne(view: RunView, event: JournalEvent): RunView {
     }
     case "metrics": {
       if (event.intervalMs <= 0) return view;
-      const rates = new Map(view.rates);
+      const rates = ownMap(own, view.rates);
       const perSecond = (count: number): number => (count * 1000) / event.intervalMs;
       for (const [task, { recordsIn, recordsOut }] of Object.entries(event.tasks ?? {})) {
         rates.set(task, { inPerSecond: perSecond(recordsIn), outPerSecond: perSecond(recordsOut) });
@@ -161,8 +169,15 @@ function foldOne(view: RunView, event: JournalEvent): RunView {
   }
 }
 
-function put<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
-  return new Map(map).set(key, value);
+function put<K, V>(own: OwnMaps, map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
+  return ownMap(own, map).set(key, value);
+}
+
+function ownMap<K, V>(own: OwnMaps, map: ReadonlyMap<K, V>): Map<K, V> {
+  if (own.has(map)) return map as Map<K, V>;
+  const copy = new Map(map);
+  own.add(copy);
+  return copy;
 }
 
 /** The region's subtasks that the journal has spoken of, in the region's own order. */

@@ -3,7 +3,8 @@
  */
 import type { Incident } from "./faultAttribution";
 import type { SubtaskName } from "./journalEvent";
-import { enteredAt, type RunFacts, type TaskAttempt } from "./runFacts";
+import type { TaskAttempt } from "./attemptLog";
+import { enteredAt, type RunFacts } from "./runFacts";
 
 /** Retries and waste that a recovery leaves behind are counted for this long after it. */
 const AFTERMATH_MS = 1_000;

@@ -2,7 +2,8 @@
 import type { IncidentCourse, Restart } from "./incidentCourse";
 import { registeredAt } from "./incidentCourse";
 import { round } from "./rounding";
-import type { InstanceAttempt, ProcessLife, RunFacts } from "./runFacts";
+import type { InstanceAttempt } from "./attemptLog";
+import type { ProcessLife, RunFacts } from "./runFacts";
 import { reachedAt } from "./runFacts";
 import type { InstanceRecovery } from "./runReport";
 

@@ -6,6 +6,7 @@
  */
 import type { ExecutionState, JobState } from "../graph/executionState";
 import type { GraphDescription } from "../graph/graphDescription";
+import { AttemptObjects, type AttemptLog, type InstanceAttempt, type TaskAttempt } from "./attemptLog";
 import type {
   Cause,
   InstancePhase,
@@ -19,33 +20,6 @@ import { LatencyHistogram } from "./latencyHistogram";
 import { ServiceFiguresFold } from "./serviceFigures";
 import { ThroughputSeries } from "./throughputSeries";
 import { VertexLoads } from "./vertexLoad";
-
-export interface TimedState {
-  readonly state: ExecutionState;
-  readonly at: number;
-}
-
-/** One attempt of a stream task or of a service instance's task. */
-export interface TaskAttempt {
-  readonly task: SubtaskName;
-  readonly vertexKind: "stream" | "service";
-  readonly attempt: number;
-  readonly startedAt: number;
-  process: ProcessName | undefined;
-  readonly states: TimedState[];
-  cause: Cause | undefined;
-  restoredAt: number | undefined;
-}
-
-/** One attempt of a service instance, by its phases. */
-export interface InstanceAttempt {
-  readonly instance: SubtaskName;
-  readonly attempt: number;
-  readonly phases: { readonly phase: InstancePhase; readonly at: number }[];
-  pid: number | undefined;
-  device: string | undefined;
-  loadDelayMs: number;
-}
 
 /** One life of a process. */
 export interface ProcessLife {
@@ -98,8 +72,6 @@ export class RunFacts {
   stopping: "drain" | "cancel" | "savepoint" | undefined;
   lastAt = 0;
   readonly jobStates: { readonly state: JobState; readonly at: number; readonly cause?: Cause }[] = [];
-  readonly tasks = new Map<SubtaskName, TaskAttempt[]>();
-  readonly instances = new Map<SubtaskName, InstanceAttempt[]>();
   readonly processes = new Map<ProcessName, ProcessLife[]>();
   readonly injections = new Map<number, Injection>();
   readonly failures: JournalEventOf<"failure">[] = [];
@@ -132,12 +104,20 @@ export class RunFacts {
   readonly sourceOffsets = new Map<SubtaskName, { readonly attempt: number; offset: number }[]>();
   readonly #retries = new Map<string, RetryFact>();
 
+  constructor(readonly attempts: AttemptLog = new AttemptObjects()) {}
+
   static of(events: Iterable<JournalEvent>): RunFacts {
     const facts = new RunFacts();
     for (const event of events) facts.add(event);
     return facts;
   }
 
+  get tasks(): AttemptLog["tasks"] {
+    return this.attempts.tasks;
+  }
+  get instances(): AttemptLog["instances"] {
+    return this.attempts.instances;
+  }
   get startAt(): number {
     return this.started?.at ?? 0;
   }
@@ -194,16 +174,14 @@ export class RunFacts {
         break;
       }
       case "task.state":
-        this.#taskState(event);
+        this.attempts.taskState(event);
         break;
       case "instance.phase":
-        this.#instancePhase(event);
+        this.attempts.instancePhase(event);
         break;
-      case "task.restored": {
-        const attempt = this.tasks.get(event.task)?.findLast((one) => one.attempt === event.attempt);
-        if (attempt !== undefined) attempt.restoredAt = event.at;
+      case "task.restored":
+        this.attempts.taskRestored(event);
         break;
-      }
       case "service.endpoints":
         this.endpoints.push(event);
         break;
@@ -294,47 +272,6 @@ export class RunFacts {
 
   #lives(process: ProcessName): ProcessLife[] {
     return entry(this.processes, process);
-  }
-
-  #taskState(event: JournalEventOf<"task.state">): void {
-    const attempts = entry(this.tasks, event.task);
-    let attempt = attempts.findLast((one) => one.attempt === event.attempt);
-    if (attempt === undefined) {
-      attempt = {
-        task: event.task,
-        vertexKind: event.vertexKind,
-        attempt: event.attempt,
-        startedAt: event.at,
-        process: event.process,
-        states: [],
-        cause: undefined,
-        restoredAt: undefined,
-      };
-      attempts.push(attempt);
-    }
-    attempt.states.push({ state: event.to, at: event.at });
-    attempt.process = event.process ?? attempt.process;
-    attempt.cause = event.cause ?? attempt.cause;
-  }
-
-  #instancePhase(event: JournalEventOf<"instance.phase">): void {
-    const attempts = entry(this.instances, event.instance);
-    let attempt = attempts.findLast((one) => one.attempt === event.attempt);
-    if (attempt === undefined) {
-      attempt = {
-        instance: event.instance,
-        attempt: event.attempt,
-        phases: [],
-        pid: undefined,
-        device: undefined,
-        loadDelayMs: 0,
-      };
-      attempts.push(attempt);
-    }
-    attempt.phases.push({ phase: event.phase, at: event.at });
-    attempt.pid = event.pid ?? attempt.pid;
-    attempt.device = event.device ?? attempt.device;
-    attempt.loadDelayMs = event.loadDelayMs ?? attempt.loadDelayMs;
   }
 
   #sourceOffset(task: SubtaskName, attempt: number, offset: number): void {

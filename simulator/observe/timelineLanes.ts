@@ -2,7 +2,8 @@
 import type { InstancePhase, SubtaskName } from "./journalEvent";
 import { isJobTerminal, type ExecutionState } from "../graph/executionState";
 import { vertexOf } from "./faultAttribution";
-import { enteredAt, type RunFacts, type TaskAttempt } from "./runFacts";
+import type { TaskAttempt } from "./attemptLog";
+import { enteredAt, type RunFacts } from "./runFacts";
 
 /** What a bar says. From the worst to the best: where many tasks share a lane, the worst of them shows. */
 export const ACTIVITIES = [

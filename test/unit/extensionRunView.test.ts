@@ -47,6 +47,11 @@ describe("the view of a run in the editor", () => {
     const after = foldRunView(before, CRASH.slice(5));
     assert.equal(describeTask(after.tasks.get("langid#1")!), "created, attempt 2");
     assert.equal(describeTask(after.tasks.get("map#0")!), "running, taskmanager:0");
+    assert.equal(
+      describeTask(before.tasks.get("langid#1")!),
+      "serving, cpu",
+      "a view that was handed out stays as it is",
+    );
   });
 
   it("is not confused by the loss of a process whose successor is up", () => {

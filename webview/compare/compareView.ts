@@ -8,7 +8,7 @@ import { add, translate, type SvgGroup, type SvgSelection } from "../graph/svgEl
 import { duration } from "../model/numberWords";
 import { drawLanes } from "../timeline/timelineBars";
 import { drawChart } from "../timeline/timelineChart";
-import { TimelineLanes, type Lane } from "../timeline/timelineLanes";
+import { lanesOf, pickLanes, type Lane } from "../timeline/timelineLanes";
 import {
   comparedRows,
   runName,
@@ -57,7 +57,6 @@ export class CompareView {
   readonly #align: { readonly element: HTMLElement; set(value: "fault" | "start"): void };
   readonly #which = document.createElement("select");
   readonly #whichLabel = document.createElement("label");
-  readonly #lanes = new WeakMap<ComparedRun, TimelineLanes>();
   #runs: readonly ComparedRun[] = [];
   #alignment: Alignment = { kind: "fault", fault: 0 };
   #transform: ZoomTransform = zoomIdentity;
@@ -298,14 +297,9 @@ export class CompareView {
   #lanesOf(one: ComparedRun): { readonly lanes: readonly Lane[]; readonly hidden: number } {
     const { graph } = one.run.facts;
     if (graph === undefined) return { lanes: [], hidden: 0 };
-    let maker = this.#lanes.get(one);
-    if (maker === undefined) this.#lanes.set(one, (maker = new TimelineLanes()));
-    const all = maker.of(graph, one.run.facts);
-    if (all.length <= MOST_LANES) return { lanes: all, hidden: 0 };
-    const troubled = (lane: Lane): boolean =>
-      lane.bars.some((bar) => bar.look === "failing" || bar.look === "restarting");
-    const wanted = new Set([...all.filter(troubled), ...all].slice(0, MOST_LANES));
-    return { lanes: all.filter((lane) => wanted.has(lane)), hidden: all.length - wanted.size };
+    const all = lanesOf(graph, one.run);
+    const lanes = pickLanes(all, MOST_LANES);
+    return { lanes, hidden: all.length - lanes.length };
   }
 }
 

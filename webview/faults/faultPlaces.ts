@@ -34,7 +34,7 @@ export function placesOf(element: PictureElement, picture: Picture, run: RunMode
   }
   const places: FaultPlace[] = [{ kind: "task", target: `task:${name}`, words: shown }];
   const hosted = element.kind === "subtask" ? name : `${vertex.id}#0`;
-  const process = run?.facts.tasks.get(hosted)?.at(-1)?.process;
+  const process = run?.attempts.of(hosted)?.process;
   if (process === undefined) return places;
   places.push({ kind: "taskmanager", target: process, words: `${process}, which hosts ${hosted}` });
   for (const called of picture.out.get(vertex.id) ?? []) {

@@ -35,6 +35,11 @@ export class Camera {
     this.#zoom
       .scaleExtent([LEAST_SCALE, MOST_SCALE])
       .clickDistance(4)
+      // By itself d3 asks the element at each step, which lays the page out anew in the midst of drawing.
+      .extent(() => [
+        [0, 0],
+        [this.#size.width, this.#size.height],
+      ])
       // As d3 has it, but a drag that begins on a card moves the card.
       .filter(
         (event: MouseEvent) => (!event.ctrlKey || event.type === "wheel") && event.button === 0 && !beginsOnCard(event),

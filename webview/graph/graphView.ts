@@ -102,6 +102,7 @@ export class GraphView {
     return this.#layers.overlay;
   }
 
+  /** Cards are made at once; figures of lines and frames, and the canvas, come with the next {@link showAll}. */
   setPicture(picture: Picture, base: LayoutResult, moves: Moves = {}): void {
     const layout = moveVertices(picture.request, base, moves);
     this.#picture = picture;
@@ -122,7 +123,6 @@ export class GraphView {
     this.#cull();
     this.#markFocus();
     this.#markSelection();
-    this.showAll();
   }
 
   setLive(live: LivePicture): void {

@@ -34,7 +34,7 @@ export function livePicture(picture: Picture, run: RunModel | undefined, at: num
     if (run === undefined) return IDLE;
     const name = realSubtask(picture, vertex, index);
     let known = looks.get(name);
-    if (known === undefined) looks.set(name, (known = lookAt(run.facts, name, at)));
+    if (known === undefined) looks.set(name, (known = lookAt(run.attempts, name, at)));
     return known;
   };
   let targets: ReadonlyMap<string, Injection> | undefined;
@@ -42,7 +42,7 @@ export function livePicture(picture: Picture, run: RunModel | undefined, at: num
     if (run === undefined || run.facts.injections.size === 0) return undefined;
     targets ??= new Map(activeFaults(run.facts, at).flatMap((fault) => ends(fault).map((end) => [end, fault])));
     if (targets.size === 0) return undefined;
-    const process = run.facts.tasks.get(subtask)?.at(-1)?.process;
+    const process = run.attempts.of(subtask)?.process;
     return (
       targets.get(`service:${subtask}`) ??
       targets.get(`task:${subtask}`) ??
@@ -116,7 +116,7 @@ function cellFigures(
   const service = picture.vertices.get(vertex)?.kind === "service";
   const restarts = look.restarts === 0 ? "" : plural(look.restarts, "restart");
   if (service) {
-    const instance = run.facts.instances.get(name)?.at(-1);
+    const instance = run.attempts.of(name);
     const second = [instance?.device, restarts === "" ? "no restart" : restarts].filter(Boolean).join(" · ");
     if (look.look !== "running" && look.look !== "draining") return { first: `attempt ${look.attempt}`, second };
     const metrics = run.instanceMetrics.at(name, at);

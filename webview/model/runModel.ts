@@ -10,6 +10,8 @@ import type {
 } from "../../simulator/observe/journalEvent";
 import { RunFacts } from "../../simulator/observe/runFacts";
 import type { RunHandle } from "../protocol";
+import { AttemptHistory } from "./attemptHistory";
+import { LaneHistory } from "./laneHistory";
 import { latestBefore } from "./subtaskLook";
 
 export interface Timed<M> {
@@ -47,7 +49,9 @@ export class MetricsHistory<M> {
 }
 
 export class RunModel {
-  readonly facts = new RunFacts();
+  readonly attempts = new AttemptHistory();
+  readonly lanes = new LaneHistory(this.attempts);
+  readonly facts = new RunFacts(this.attempts);
   /** `seq` of the next event. */
   next = 0;
   readonly taskMetrics = new MetricsHistory<TaskMetrics>();
@@ -80,9 +84,11 @@ export class RunModel {
           break;
         case "task.state":
           changed.add(event.task);
+          this.lanes.changed(event.task, event.at);
           break;
         case "instance.phase":
           changed.add(event.instance);
+          this.lanes.changed(event.instance, event.at);
           break;
         case "metrics":
           figures = true;

@@ -26,8 +26,8 @@ export function statusAt(run: RunModel, at: number): Status {
     return afterFailure(run, failover, at);
   }
   const hurt = [...facts.injections.values()].findLast((one) => one.at <= at);
-  const tasks = [...facts.tasks.keys()];
-  const up = tasks.filter((task) => lookAt(facts, task, at).look === "running").length;
+  const tasks = [...run.attempts.names()];
+  const up = tasks.filter((task) => lookAt(run.attempts, task, at).look === "running").length;
   const state = latestBefore(facts.jobStates, at, (one) => one.at)?.state ?? "INITIALIZING";
   if (hurt !== undefined && hurt.healed === undefined && at - hurt.at < 10_000) {
     const headline = `${hurt.fault} was injected into ${hurt.target} ${ago(at - hurt.at)}.`;
@@ -45,7 +45,7 @@ export function statusAt(run: RunModel, at: number): Status {
       spoken: "The job is running.",
     };
   }
-  if (facts.tasks.size === 0) {
+  if (tasks.length === 0) {
     const processes = facts.processes.size;
     return {
       tone: "busy",
@@ -90,14 +90,14 @@ function afterFailure(run: RunModel, failover: FailoverFact, at: number): Status
     };
   }
   const waiting = [...failover.tasks, ...failover.instances].filter(
-    (task) => lookAt(facts, task, at).look !== "running",
+    (task) => lookAt(run.attempts, task, at).look !== "running",
   );
   const restarting = `${plural(tasks, "stream task")} ${tasks === 1 ? "restarts" : "restart"}`;
   const number = failover.instances.length;
   const instances =
     number === 0
       ? ""
-      : `, ${plural(number, "instance")} ${number === 1 ? "restarts" : "restart"}${progressWords(facts, waiting, at)}`;
+      : `, ${plural(number, "instance")} ${number === 1 ? "restarts" : "restart"}${progressWords(run, waiting, at)}`;
   const detail = `${restarting}${instances}; ${untouched}.`;
   return {
     tone: "bad",
@@ -107,9 +107,9 @@ function afterFailure(run: RunModel, failover: FailoverFact, at: number): Status
   };
 }
 
-function progressWords(facts: RunFacts, waiting: readonly SubtaskName[], at: number): string {
+function progressWords({ attempts }: RunModel, waiting: readonly SubtaskName[], at: number): string {
   if (waiting.length !== 1) return "";
-  const { words, look, progress } = lookAt(facts, waiting[0], at, 0);
+  const { words, look, progress } = lookAt(attempts, waiting[0], at, 0);
   if (look === "failing" || words === "restarting") return "";
   return progress === undefined ? ` (${words})` : ` (${words}, ${percent(progress)})`;
 }

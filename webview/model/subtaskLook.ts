@@ -4,7 +4,7 @@
  */
 import type { ExecutionState } from "../../simulator/graph/executionState";
 import type { Cause, InstancePhase, SubtaskName } from "../../simulator/observe/journalEvent";
-import type { InstanceAttempt, RunFacts, TaskAttempt } from "../../simulator/observe/runFacts";
+import type { AttemptHistory, SubtaskHistory } from "./attemptHistory";
 
 export type Look =
   /** No run, or nothing known. */
@@ -52,88 +52,67 @@ export const FAILURE_SHOWN_MS = 400;
 
 /** @param at ms since the epoch. @param failureShownMs 0 for what was at that very moment. */
 export function lookAt(
-  facts: RunFacts,
+  history: AttemptHistory,
   subtask: SubtaskName,
   at: number,
   failureShownMs = FAILURE_SHOWN_MS,
 ): SubtaskLook {
-  const attempts = facts.tasks.get(subtask);
-  const current = latestBefore(attempts, at, (one) => one.startedAt);
-  if (attempts === undefined || current === undefined) return IDLE;
-  const step = latestBefore(current.states, at, (one) => one.at);
-  if (step === undefined) return IDLE;
-  const index = attempts.lastIndexOf(current);
-  const previous = index > 0 ? attempts[index - 1] : undefined;
-  const base = {
-    attempt: current.attempt,
-    restarts: index,
-    state: step.state,
-    cause: current.cause ?? previous?.cause,
-  };
-
-  const failed = failedAt(current) ?? (previous && failedAt(previous));
-  const fresh = failed !== undefined && at >= failed && at - failed < failureShownMs;
-  if (step.state === "FAILED" || (fresh && step.state !== "RUNNING")) {
-    return {
-      ...base,
-      look: "failing",
-      words: "failed",
-      phase: undefined,
-      since: failed ?? step.at,
-      progress: undefined,
-    };
+  const known = history.of(subtask);
+  const current = known?.attemptAt(at);
+  if (known === undefined || current === undefined) return IDLE;
+  const { index, attempt, state } = current;
+  const before = known.attemptBefore(index);
+  const cause = known.causeOf(attempt) ?? (before === undefined ? undefined : known.causeOf(before));
+  const base = { attempt, restarts: index, state, cause };
+  // Only a subtask that is not well can have failed a moment ago.
+  const failed = state === "RUNNING" ? undefined : (known.failedAt(index, at) ?? known.failedAt(index - 1, at));
+  const fresh = failed !== undefined && at - failed < failureShownMs;
+  if (state === "FAILED" || fresh) {
+    const since = failed ?? current.since;
+    return { ...base, look: "failing", words: "failed", phase: undefined, since, progress: undefined };
   }
-  const again = index > 0;
-  const instance =
-    current.vertexKind === "service" ? attemptOf(facts.instances.get(subtask), current.attempt) : undefined;
-  const phase = instance && latestBefore(instance.phases, at, (one) => one.at);
-  const since = phase?.at ?? step.at;
-  const start = attempts[index].startedAt;
-  const known = { ...base, phase: phase?.phase, since };
-  switch (step.state) {
+  const phase = known.vertexKind === "service" ? known.phaseAt(attempt, at) : undefined;
+  const { look, words } = lookOf(state, index > 0, phase?.phase);
+  const loading = look === "starting" || (look === "restarting" && state !== "CREATED" && state !== "SCHEDULED");
+  return {
+    ...base,
+    look,
+    words,
+    phase: phase?.phase,
+    since: phase?.at ?? current.since,
+    progress: loading ? progress(known, current.startedAt, at, index) : undefined,
+  };
+}
+
+/** What a state looks like. @param again the attempt is not the first. @param phase of a service instance. */
+export function lookOf(
+  state: ExecutionState,
+  again: boolean,
+  phase: InstancePhase | undefined,
+): { readonly look: Look; readonly words: string } {
+  switch (state) {
     case "CREATED":
     case "SCHEDULED":
-      return {
-        ...known,
-        look: again ? "restarting" : "waiting",
-        words: again ? "restarting" : "waiting",
-        progress: undefined,
-      };
+      return again ? { look: "restarting", words: "restarting" } : { look: "waiting", words: "waiting" };
     case "DEPLOYING":
-    case "INITIALIZING": {
-      const words =
-        phase === undefined ? (step.state === "DEPLOYING" ? "deploying" : "initializing") : PHASE_WORDS[phase.phase];
+    case "INITIALIZING":
       return {
-        ...known,
         look: again ? "restarting" : "starting",
-        words,
-        progress: progress(facts, subtask, start, at, index),
+        words: phase !== undefined ? PHASE_WORDS[phase] : state === "DEPLOYING" ? "deploying" : "initializing",
       };
-    }
-    case "RUNNING": {
-      if (phase?.phase === "DRAINING") return { ...known, look: "draining", words: "draining", progress: undefined };
-      if (phase !== undefined && phase.phase !== "READY" && phase.phase !== "SERVING") {
-        const look = again ? "restarting" : "starting";
-        return {
-          ...known,
-          look,
-          words: PHASE_WORDS[phase.phase],
-          progress: progress(facts, subtask, start, at, index),
-        };
-      }
-      return {
-        ...known,
-        look: "running",
-        words: phase === undefined ? "running" : PHASE_WORDS[phase.phase],
-        progress: undefined,
-      };
-    }
+    case "RUNNING":
+      if (phase === "DRAINING") return { look: "draining", words: "draining" };
+      if (phase !== undefined && phase !== "READY" && phase !== "SERVING")
+        return { look: again ? "restarting" : "starting", words: PHASE_WORDS[phase] };
+      return { look: "running", words: phase === undefined ? "running" : PHASE_WORDS[phase] };
     case "CANCELING":
-      return { ...known, look: "stopping", words: "canceling", progress: undefined };
+      return { look: "stopping", words: "canceling" };
     case "CANCELED":
-      return { ...known, look: "stopped", words: "canceled", progress: undefined };
+      return { look: "stopped", words: "canceled" };
     case "FINISHED":
-      return { ...known, look: "finished", words: "finished", progress: undefined };
+      return { look: "finished", words: "finished" };
+    case "FAILED":
+      return { look: "failing", words: "failed" };
   }
 }
 
@@ -155,28 +134,11 @@ export function isUnsettled(look: Look): boolean {
 const EARLIER_STARTS = 3;
 
 /** Share of the longest of the last starts that has passed; held below 1 as long as the start lasts. */
-function progress(facts: RunFacts, subtask: SubtaskName, start: number, at: number, index: number): number | undefined {
-  const attempts = facts.tasks.get(subtask) ?? [];
+function progress(history: SubtaskHistory, start: number, at: number, index: number): number | undefined {
   let expected = 0;
-  for (let i = Math.max(0, index - EARLIER_STARTS); i < index; i++) {
-    const up = upAt(facts, subtask, attempts[i]);
-    if (up !== undefined) expected = Math.max(expected, up - attempts[i].startedAt);
-  }
+  for (let i = Math.max(0, index - EARLIER_STARTS); i < index; i++)
+    expected = Math.max(expected, history.startTook(i) ?? 0);
   return expected > 0 ? Math.min(0.97, Math.max(0, (at - start) / expected)) : undefined;
-}
-
-function upAt(facts: RunFacts, subtask: SubtaskName, attempt: TaskAttempt): number | undefined {
-  const instance = attemptOf(facts.instances.get(subtask), attempt.attempt);
-  const ready = instance?.phases.find((one) => one.phase === "READY" || one.phase === "SERVING")?.at;
-  return ready ?? attempt.states.find((one) => one.state === "RUNNING")?.at;
-}
-
-function failedAt(attempt: TaskAttempt): number | undefined {
-  return attempt.states.findLast((one) => one.state === "FAILED")?.at;
-}
-
-function attemptOf(attempts: readonly InstanceAttempt[] | undefined, attempt: number): InstanceAttempt | undefined {
-  return attempts?.findLast((one) => one.attempt === attempt);
 }
 
 /** The last entry not after `at`; entries are in the order of time. */

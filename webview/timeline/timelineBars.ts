@@ -2,7 +2,8 @@
 import type { ScaleLinear } from "d3";
 import type { SvgGroup } from "../graph/svgElements";
 import type { Look } from "../model/subtaskLook";
-import { barsInSight, type Lane, type LaneBar } from "./timelineLanes";
+import type { LaneBar } from "../model/laneHistory";
+import { barsInSight, type Lane } from "./timelineLanes";
 
 export interface BarArea {
   /** Start of the run and end of it so far, ms since the epoch. */

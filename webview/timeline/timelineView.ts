@@ -20,7 +20,7 @@ import type { PictureElement } from "../protocol";
 import { drawLanes } from "./timelineBars";
 import { drawChart } from "./timelineChart";
 import { drawCheckpoints, drawFaults, drawSpans } from "./timelineMarks";
-import { firstAfter, TimelineLanes, type Lane } from "./timelineLanes";
+import { lanesOf, pickLanes, type Lane } from "./timelineLanes";
 
 export interface TimelineEvents {
   readonly picked: (element: PictureElement) => void;
@@ -51,14 +51,12 @@ const RIGHT = 12;
 export class TimelineView {
   readonly #svg: Selection<SVGSVGElement, unknown, null, undefined>;
   readonly #layers: Record<"spans" | "axis" | "lanes" | "chart" | "marks" | "cursor", SvgGroup>;
-  readonly #lanes = new TimelineLanes();
   readonly #zoom = d3zoom<SVGSVGElement, unknown>();
   readonly #tip: HTMLElement;
   /** What is shown, ms from the run's start; undefined follows the run. */
   #window: { from: number; to: number } | undefined;
   #drawn: Drawn | undefined;
   #scale: ScaleLinear<number, number> = scaleLinear();
-  #first = 0;
   #chartHeight = 46;
   /** `seq` that the drawing goes up to. */
   #drawnNext = -1;
@@ -138,11 +136,11 @@ export class TimelineView {
     this.#svg.attr("width", width).attr("height", height);
     this.#scale = scaleLinear([from, to], [LABEL_WIDTH, width - RIGHT]);
     this.#chartHeight = height < 170 ? 34 : 46;
-    const lanes = this.#lanes.of(drawn.graph, drawn.run.facts);
+    const lanes = lanesOf(drawn.graph, drawn.run);
     const room = height - AXIS_HEIGHT - this.#chartHeight - 8;
     const laneHeight = Math.max(LEAST_LANE, Math.min(MOST_LANE, Math.floor(room / Math.max(1, lanes.length))));
     const fit = Math.max(1, Math.floor(room / laneHeight));
-    const shown = pickLanes(lanes, fit, this.#first);
+    const shown = pickLanes(lanes, fit);
     const bottom = AXIS_HEIGHT + shown.length * laneHeight;
     this.#drawAxis(width, bottom);
     this.#shown = { lanes: shown, laneHeight };
@@ -230,7 +228,7 @@ export class TimelineView {
   #clicked(event: MouseEvent): void {
     const drawn = this.#drawn;
     if (drawn === undefined || event.defaultPrevented) return;
-    const [x, y] = place(event, this.host);
+    const [x, y] = pixels(event, this.host);
     const element = elementOf(this.#laneAt(y));
     if (x >= LABEL_WIDTH) {
       this.events.travelled(Math.min(drawn.now, drawn.run.facts.startAt + this.#scale.invert(x)));
@@ -241,7 +239,7 @@ export class TimelineView {
     const drawn = this.#drawn;
     if (drawn === undefined) return;
     event.preventDefault();
-    const [x, y] = place(event, this.host);
+    const [x, y] = pixels(event, this.host);
     // On a flag its own moment is meant, not the pixel beside it.
     const flag = (event.target as Element).closest("g.fault");
     const injection = flag === null ? undefined : (select(flag).datum() as Injection | undefined);
@@ -251,11 +249,12 @@ export class TimelineView {
 
   #hover(event: PointerEvent): void {
     const drawn = this.#drawn;
-    const [x, y] = place(event, this.host);
+    const [x, y] = pixels(event, this.host);
     const lane = x < LABEL_WIDTH ? undefined : this.#laneAt(y);
     const start = drawn?.run.facts.startAt ?? 0;
     const at = start + this.#scale.invert(x);
-    const bar = lane?.bars[firstAfter(lane.bars, at)];
+    const place = lane?.bars.firstAfter(at) ?? 0;
+    const bar = lane !== undefined && place < lane.bars.length ? lane.bars.bar(place) : undefined;
     this.#tip.hidden = drawn === undefined || lane === undefined || bar === undefined || bar.from > at;
     if (drawn === undefined || lane === undefined || bar === undefined) return;
     const lasted = duration((bar.to ?? drawn.now) - bar.from);
@@ -266,22 +265,13 @@ export class TimelineView {
   }
 }
 
-/** When there is not room for all: the instances and what was ever in trouble, in the order of the graph. */
-function pickLanes(lanes: readonly Lane[], fit: number, first: number): readonly Lane[] {
-  if (lanes.length <= fit) return lanes;
-  const troubled = (lane: Lane): boolean =>
-    lane.bars.some((bar) => bar.look === "failing" || bar.look === "restarting");
-  const wanted = new Set([...lanes.filter(troubled), ...lanes].slice(first, first + fit));
-  return lanes.filter((lane) => wanted.has(lane));
-}
-
 function elementOf(lane: Lane | undefined): PictureElement | undefined {
   if (lane === undefined) return undefined;
   const { vertex, index } = lane;
   return index === undefined ? { kind: "vertex", vertex } : { kind: "subtask", vertex, index };
 }
 
-function place(event: MouseEvent, host: HTMLElement): [number, number] {
+function pixels(event: MouseEvent, host: HTMLElement): [number, number] {
   const box = host.getBoundingClientRect();
   return [event.clientX - box.left, event.clientY - box.top];
 }
