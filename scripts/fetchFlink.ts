@@ -1,5 +1,5 @@
 /**
- * `npm run flink:fetch [-- --version 2.3.0]`: fetches a Flink distribution and its example job, for development and checks only, into a folder
+ * `npm run flink:fetch [-- --version 1.20.3]`: fetches a Flink distribution and its example job, for development and checks only, into a folder
  * that git ignores (`.flink/`). The tests need none of it.
  *
  * The distribution comes from PyPI (`apache-flink-libraries` carries the jars), the example from Maven Central, by pip and Maven themselves. Needs Python 3 with
@@ -39,18 +39,25 @@ function fetchDistribution(version: string): void {
     file,
     download,
   ]);
-  // A wheel has them in pyflink/, a source archive in NAME-VERSION/deps/.
-  const source = [join(download, "pyflink"), join(download, `apache_flink_libraries-${version}`, "deps")].find(
-    (folder) => existsSync(join(folder, "lib")),
-  );
+  // A wheel has them in pyflink/, a source archive in NAME-VERSION/deps/; up to 1.20 the name has dashes.
+  const source = [
+    join(download, "pyflink"),
+    join(download, `apache_flink_libraries-${version}`, "deps"),
+    join(download, `apache-flink-libraries-${version}`, "deps"),
+  ].find((folder) => existsSync(join(folder, "lib")));
   if (source === undefined) throw new Error(`There is no Flink in ${archive}.`);
   renameSync(source, home);
   rmSync(download, { recursive: true, force: true });
 }
 
+/** Up to 1.20 the examples are published within the distribution's archive alone, and not in Maven Central. */
+function hasPublishedExample(version: string): boolean {
+  return !version.startsWith("1.");
+}
+
 /** The parent POM of the examples is not published; an empty one in a repository of our own stands in for it. */
 function fetchExample(version: string): void {
-  if (existsSync(fetchedExample(version))) return;
+  if (existsSync(fetchedExample(version)) || !hasPublishedExample(version)) return;
   const repository = join(FOLDER, "m2");
   mkdirSync(join(fetchedHome(version), "examples"), { recursive: true });
   mkdirSync(repository, { recursive: true });

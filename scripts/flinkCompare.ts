@@ -3,27 +3,18 @@
  * functions, it is built with Maven and run on a standalone cluster against two `faultline serve`. Shown are whether every text got the same language, how
  * long it took from the command to the first record, records a second, and the time from the kill of a TaskManager to running again.
  */
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "jsonc-parser";
-import { exportJob } from "../simulator/client/exportJob";
 import { watchFlink } from "../simulator/client/watchFlink";
 import { FlinkRestClient } from "../simulator/flink/restClient";
 import type { JournalEvent } from "../simulator/observe/journalEvent";
 import { readJournal } from "../simulator/observe/journalReader";
 import type { RunReport } from "../simulator/observe/runReport";
+import { buildExampleJar } from "./flinkExample";
 import { slotsReady, startRig, type Rig } from "./flinkRig";
 
 const ROOT = join(__dirname, "..");
@@ -42,7 +33,7 @@ async function main(): Promise<void> {
   if (!existsSync(CLI)) throw new Error("dist/cli.js is not there: npm run build.");
   const folder = mkdtempSync(join(tmpdir(), "faultline-compare-"));
   try {
-    const jar = await buildExport(folder);
+    const jar = await buildExampleJar(folder);
     const fast = exampleJob(folder, "fast", undefined);
     const slow = exampleJob(folder, "slow", 600);
     const local = await runLocal(folder, fast, slow);
@@ -65,24 +56,6 @@ async function main(): Promise<void> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function buildExport(folder: string): Promise<string> {
-  const project = join(folder, "project");
-  await exportJob({
-    jobFile: join(EXAMPLE, "language-detection.faultline.json"),
-    target: "flink",
-    directory: project,
-    force: false,
-  });
-  copyFileSync(
-    join(__dirname, "flinkJobs", "languageDetection", "Functions.java"),
-    join(project, "src", "main", "java", "job", "Functions.java"),
-  );
-  const startedAt = Date.now();
-  execFileSync("mvn", ["-q", "-B", "package"], { cwd: project, stdio: ["ignore", "inherit", "inherit"] });
-  process.stderr.write(`Exported project built in ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`);
-  return join(project, "target", "language-detection-1.0.jar");
 }
 
 /** The example with absolute paths and another rate. */

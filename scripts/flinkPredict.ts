@@ -1,5 +1,5 @@
 /**
- * `npm run flink:predict [-- --kills 5] [--record FOLDER]`: kills TaskManagers of a real Flink cluster under two jobs, one with an ALL_TO_ALL exchange and
+ * `npm run flink:predict [-- --kills 5] [--home FLINK_HOME] [--only all-to-all] [--record FOLDER]`: kills TaskManagers of a real Flink cluster under two jobs, one with an ALL_TO_ALL exchange and
  * one with POINTWISE exchanges alone, and prints for each kill what was predicted to restart and what did. `--record` keeps what the cluster
  * answered around one kill of each job, for the tests.
  */
@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { watchFlink } from "../simulator/client/watchFlink";
 import { FlinkRestClient } from "../simulator/flink/restClient";
 import type { JournalEvent, JournalEventOf } from "../simulator/observe/journalEvent";
-import { STEADY_JOB, compileJob, exampleJar, slotsReady, startRig, type Rig } from "./flinkRig";
+import { STEADY_JOB, allToAllJob, compileJob, slotsReady, startRig, type Rig } from "./flinkRig";
 import { startRecordingProxy } from "./recordingProxy";
 
 const TASK_MANAGERS = 2;
@@ -18,7 +18,12 @@ const FAILOVER_LIMIT_MS = 120_000;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { kills: { type: "string", default: "5" }, record: { type: "string" }, home: { type: "string" } },
+    options: {
+      kills: { type: "string", default: "5" },
+      record: { type: "string" },
+      home: { type: "string" },
+      only: { type: "string" },
+    },
   });
   const rig = await startRig({
     taskManagers: TASK_MANAGERS,
@@ -30,9 +35,9 @@ async function main(): Promise<void> {
   try {
     const jobs = [
       { name: "pointwise", jar: compileJob("PointwiseJob", rig.distribution, rig.folder), parallelism: undefined },
-      { name: "all-to-all", jar: exampleJar(rig.distribution.version.text), parallelism: 4 },
+      { name: "all-to-all", ...allToAllJob(rig.distribution, rig.folder) },
     ];
-    for (const job of jobs) {
+    for (const job of jobs.filter(({ name }) => values.only === undefined || name === values.only)) {
       const client = await FlinkRestClient.connect({ url: rig.cluster.url });
       const id = await client.submitJar(job.jar, {
         settings: STEADY_JOB,
@@ -107,7 +112,7 @@ async function killAndWatch(
     for (const event of events) if (event.kind === "task.state") states.set(event.task, event.to);
     return states.size > 0 && [...states.values()].every((state) => state === "RUNNING");
   };
-  for (let kill = 0; kill < kills; kill++) {
+  const killOnce = async (kill: number): Promise<void> => {
     const checkpoints = count("checkpoint.completed");
     await until("a checkpoint", () => running() && count("checkpoint.completed") > checkpoints);
     const role = kill % TASK_MANAGERS;
@@ -139,10 +144,17 @@ async function killAndWatch(
       mkdirSync(record, { recursive: true });
       proxy.save(join(record, `${name}-${rig.distribution.version.text}.ndjson.gz`));
     }
+  };
+  try {
+    for (let kill = 0; kill < kills; kill++) await killOnce(kill);
+  } catch (error) {
+    for (const event of events.slice(-40)) process.stderr.write(`  ${JSON.stringify(event).slice(0, 300)}\n`);
+    throw error;
+  } finally {
+    watch.stop();
+    await watch.ended;
+    proxy?.close();
   }
-  watch.stop();
-  await watch.ended;
-  proxy?.close();
   return rows;
 }
 

@@ -85,11 +85,14 @@ export function compileJob(name: string, distribution: FlinkDistribution, folder
   return jar;
 }
 
-/** Flink's own example with a keyed window: ALL_TO_ALL. */
-export function exampleJar(version: string): string {
-  const jar = fetchedExample(version);
-  if (!existsSync(jar)) throw new Error("The example job is not there: npm run flink:fetch.");
-  return jar;
+/** A job with an ALL_TO_ALL exchange: Flink's own example with a keyed window, or one of ours where that is not published. */
+export function allToAllJob(
+  distribution: FlinkDistribution,
+  folder: string,
+): { readonly jar: string; readonly parallelism: number | undefined } {
+  const example = fetchedExample(distribution.version.text);
+  if (existsSync(example)) return { jar: example, parallelism: 4 };
+  return { jar: compileJob("AllToAllJob", distribution, folder), parallelism: undefined };
 }
 
 export const STEADY_JOB: Readonly<Record<string, string>> = {

@@ -5,7 +5,9 @@ import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExperimentResult } from "../client/runExperiment";
 import { checkExperiment } from "../client/checkExperiment";
+import { commandsText, notConfirmed, plannedCommands } from "../client/flink/commandFaults";
 import { loadExperiment, runExperiment } from "../client/runExperiment";
+import type { Experiment } from "../faults/experiment";
 import { FaultlineError } from "../graph/errors";
 import type { CommandIo, OutputFormat } from "./commandIo";
 import { ExperimentProgress } from "./experimentProgress";
@@ -20,16 +22,19 @@ export function registerExperimentCommand(program: Command, io: CommandIo): void
     .argument("<file>", "NAME.experiment.json, or a folder of them")
     .addOption(new Option("--format <format>", "what to print").choices(["text", "json"]).default("text"))
     .option("--junit <file>", "write the verdicts as JUnit XML too")
+    .option("--yes", "run the commands of experiments on a Flink cluster that is there without asking", false)
     .option("--parallel <n>", "experiments of a folder that run side by side; they share the machine, so that times are longer", "1")
-    .action(async (path: string, options: { format: OutputFormat; junit?: string; parallel: string }) => {
+    .action(async (path: string, options: { format: OutputFormat; junit?: string; parallel: string; yes: boolean }) => {
       const paint = paintFor(io);
       // All of them are read before the first is run: bad input starts nothing.
       const [files, isFolder] = await experimentFiles(path);
       const experiments = await Promise.all(files.map(loadExperiment));
       await Promise.all(experiments.filter(({ flink }) => flink === undefined).map(checkExperiment));
+      // One question for all commands, before the first experiment runs; in a log of a machine they can be read too.
+      const confirmed = await confirmAll(experiments, options.yes, io);
       const progress = new ExperimentProgress(io, options.format === "text", experiments.length);
       const results = await inParallel(experiments, sideBySide(options.parallel), async (experiment) => {
-        const result = await runExperiment(experiment, (stage) => progress.onStage(experiment.name, stage));
+        const result = await runExperiment(experiment, (stage) => progress.onStage(experiment.name, stage), { confirm: confirmed });
         progress.onOver(experiment.name, result);
         if (options.format === "text") io.out(verdictText(result, paint));
         return result;
@@ -43,6 +48,19 @@ export function registerExperimentCommand(program: Command, io: CommandIo): void
       // One alone is asked whether it holds; a folder, whether everything in it went as it should.
       process.exitCode = results.every(({ held, asExpected }) => (isFolder ? asExpected : held)) ? 0 : 1;
     });
+}
+
+/** Shows every command of a person that would be run, and asks. @throws FaultlineError FL5017 */
+async function confirmAll(experiments: readonly Experiment[], yes: boolean, io: CommandIo): Promise<() => Promise<boolean>> {
+  const texts = experiments.flatMap(({ name, flink, faults }) => {
+    const commands = plannedCommands(faults);
+    return flink === undefined || commands.length === 0 ? [] : [commandsText(name, flink, commands)];
+  });
+  if (texts.length === 0) return () => Promise.resolve(false);
+  io.err(`${texts.join("\n")}\n`);
+  const isSure = yes || (io.ask !== undefined && /^y(es)?$/i.test((await io.ask("Run them? [y/N] ")).trim()));
+  if (!isSure) throw notConfirmed(experiments.flatMap(({ faults }) => plannedCommands(faults)));
+  return () => Promise.resolve(true);
 }
 
 function sideBySide(text: string): number {

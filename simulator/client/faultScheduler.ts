@@ -97,7 +97,7 @@ export class FaultScheduler {
   private async inject(fault: ScheduledFault, pick?: number, since = Date.now()): Promise<void> {
     if (this.ended || this.isShut(fault)) return;
     try {
-      await this.run.inject({ fault: fault.fault, target: fault.target, parameters: fault.parameters, by: "schedule", ...(pick === undefined ? {} : { pick }) });
+      await this.run.inject({ fault: fault.fault, target: fault.target, parameters: fault.parameters, by: "schedule", ...(fault.command === undefined ? {} : { command: fault.command }), ...(fault.heal === undefined ? {} : { heal: fault.heal }), ...(pick === undefined ? {} : { pick }) });
     } catch (error) {
       if (this.ended) return;
       const problem = error instanceof FaultlineError ? error.problems[0] : { code: "FL1033" as const, message: String(error) };

@@ -14,6 +14,9 @@ export interface FaultRequest {
   readonly by?: "command" | "schedule";
   /** Of several targets only one, by this number from 0 to 1. */
   readonly pick?: number;
+  /** Commands of the person that do it and heal it, on a Flink cluster that is there. */
+  readonly command?: string;
+  readonly heal?: string;
 }
 
 export interface StartRunOptions {

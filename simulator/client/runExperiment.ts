@@ -1,8 +1,7 @@
 /** Runs an experiment: first without faults, then with them, and says what held. */
-import { spawnSync } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Experiment, Hypothesis } from "../faults/experiment";
+import type { Experiment, FlinkExperiment, Hypothesis } from "../faults/experiment";
 import { MAX_EXPERIMENT_BYTES } from "../faults/experimentSchema";
 import { parseExperiment } from "../faults/parseExperiment";
 import type { HypothesisResult, RunMeasures } from "../faults/verdict";
@@ -13,7 +12,10 @@ import { recoveryReport } from "../observe/recoveryReport";
 import { RunFacts } from "../observe/runFacts";
 import type { RunReport } from "../observe/runReport";
 import { checkExperiment } from "./checkExperiment";
-import { FlinkEngine } from "./flinkExperiment";
+import { exitsOfCommands } from "./commandExits";
+import type { PlannedCommand } from "./flink/commandFaults";
+import { commandsText, notConfirmed, plannedCommands } from "./flink/commandFaults";
+import { FlinkEngine } from "./flink/flinkEngine";
 import { FaultScheduler } from "./faultScheduler";
 import { finishRun } from "./finishRun";
 import type { MeasuredRun } from "./measuredRun";
@@ -67,6 +69,15 @@ export interface MeasureOptions {
   readonly hypothesis?: readonly Hypothesis[];
   /** No fault is injected where the hypotheses about the time before it do not hold. */
   readonly gate?: boolean;
+  /** Asked before commands of the person are run against a Flink cluster that is there; without it, or without a yes, nothing is run. */
+  readonly confirm?: (text: string, commands: readonly PlannedCommand[]) => Promise<boolean>;
+}
+
+/** @throws FaultlineError FL5017 */
+async function confirmCommands(experiment: Experiment, flink: FlinkExperiment, confirm: MeasureOptions["confirm"]): Promise<void> {
+  const commands = plannedCommands(experiment.faults);
+  if (commands.length === 0 || (await confirm?.(commandsText(experiment.name, flink, commands), commands)) === true) return;
+  throw notConfirmed(commands);
 }
 
 /** @throws FaultlineError whatever keeps the job from starting; an `AbortError` when it was canceled */
@@ -76,12 +87,19 @@ export async function runExperiment(
   measuring: MeasureOptions = {},
 ): Promise<ExperimentResult> {
   if (experiment.flink === undefined) await checkExperiment(experiment);
+  else await confirmCommands(experiment, experiment.flink, measuring.confirm);
   const options: StartRunOptions = { jobFile: experiment.jobFile, deployment: experiment.deployment, load: experiment.load };
-  const flink = experiment.flink === undefined ? undefined : await FlinkEngine.start(experiment.flink);
+  const flink = experiment.flink === undefined ? undefined : await FlinkEngine.start(experiment.flink, experiment.file, measuring.signal);
   const measure = (faults: Experiment["faults"]): Promise<MeasuredRun> =>
     flink === undefined
       ? measureRun(options, faults, { ...measuring, durationMs: experiment.durationMs, gate: faults.length > 0, hypothesis: experiment.hypothesis })
-      : flink.measure(faults, experiment.durationMs);
+      : flink.measure(faults, {
+          durationMs: experiment.durationMs,
+          hypothesis: experiment.hypothesis,
+          gate: faults.length > 0 && experiment.hypothesis.some(({ during }) => during === "before"),
+          signal: measuring.signal,
+          onRunning: measuring.onRunning,
+        });
   let control: MeasuredRun;
   let faulted: MeasuredRun;
   try {
@@ -92,8 +110,7 @@ export async function runExperiment(
   } finally {
     await flink?.stop();
   }
-  // A job of Flink that has no end of its own is cancelled when its time is over.
-  const ends = flink !== undefined && experiment.durationMs !== undefined ? ["FINISHED", "CANCELED"] : ["FINISHED"];
+  const ends = flink?.expectedEnds(experiment.durationMs) ?? ["FINISHED"];
   const controlResults = experiment.hypothesis.filter((hypothesis) => hypothesis.inControl).map((hypothesis) => judge(hypothesis, control));
   const results = experiment.hypothesis.map((hypothesis) => judge(hypothesis, faulted));
   const reasons = [
@@ -170,14 +187,5 @@ export async function measureRun(
   scheduler.end();
   signal?.throwIfAborted();
   const { report, html, facts } = await finishRun(run.directory);
-  const commandExits = new Map<string, number | null>();
-  for (const { command } of hypothesis) if (command !== undefined) commandExits.set(command, exitOf(command, run.directory));
-  return { report, html, facts, modelsLoaded, peakMemory, commandExits, problems: scheduler.problems };
-}
-
-const COMMAND_LIMIT_MS = 60_000;
-
-/** Of a person's own check, run in the folder of the run. */
-function exitOf(command: string, directory: string): number | null {
-  return spawnSync(command, { shell: true, cwd: directory, env: { ...process.env, FAULTLINE_RUN: directory }, stdio: "ignore", timeout: COMMAND_LIMIT_MS }).status;
+  return { report, html, facts, modelsLoaded, peakMemory, commandExits: exitsOfCommands(hypothesis, run.directory), problems: scheduler.problems };
 }

@@ -171,7 +171,7 @@ export async function makeRunDirectory(
   id: string,
   directory: string,
   startedAt: number,
-  prepare: () => Promise<Pick<RunConfig, "job" | "functionModules" | "node" | "inspect" | "restored">>,
+  prepare: () => Promise<Pick<RunConfig, "job" | "functionModules" | "node" | "inspect" | "restored" | "openServices">>,
 ): Promise<{ config: RunConfig; record: RunRecord }> {
   let socketDirectory = join(directory, "s");
   try {

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RunRecord } from "../cluster/runDirectory";
 import { runPaths } from "../cluster/runDirectory";
 import { graphOfJob } from "../flink/flinkGraph";
@@ -14,7 +15,14 @@ import { didYouMean } from "../graph/closestName";
 import { describeAnalyzed } from "../graph/describeGraph";
 import { FaultlineError } from "../graph/errors";
 import { isJobTerminal, type JobState } from "../graph/executionState";
-import { JOURNAL_SCHEMA, type Cause, type JournalEvent, type JournalEventBody } from "../observe/journalEvent";
+import type { VertexDescription } from "../graph/graphDescription";
+import {
+  JOURNAL_SCHEMA,
+  type Cause,
+  type JournalEvent,
+  type JournalEventBody,
+  type JournalEventOf,
+} from "../observe/journalEvent";
 import { JournalWriter } from "../observe/journalWriter";
 import { runsDirectory } from "./stateDirectory";
 
@@ -26,7 +34,13 @@ export interface WatchOptions {
   readonly directory?: string;
   readonly intervalMs?: number;
   readonly visible?: () => boolean;
+  /** How long the first questions are asked again, ms, where the cluster is too busy to answer or the job has no plan yet. Default 10,000. */
+  readonly patienceMs?: number;
+  /** Services that the job calls and that are no part of it, for the graph, and how they are run. */
+  readonly services?: readonly VertexDescription[];
   readonly onEvent?: (event: JournalEvent) => void;
+  /** Waited for before the journal is closed: the last that can be added to it. */
+  readonly onEnding?: () => Promise<void>;
 }
 
 export interface FlinkWatch {
@@ -46,9 +60,13 @@ export interface FlinkWatch {
 export async function watchFlink(options: WatchOptions): Promise<FlinkWatch> {
   const client = await FlinkRestClient.connect(options.address);
   try {
-    const job = await client.job(await findJob(client, options.job));
+    const jobId = await findJob(client, options.job);
+    const { job, graph, aheadMs } = await patiently(options.patienceMs ?? PATIENCE_MS, async () => {
+      const askedAt = Date.now();
+      const answer = await client.job(jobId);
+      return { job: answer, graph: graphOfJob(answer), aheadMs: clockAhead(answer.now, askedAt, Date.now()) };
+    });
     const settings = await client.settings().catch(() => new Map<string, string>());
-    const graph = graphOfJob(job);
     const failoverStrategy =
       job.scheduler === "adaptive" || settings.get("jobmanager.execution.failover-strategy") === "full"
         ? "full"
@@ -68,7 +86,9 @@ export async function watchFlink(options: WatchOptions): Promise<FlinkWatch> {
     const writer = await JournalWriter.open(directory);
     let state: JobState = "INITIALIZING";
     let cause: Cause | undefined;
+    let closed = false;
     const append = (body: JournalEventBody, at?: number): void => {
+      if (closed) return;
       if (body.kind === "job.state") {
         state = body.to;
         cause = body.cause ?? cause;
@@ -76,7 +96,16 @@ export async function watchFlink(options: WatchOptions): Promise<FlinkWatch> {
       const event = writer.append(body, at);
       options.onEvent?.(event);
     };
-    append(runStarted(id, directory, job, failoverStrategy, describeAnalyzed(graph)), Math.min(startedAt, job.now));
+    const { services = [] } = options;
+    const described = describeAnalyzed(graph);
+    append(
+      runStarted(
+        { id, directory, failoverStrategy, deployment: services[0]?.service?.deployment ?? "" },
+        job,
+        services.length === 0 ? described : { ...described, vertices: [...described.vertices, ...services] },
+      ),
+      Math.min(startedAt, job.now - aheadMs),
+    );
     const stopping = new AbortController();
     const watching = watchJob(client, {
       connect: () => FlinkRestClient.connect(options.address),
@@ -84,6 +113,7 @@ export async function watchFlink(options: WatchOptions): Promise<FlinkWatch> {
       graph,
       failoverStrategy,
       append,
+      aheadMs,
       signal: stopping.signal,
       ...(options.intervalMs === undefined ? {} : { intervalMs: options.intervalMs }),
       ...(options.visible === undefined ? {} : { visible: options.visible }),
@@ -96,6 +126,7 @@ export async function watchFlink(options: WatchOptions): Promise<FlinkWatch> {
         append({ kind: "log", process: "jobmanager", level: "error", message: cause.message, code: cause.code });
       })
       .then(async () => {
+        await options.onEnding?.().catch(() => undefined);
         append({
           kind: "run.ended",
           state,
@@ -103,6 +134,7 @@ export async function watchFlink(options: WatchOptions): Promise<FlinkWatch> {
             ? {}
             : { cause }),
         });
+        closed = true;
         await writer.close();
         return { state, cause };
       });
@@ -113,24 +145,45 @@ export async function watchFlink(options: WatchOptions): Promise<FlinkWatch> {
   }
 }
 
+/**
+ * How far the cluster's clock is ahead of ours, ms: what is done to it here and what it says of itself stand in one journal, by our clock. Less than
+ * the answer took, or than a second, is no difference that can be told.
+ */
+export function clockAhead(clusterMs: number, askedAtMs: number, answeredAtMs: number): number {
+  const ahead = clusterMs - (askedAtMs + answeredAtMs) / 2;
+  return Math.abs(ahead) > Math.max(1_000, answeredAtMs - askedAtMs) ? Math.round(ahead) : 0;
+}
+
+const PATIENCE_MS = 10_000;
+const AGAIN_MS = 200;
+/** What a cluster answers that is busy, or a job that is still being planned. */
+const AGAIN: ReadonlySet<string> = new Set(["FL5001", "FL5002", "FL5005", "FL5007", "FL5009"]);
+
+async function patiently<T>(patienceMs: number, ask: () => Promise<T>): Promise<T> {
+  const until = Date.now() + patienceMs;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof FaultlineError) || !AGAIN.has(error.code) || Date.now() + AGAIN_MS > until) throw error;
+    }
+    await sleep(AGAIN_MS);
+  }
+}
+
 function runStarted(
-  id: string,
-  directory: string,
+  run: Pick<JournalEventOf<"run.started">["run"], "id" | "directory" | "failoverStrategy" | "deployment">,
   job: JobDetails,
-  failoverStrategy: "region" | "full",
   graph: ReturnType<typeof describeAnalyzed>,
 ): JournalEventBody {
   return {
     kind: "run.started",
     schema: JOURNAL_SCHEMA,
     run: {
-      id,
+      ...run,
       job: job.name,
       jobFile: "",
-      directory,
       engine: "flink",
-      deployment: "",
-      failoverStrategy,
       scheduler: job.scheduler,
       machine: {
         cores: availableParallelism(),

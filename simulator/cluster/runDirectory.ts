@@ -22,6 +22,8 @@ export interface RunConfig {
   readonly inspect?: boolean;
   /** The run is the services that other runs of its coordinator share; it ends after the last of them. */
   readonly sharedServices?: boolean;
+  /** Instances take calls without the run's token: who calls them is no process of this program. On loopback alone, as ever. */
+  readonly openServices?: boolean;
   /** What the run began from, when it did not begin empty. Its state is the first checkpoint of the run. */
   readonly restored?: RestoredFrom;
   /** Folder of the run's sockets: the run's own, or a short one where that path is too long for a socket. */

@@ -71,7 +71,7 @@ runServiceInstance({
   spec: faultyLoad?.spec ?? spec,
   instance: Number(instance.slice(instance.lastIndexOf("#") + 1)),
   attempt,
-  token: worker.token,
+  token: worker.config.openServices === true ? undefined : worker.token,
   onPhase: ({ failedDevices, ...report }) => {
     for (const failed of failedDevices ?? []) log(`${failed.device} was not taken: ${failed.error}`);
     phase = report.phase;

@@ -7,6 +7,8 @@ import { CONTROL_CHANNEL, connectMethod, tokenMetadata } from "./controlService"
 /** How long a worker waits for a coordinator to come back before it gives up and ends. */
 const GIVE_UP_MS = 30_000;
 const RETRY_MS = 50;
+/** How long a process that ends waits for the welcome. */
+const WELCOME_LIMIT_MS = 2_000;
 
 export interface WorkerConnectionOptions {
   readonly socket: string;
@@ -27,6 +29,7 @@ export class WorkerConnection {
   private disconnectedAtMs: number | undefined;
   private closed = false;
   private waiting: WorkerMessage[] = [];
+  private onFlushed = (): void => undefined;
 
   private socket: string;
 
@@ -48,6 +51,13 @@ export class WorkerConnection {
 
   /** Waits until what was sent has left this process. */
   async close(): Promise<void> {
+    // Why a process could not start may be said before it is welcomed; lost, it would be started again and again.
+    if (this.waiting.length > 0 && this.stream !== undefined) {
+      await new Promise<void>((resolve) => {
+        this.onFlushed = resolve;
+        setTimeout(resolve, WELCOME_LIMIT_MS).unref();
+      });
+    }
     this.closed = true;
     clearInterval(this.heartbeat);
     const { stream, client } = this;
@@ -116,6 +126,7 @@ export class WorkerConnection {
     const waiting = this.waiting;
     this.waiting = [];
     for (const message of waiting) this.stream?.write(message);
+    this.onFlushed();
   }
 
   private onStreamEnded(): void {

@@ -21,30 +21,64 @@ export interface Experiment {
   readonly hypothesis: readonly Hypothesis[];
 }
 
-/** A program on a cluster of processes of this machine, from the distribution that `FLINK_HOME` names. */
+/** A program on a real Flink: on a cluster that this program starts, from the distribution that `FLINK_HOME` names, or on one that is there. */
 export interface FlinkExperiment {
-  readonly program:
-    | {
-        readonly kind: "jar";
-        /** Absolute. */
-        readonly path: string;
-        readonly entryClass: string | undefined;
-        readonly arguments: readonly string[];
-      }
-    | { readonly kind: "sql"; readonly path: string };
+  readonly program: FlinkProgram;
   readonly parallelism: number | undefined;
+  /** Settings of Flink, by name: of the cluster that is started, or of the job where the cluster is there. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly cluster: StartedCluster | ClusterThere;
+  /** Models that are served beside the cluster. */
+  readonly services: readonly FlinkService[];
+}
+
+export type FlinkProgram =
+  | {
+      readonly kind: "jar";
+      /** Absolute. */
+      readonly path: string;
+      readonly entryClass: string | undefined;
+      readonly arguments: readonly string[];
+    }
+  | { readonly kind: "sql"; readonly path: string }
+  | {
+      readonly kind: "python";
+      readonly path: string;
+      /** A Python that has apache-flink: a command, or an absolute path. */
+      readonly interpreter: string;
+      readonly arguments: readonly string[];
+    }
+  /** A job that runs on the cluster already: id, beginning of one, or name. It goes on afterwards. */
+  | { readonly kind: "job"; readonly job: string };
+
+export interface StartedCluster {
+  readonly kind: "started";
   readonly taskManagers: number;
   readonly slots: number;
-  /** Settings of Flink, by name. */
-  readonly settings: Readonly<Record<string, string>>;
-  /** Models that are served beside the cluster; the program gets their addresses behind `argument`. */
-  readonly services: readonly {
-    /** Absolute path of the ONNX file. */
-    readonly model: string;
-    readonly name: string | undefined;
-    readonly instances: number;
-    readonly argument: string;
-  }[];
+}
+
+export interface ClusterThere {
+  readonly kind: "there";
+  readonly url: string;
+  /** Sent with every request; `${NAME}` in a value is taken from the environment. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Absolute paths of PEM files. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+}
+
+export interface FlinkService {
+  /** Name of the model for callers, and of the service in targets and reports. */
+  readonly name: string;
+  /** Absolute path of the ONNX file. */
+  readonly model: string;
+  /** `external`: so many instances, that every task can call. `sidecar`: one beside each TaskManager, for its tasks alone. */
+  readonly deployment: "external" | "sidecar";
+  readonly instances: number;
+  /** Argument of the program that their addresses go behind. */
+  readonly argument: string | undefined;
+  readonly loadDelayMs: number;
 }
 
 /** Overrides for every source of the job. */
@@ -69,6 +103,10 @@ export interface ScheduledFault {
   readonly target: string;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly trigger: FaultTrigger;
+  /** On a cluster that is there: what the person breaks it with, for the system's shell. */
+  readonly command?: string;
+  /** What heals it again, after the fault's duration or at the end. */
+  readonly heal?: string;
   readonly location: ErrorLocation | undefined;
 }
 

@@ -28,6 +28,8 @@ const FAULT = object(
     fault: choice("What is broken.", Object.fromEntries(FAULT_CATALOGUE.map((fault) => [fault.name, fault.description])), { errorCode: "FL1030" }),
     target: text('Where: "service:langid#1", "taskmanager:0", "coordinator", "task:VERTEX#0", "link:taskmanager:0->service:langid#1"; "*" for any.'),
     set: dictionary("Parameters of the fault.", SETTING, { properties: settings() }),
+    command: text("On a Flink cluster that is there: a command of your own that does it, kubectl delete pod for example. It is shown and has to be confirmed before anything runs."),
+    heal: text("A command of your own that heals it, after the fault's duration or at the end."),
     after: duration("This long after the job is running.", undefined),
     atRecord: whole("Once the sources have emitted this many records.", 1),
     atCheckpoint: whole("Once this checkpoint is complete.", 1),
@@ -54,6 +56,55 @@ const FAULT = object(
   },
   ["fault", "target"],
 );
+
+const FLINK = object("The program and the cluster of `engine: flink`. Paths count from the folder of this file.", {
+  jar: text("A jar to run."),
+  entryClass: text("Class with the main method; that of the jar's manifest when absent."),
+  arguments: { type: "array", description: "Arguments of the program.", maxItems: 1000, items: text("An argument.") },
+  sql: text("A SQL script to run instead of a jar; it starts one job."),
+  python: text("A PyFlink program to run instead of a jar; it starts one job."),
+  interpreter: text("Python that has apache-flink, for `python`: a command, or a path.", { default: "python3" }),
+  job: text("A job that runs on the cluster already: its id, the beginning of it, or its name. Only with `cluster`."),
+  parallelism: whole("Default parallelism of the job.", 1),
+  cluster: object(
+    "A cluster that is there, in place of one that is started. It is broken by commands of your own (`command` of a fault).",
+    {
+      url: text("Address of its REST interface, http://HOST:8081."),
+      headers: dictionary("Headers of every request. ${NAME} in a value is taken from the environment, so that no token is in this file.", text("A value.")),
+      ca: text("PEM of the authority that signed its certificate."),
+      cert: text("PEM of your own certificate, where it asks for one."),
+      key: text("PEM of its key."),
+    },
+    ["url"],
+  ),
+  taskManagers: whole("TaskManagers to start.", 1, { default: 2, maximum: 64 }),
+  slots: whole("Slots of each.", 1, { default: 2, maximum: 256 }),
+  settings: dictionary("Settings of Flink by their names, execution.checkpointing.interval for example.", SETTING),
+  services: {
+    type: "array",
+    description: "Models to serve beside the cluster, on this machine.",
+    maxItems: 64,
+    items: object(
+      "A model.",
+      {
+        model: text("ONNX file."),
+        name: text("Its name for callers and in targets; the file's name when absent."),
+        deployment: choice(
+          "Who has instances.",
+          {
+            external: "As many as `instances`, for all tasks; the program gets their addresses behind `argument`.",
+            sidecar: "One beside each TaskManager, for its tasks alone; each TaskManager has its address in the environment variable that the program gets behind `argument`, as env:NAME.",
+          },
+          { default: "external" },
+        ),
+        instances: whole("How many instances, for external.", 1, { default: 1, maximum: 64 }),
+        argument: text("Argument of the program that their addresses go behind, --langid.addresses for example."),
+        loadDelay: duration("Extra time of every load of the model; always shown as such.", "0ms"),
+      },
+      ["model"],
+    ),
+  },
+});
 
 const HYPOTHESIS = object(
   "Something that must stay true.",
@@ -83,33 +134,9 @@ export const EXPERIMENT_SCHEMA: JsonSchema = {
       job: text("Path of the job file, from the folder of this file."),
       engine: choice("What runs the job.", {
         local: "Processes of this program, from a job file.",
-        flink: "A real Flink on this machine, from the distribution that FLINK_HOME names: the program of `flink`.",
+        flink: "A real Flink: one that is started on this machine from the distribution that FLINK_HOME names, or a cluster that is there. What it runs is said in `flink`.",
       }),
-      flink: object("The program and the cluster of `engine: flink`. Paths count from the folder of this file.", {
-        jar: text("A jar to run."),
-        entryClass: text("Class with the main method; that of the jar's manifest when absent."),
-        arguments: { type: "array", description: "Arguments of the program.", maxItems: 1000, items: text("An argument.") },
-        sql: text("A SQL script to run instead of a jar; it starts one job."),
-        parallelism: whole("Default parallelism of the job.", 1),
-        taskManagers: whole("TaskManagers to start.", 1, { default: 2, maximum: 64 }),
-        slots: whole("Slots of each.", 1, { default: 2, maximum: 256 }),
-        settings: dictionary("Settings of Flink by their names, execution.checkpointing.interval for example.", SETTING),
-        services: {
-          type: "array",
-          description: "Models to serve beside the cluster, as `faultline serve` does.",
-          maxItems: 64,
-          items: object(
-            "A model.",
-            {
-              model: text("ONNX file."),
-              name: text("Its name for callers; the file's name when absent."),
-              instances: whole("How many instances.", 1, { default: 1, maximum: 64 }),
-              argument: text("Argument of the program that their addresses go behind, --langid.addresses for example."),
-            },
-            ["model", "argument"],
-          ),
-        },
-      }),
+      flink: FLINK,
       deployment: choice("Run every service of the job this way.", {
         embedded: "In the operator's subtask.",
         sidecar: "One process beside each TaskManager.",

@@ -9,17 +9,20 @@ import { fileName, resolveFrom } from "../graph/filePath";
 import type { Deployment } from "../graph/jobFile";
 import { locate, parseJsonTree } from "../graph/jsonText";
 import { FAULT_CATALOGUE } from "./catalogue";
-import type { Experiment, FaultTrigger, FlinkExperiment, Hypothesis, Probe, ScheduledFault, Window } from "./experiment";
+import type { Experiment, FaultTrigger, Hypothesis, Probe, ScheduledFault, Window } from "./experiment";
 import { PROBES, SELECTIVE, WINDOWED } from "./experiment";
 import { EXPERIMENT_SCHEMA, MAX_EXPERIMENT_BYTES } from "./experimentSchema";
 import { checkParameters } from "./faultParameter";
 import { isTargetPattern, parseFaultTarget } from "./faultTarget";
+import { checkFlinkFault, readFlinkExperiment, type RawFlink } from "./parseFlinkExperiment";
 import { randomTimes } from "./randomTimes";
 
 interface RawFault {
   readonly fault: string;
   readonly target: string;
   readonly set?: Readonly<Record<string, unknown>>;
+  readonly command?: string;
+  readonly heal?: string;
   readonly after?: string;
   readonly atRecord?: number;
   readonly atCheckpoint?: number;
@@ -38,18 +41,6 @@ interface RawHypothesis {
   readonly atLeast?: number;
   readonly inControl: boolean;
   readonly mustFail: boolean;
-}
-
-interface RawFlink {
-  readonly jar?: string;
-  readonly entryClass?: string;
-  readonly arguments?: readonly string[];
-  readonly sql?: string;
-  readonly parallelism?: number;
-  readonly taskManagers: number;
-  readonly slots: number;
-  readonly settings?: Readonly<Record<string, string | number>>;
-  readonly services?: readonly { readonly model: string; readonly name?: string; readonly instances: number; readonly argument: string }[];
 }
 
 interface RawExperiment {
@@ -82,11 +73,12 @@ export function parseExperiment(text: string, file: string): ParsedExperiment {
   const read = raw as RawExperiment;
   const durationMs = read.duration === undefined ? undefined : parseDuration(read.duration);
   const placeOf = (path: readonly (string | number)[]): Node | undefined => findNodeAtLocation(root, [...path]);
+  const written = { file, found, placeOf };
   const experiment: Experiment = {
     name: read.name ?? fileName(file).replace(/\.experiment\.json$/, ""),
     file,
     jobFile: read.job === undefined ? "" : resolveFrom(file, read.job),
-    flink: read.engine === "flink" ? readFlink(read.flink) : undefined,
+    flink: read.engine === "flink" ? readFlinkExperiment(read.flink, written) : undefined,
     deployment: read.deployment,
     load: { ratePerSecond: read.load?.rate, limit: read.load?.limit },
     durationMs,
@@ -94,29 +86,21 @@ export function parseExperiment(text: string, file: string): ParsedExperiment {
     hypothesis: read.hypothesis.map((hypothesis, index) => readHypothesis(hypothesis, index)),
   };
   if (read.engine !== "flink" && read.job === undefined) found.add("FL1003", root, "job", "It is not said which job.", 'Write "job": "NAME.faultline.json", or "engine": "flink" with "flink".');
+  if (read.engine !== "flink" && read.flink !== undefined) found.add("FL1003", placeOf(["flink"]), "flink", "What Flink runs is said, but not that Flink runs it.", 'Write "engine": "flink", or leave "flink" out.');
+  const flink = experiment.flink;
+  const isSound = !found.hasErrors;
+  experiment.faults.forEach((fault, index) => {
+    if (flink !== undefined && isSound) checkFlinkFault(fault, index, flink, written);
+    else if (read.engine !== "flink" && (fault.command ?? fault.heal) !== undefined) {
+      const field = fault.command === undefined ? "heal" : "command";
+      found.add("FL1003", placeOf(["faults", index, field]), fieldPath(fieldPath("faults", index), field), "Commands of your own break a Flink cluster that is there, and nothing else.", `Leave "${field}" out.`);
+    }
+  });
+  if (flink?.cluster.kind === "there" && flink.program.kind === "job" && durationMs === undefined) {
+    found.add("FL1003", placeOf(["flink", "job"]), "duration", "It is not said how long the job is watched.", 'Write "duration": "60s". The job goes on afterwards.');
+  }
   if (read.hypothesis.length === 0) found.add("FL1003", placeOf(["hypothesis"]), "hypothesis", "An experiment without a hypothesis shows nothing.", "Say what must stay true.");
   return { experiment: found.hasErrors ? undefined : experiment, problems: found.finish() };
-
-  function readFlink(raw: RawFlink | undefined): FlinkExperiment | undefined {
-    const path = raw?.jar ?? raw?.sql;
-    if (raw === undefined || path === undefined || (raw.jar !== undefined && raw.sql !== undefined)) {
-      const message = path === undefined ? "It is not said what Flink runs." : "It is said twice what Flink runs.";
-      found.add("FL1003", placeOf(raw === undefined ? [] : ["flink"]), "flink", message, 'Write "flink": { "jar": "job.jar" }, or "sql" in place of "jar".');
-      return undefined;
-    }
-    const { entryClass, parallelism, taskManagers, slots, settings = {}, services = [] } = raw;
-    return {
-      program:
-        raw.jar === undefined
-          ? { kind: "sql", path: resolveFrom(file, path) }
-          : { kind: "jar", path: resolveFrom(file, path), entryClass, arguments: raw.arguments ?? [] },
-      parallelism,
-      taskManagers,
-      slots,
-      settings: Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)])),
-      services: services.map(({ model, name, instances, argument }) => ({ model: resolveFrom(file, model), name, instances, argument })),
-    };
-  }
 
   function readFault(fault: RawFault, index: number): ScheduledFault {
     const element = fieldPath("faults", index);
@@ -150,7 +134,7 @@ export function parseExperiment(text: string, file: string): ParsedExperiment {
       found.add("FL1032", placeOf(["faults", index, "random"]), fieldPath(element, "random"), ends, `The run takes ${read.duration}.`);
     }
     checkEnd(fault, index, trigger.kind === "after" ? trigger.delayMs : last?.atMs);
-    return { fault: fault.fault, target: fault.target, parameters: fault.set ?? {}, trigger, location: node && locate(file, positions, node.offset, node.length, element) };
+    return { fault: fault.fault, target: fault.target, parameters: fault.set ?? {}, trigger, ...(fault.command === undefined ? {} : { command: fault.command }), ...(fault.heal === undefined ? {} : { heal: fault.heal }), location: node && locate(file, positions, node.offset, node.length, element) };
   }
 
   /** One that lasts beyond the run's end would never be healed, and what was to be seen after it never is. */

@@ -20,7 +20,10 @@ export interface JobWatchOptions {
   readonly job: JobDetails;
   readonly graph: AnalyzedGraph;
   readonly failoverStrategy: "region" | "full";
+  /** Times by our clock. */
   readonly append: (body: JournalEventBody, at: number) => void;
+  /** How far the cluster's clock is ahead of ours, ms. */
+  readonly aheadMs: number;
   readonly signal: AbortSignal;
   /** In place of the cluster's refresh interval, ms. */
   readonly intervalMs?: number;
@@ -119,7 +122,7 @@ async function askOnce(
     client.taskManagers(),
   ]);
   for (const { body, at } of history.observe({ job, vertices, exceptions, checkpoints, taskManagers }))
-    options.append(body, at);
+    options.append(body, at - options.aheadMs);
   return isJobTerminal(job.state);
 }
 

@@ -30,6 +30,12 @@ export interface SubmitOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
+/**
+ * Limit of the two requests that submit a jar, ms: the second is answered once the program's main method has run in the JobManager and the job
+ * is planned. On a JVM that has just started, beside much other work, that was seen to take more than the 15 s of any other request.
+ */
+const SUBMIT_LIMIT_MS = 300_000;
+
 export class FlinkRestClient {
   private constructor(
     private readonly transport: RestTransport,
@@ -104,16 +110,21 @@ export class FlinkRestClient {
 
   /** Uploads and runs a jar; gives the job's id. @throws FaultlineError FL5012 */
   async submitJar(file: string, options: SubmitOptions = {}): Promise<string> {
-    const uploaded = this.parse(await this.transport.uploadJar("/jars/upload", file), "/jars/upload", {});
+    const uploaded = this.parse(
+      await this.transport.uploadJar("/jars/upload", file, SUBMIT_LIMIT_MS),
+      "/jars/upload",
+      {},
+    );
     const reader = new AnswerReader("/jars/upload");
     const name = reader.text(reader.object(uploaded), "filename").split("/").at(-1) ?? "";
     const path = `/jars/${encodeURIComponent(name)}/run`;
-    const answer = await this.transport.send("POST", path, {
+    const body = {
       ...(options.entryClass === undefined ? {} : { entryClass: options.entryClass }),
       ...(options.programArguments === undefined ? {} : { programArgsList: options.programArguments }),
       ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
       ...(options.settings === undefined ? {} : { flinkConfiguration: options.settings }),
-    });
+    };
+    const answer = await this.transport.send("POST", path, body, undefined, SUBMIT_LIMIT_MS);
     if (answer.status >= 400) {
       throw FaultlineError.of(
         "FL5012",

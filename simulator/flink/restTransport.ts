@@ -63,6 +63,7 @@ export class RestTransport {
     path: string,
     body?: unknown,
     signal?: AbortSignal,
+    limitMs?: number,
   ): Promise<RestAnswer> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     return this.request(
@@ -73,11 +74,12 @@ export class RestTransport {
         : { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) },
       (request) => request.end(text),
       signal,
+      limitMs,
     );
   }
 
   /** `multipart/form-data` with one file in the field `jarfile`, as `POST /jars/upload` wants it. @throws FaultlineError FL1001 */
-  uploadJar(path: string, file: string): Promise<RestAnswer> {
+  uploadJar(path: string, file: string, limitMs?: number): Promise<RestAnswer> {
     const found = statSync(file, { throwIfNoEntry: false });
     if (found?.isFile() !== true)
       throw FaultlineError.of("FL1001", "The jar does not exist.", "Check the path.", { file });
@@ -89,13 +91,20 @@ export class RestTransport {
       "content-type": `multipart/form-data; boundary=${boundary}`,
       "content-length": String(Buffer.byteLength(head) + found.size + Buffer.byteLength(tail)),
     };
-    return this.request("POST", path, headers, (request) => {
-      request.write(head);
-      const jar = createReadStream(file);
-      jar.on("error", (error) => request.destroy(error));
-      jar.on("end", () => request.end(tail));
-      jar.pipe(request, { end: false });
-    });
+    return this.request(
+      "POST",
+      path,
+      headers,
+      (request) => {
+        request.write(head);
+        const jar = createReadStream(file);
+        jar.on("error", (error) => request.destroy(error));
+        jar.on("end", () => request.end(tail));
+        jar.pipe(request, { end: false });
+      },
+      undefined,
+      limitMs,
+    );
   }
 
   close(): void {
@@ -108,9 +117,10 @@ export class RestTransport {
     headers: Record<string, string>,
     write: (request: ClientRequest) => void,
     signal?: AbortSignal,
+    limit?: number,
   ): Promise<RestAnswer> {
     const { address } = this;
-    const limitMs = address.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const limitMs = limit ?? address.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const target = new URL(this.base.pathname.replace(/\/$/, "") + path, this.base);
     const send = target.protocol === "https:" ? httpsRequest : httpRequest;
     return new Promise((resolve, reject) => {

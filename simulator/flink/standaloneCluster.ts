@@ -25,7 +25,10 @@ export interface StandaloneClusterOptions {
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
   /** Heap for the tasks of one TaskManager, MiB. Default 256. */
   readonly taskHeapMb?: number;
-  readonly onExit?: (process: ClusterProcess) => void;
+  /** Variables that a TaskManager finds in its environment besides our own. */
+  readonly environmentOf?: (taskManager: number) => Readonly<Record<string, string>>;
+  /** Not called for what {@link StandaloneCluster.stop} ends. */
+  readonly onExit?: (process: ClusterProcess, how: string) => void;
 }
 
 export interface ClusterProcess {
@@ -96,6 +99,7 @@ export class StandaloneCluster {
   private readonly children = new Set<ChildProcess>();
   private readonly processes = new Map<ClusterProcess["role"], ClusterProcess>();
   private starts = 0;
+  private stopping = false;
 
   private constructor(
     private readonly options: StandaloneClusterOptions,
@@ -160,8 +164,19 @@ export class StandaloneCluster {
     return this.spawnRole(index);
   }
 
+  /** Starts one that ended. A JobManager listens on the same ports again, where the TaskManagers look for it. */
+  startAgain(role: ClusterProcess["role"]): Promise<ClusterProcess> {
+    return this.spawnRole(role);
+  }
+
+  /** The folder that holds `config.yaml`, for programs of the distribution that talk to this cluster. */
+  get configuration(): string {
+    return join(this.options.directory, "conf");
+  }
+
   /** Ends everything, and resolves when all of it is gone. */
   async stop(): Promise<void> {
+    this.stopping = true;
     const gone = [...this.children].map((child) => new Promise<void>((resolve) => child.once("exit", () => resolve())));
     for (const lifeline of this.lifelines) (lifeline as { destroy(): void }).destroy();
     await Promise.all(gone);
@@ -210,7 +225,11 @@ export class StandaloneCluster {
         join(directory, "conf"),
         ...overrides,
       ],
-      { stdio: ["ignore", log, log, "pipe", "pipe"], cwd: directory },
+      {
+        stdio: ["ignore", log, log, "pipe", "pipe"],
+        cwd: directory,
+        env: { ...process.env, ...(role === "jobmanager" ? {} : this.options.environmentOf?.(role)) },
+      },
     );
     closeSync(log);
     this.children.add(child);
@@ -247,9 +266,10 @@ export class StandaloneCluster {
     });
     const started: ClusterProcess = { role, resourceId, pid, startedAt: Date.now(), gone };
     this.processes.set(role, started);
-    void gone.then(() => {
+    void gone.then(({ code, signal }) => {
       if (this.processes.get(role) === started) this.processes.delete(role);
-      this.options.onExit?.(started);
+      if (!this.stopping)
+        this.options.onExit?.(started, signal === null ? `exited with ${code}` : `was ended by ${signal}`);
     });
     return started;
   }

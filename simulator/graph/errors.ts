@@ -75,6 +75,7 @@ export const ERROR_CATALOGUE = {
   FL5014: "A task of Flink failed",
   FL5015: "A checkpoint of Flink failed",
   FL5016: "The cluster cannot be reached for the moment",
+  FL5017: "The commands of an experiment were not confirmed",
   FL5020: "The job has parts that cannot be exported",
 } as const satisfies Record<string, string>;
 

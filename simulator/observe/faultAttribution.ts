@@ -171,6 +171,8 @@ function nearnessOf(
   if (kind === "service") {
     const service = vertexOf(name);
     if (graph?.vertices.some((vertex) => vertex.id === service && vertex.kind === "service") !== true) return 1; // the model runs inside a task
+    // Who calls it is not known: a program of a real Flink does not say.
+    if (!graph.calls.some((call) => call.target === service)) return 1;
     return calls(graph, vertexOf(task), service) ? 2 : 0;
   }
   if (kind === "task") return sameRegion(graph, task, (other) => vertexOf(other) === vertexOf(name)) ? 2 : 0;
@@ -207,7 +209,10 @@ function worksWithEnd(ends: readonly string[], symptom: Symptom, graph: GraphDes
   if (symptom.kind !== "failure") return 0;
   return ends.some((end) => {
     const [kind, name] = split(end);
-    return kind === "service" && graph !== undefined && calls(graph, vertexOf(symptom.failure.task), vertexOf(name));
+    if (kind !== "service" || graph === undefined) return false;
+    // Who calls it is not known, for a program of a real Flink.
+    if (!graph.calls.some((call) => call.target === vertexOf(name))) return true;
+    return calls(graph, vertexOf(symptom.failure.task), vertexOf(name));
   })
     ? 2
     : 0;

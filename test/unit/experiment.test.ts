@@ -120,11 +120,12 @@ describe("verdicts", () => {
     assert.deepEqual(experiment?.flink, {
       program: { kind: "jar", path: "/folder/job.jar", entryClass: undefined, arguments: [] },
       parallelism: undefined,
-      taskManagers: 2,
-      slots: 2,
       settings: { "execution.checkpointing.interval": "2s", "restart-strategy.fixed-delay.attempts": "3" },
-      services: [{ model: "/folder/m.onnx", name: undefined, instances: 2, argument: "--m.addresses" }],
+      cluster: { kind: "started", taskManagers: 2, slots: 2 },
+      services: [{ name: "m", model: "/folder/m.onnx", deployment: "external", instances: 2, argument: "--m.addresses", loadDelayMs: 0 }],
     });
+    const python = read({ engine: "flink", flink: { python: "job.py", interpreter: "venv/bin/python" } });
+    assert.deepEqual(python.experiment?.flink?.program, { kind: "python", path: "/folder/job.py", interpreter: "/folder/venv/bin/python", arguments: [] });
     for (const wrong of [{}, { engine: "flink" }, { engine: "flink", flink: {} }, { engine: "flink", flink: { jar: "a.jar", sql: "a.sql" } }]) {
       const found = read(wrong);
       assert.equal(found.experiment, undefined, JSON.stringify(wrong));

@@ -20,13 +20,16 @@ export class LinkRelay {
   private constructor(
     private readonly server: Server,
     private target: NetConnectOpts,
-    private readonly rules: RelayRules,
+    private readonly rules: RelayRules | ((near: Socket) => RelayRules),
   ) {
     server.on("connection", (socket) => this.onConnection(socket));
   }
 
-  /** @param path of a Unix-domain socket to listen on; any free port on loopback without it. */
-  static async open(target: NetConnectOpts, rules: RelayRules, path?: string): Promise<LinkRelay> {
+  /**
+   * @param rules for all connections, or by the connection as it comes in: callers that share a relay can be told apart
+   * @param path of a Unix-domain socket to listen on; any free port on loopback without it
+   */
+  static async open(target: NetConnectOpts, rules: RelayRules | ((near: Socket) => RelayRules), path?: string): Promise<LinkRelay> {
     const server = createServer({ noDelay: true });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -63,13 +66,14 @@ export class LinkRelay {
 
   private onConnection(near: Socket): void {
     const far = connect(this.target);
+    const rules = typeof this.rules === "function" ? this.rules(near) : this.rules;
     const reset = (): void => {
       for (const socket of [near, far]) {
         if (socket.remoteFamily === undefined) socket.destroy();
         else socket.resetAndDestroy();
       }
     };
-    const shapers = [this.join(near, far, () => this.rules.out(), reset), this.join(far, near, () => this.rules.in(), reset)];
+    const shapers = [this.join(near, far, () => rules.out(), reset), this.join(far, near, () => rules.in(), reset)];
     for (const [socket, other] of [[near, far], [far, near]] as const) {
       this.sockets.add(socket);
       socket.on("error", () => undefined);

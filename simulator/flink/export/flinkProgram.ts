@@ -115,8 +115,8 @@ import org.apache.flink.streaming.api.windowing.windows.TimeWindow;
  * ${javadoc(this.job.name)}: the operators, uids, parallelism, edges, restart and checkpoint settings of its job file. Your own functions have their places in
  * {@link Functions}.
  *
- * <p>Arguments, all optional: --SOURCE.path FILE, --SOURCE.rate RECORDS_A_SECOND (0: no limit), --SINK.path FOLDER, --SERVICE.addresses HOST:PORT,HOST:PORT, --SERVICE.token TOKEN,
- * --SERVICE.model NAME.
+ * <p>Arguments, all optional: --SOURCE.path FILE, --SOURCE.rate RECORDS_A_SECOND (0: no limit), --SINK.path FOLDER, --SERVICE.addresses HOST:PORT,HOST:PORT (or env:NAME,
+ * a variable of each TaskManager), --SERVICE.token TOKEN, --SERVICE.model NAME.
  */
 public final class Job {
   private static final TypeInformation<Record> RECORD = TypeInformation.of(Record.class);

@@ -361,7 +361,7 @@ final class ServiceClient implements AutoCloseable {
 
   ServiceClient(ServiceSettings settings) {
     this.settings = settings;
-    for (String address : settings.addresses()) {
+    for (String address : located(settings.addresses())) {
       ManagedChannel channel = NettyChannelBuilder.forTarget(address).usePlaintext().maxInboundMessageSize(64 * 1024 * 1024).build();
       channels.add(channel);
       GRPCInferenceServiceGrpc.GRPCInferenceServiceStub stub = GRPCInferenceServiceGrpc.newStub(channel);
@@ -377,6 +377,20 @@ final class ServiceClient implements AutoCloseable {
       thread.setDaemon(true);
       return thread;
     });
+  }
+
+  /** {@code env:NAME} stands for what the TaskManager finds in its environment: a sidecar's address is another one on each of them. */
+  private static List<String> located(List<String> addresses) {
+    List<String> found = new ArrayList<>();
+    for (String address : addresses) {
+      if (!address.startsWith("env:")) found.add(address);
+      else {
+        String value = System.getenv(address.substring(4));
+        if (value == null || value.isEmpty()) throw new IllegalStateException("The TaskManager has no address of the service: " + address.substring(4) + " is not set.");
+        found.addAll(List.of(value.split(",")));
+      }
+    }
+    return found;
   }
 
   /** Tensors of one record in, tensors of one record out; by name, both without the batch axis. */
