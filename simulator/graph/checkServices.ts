@@ -54,6 +54,7 @@ export function checkServices(job: JobSpec, at: NodeAt, found: ProblemCollector)
     checkUnused(service, at, found);
   }
   checkCalledModels(job, at, found);
+  checkCapacities(job, at, found);
   checkCallCycle(job, at, found);
 }
 
@@ -204,6 +205,32 @@ function checkCalledModels(job: JobSpec, at: NodeAt, found: ProblemCollector): v
       `operators.${operator.id}.model`,
       `The service "${service.id}" has no model "${model}".`,
       `It has: ${names.join(", ")}.`,
+    );
+  }
+}
+
+/** Calls that find every queue full are refused: tried again where there is a client that does so, a failure of the task where the model is its own. */
+function checkCapacities(job: JobSpec, at: NodeAt, found: ProblemCollector): void {
+  for (const service of job.services) {
+    if (service.deployment === "external") continue;
+    const callers = job.operators.flatMap((operator) =>
+      operator.kind === "rpc" && operator.rpc.service === service.id
+        ? [{ id: operator.id, capacity: operator.rpc.capacity, subtasks: operator.parallelism }]
+        : [],
+    );
+    const embedded = service.deployment === "embedded";
+    const calls = callers.reduce((sum, { capacity, subtasks }) => sum + capacity * (embedded ? 1 : subtasks), 0);
+    const copies = embedded ? 1 : service.deployment === "sidecar" ? job.runtime.taskManagers : service.parallelism;
+    const room = copies * (service.queue.maxLength + service.batching.maxSize);
+    const [first] = callers;
+    if (calls <= room || first === undefined) continue;
+    found.add(
+      "FL1003",
+      at(["operators", first.id, "capacity"]) ?? at(["operators", first.id]),
+      `operators.${first.id}.capacity`,
+      `Up to ${calls} calls of "${service.id}" can be under way${embedded ? " in one task" : ""}; its ${embedded ? "queue takes" : "queues take"} ${room}. ${embedded ? "One more fails the task." : "Those over it are refused and tried again."}`,
+      `Lower the capacity, or raise queue.maxLength of "${service.id}".`,
+      "warning",
     );
   }
 }

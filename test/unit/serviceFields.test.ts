@@ -103,6 +103,19 @@ describe("a service of a job file", () => {
     assert.deepEqual(findings({ m: { function: "f.ts#s", calls: ["m"] } }), ["FL1011 services.m.calls"]);
   });
 
+  it("warns where more calls can be under way than the queues take", () => {
+    const queue = { maxLength: 50 };
+    const at = "FL1003 operators.ask.capacity";
+    assert.deepEqual(findings({ m: { model: "m.onnx", queue } }, { capacity: 51 }), []);
+    assert.deepEqual(findings({ m: { model: "m.onnx", queue } }, { capacity: 52 }), [at]);
+    assert.deepEqual(findings({ m: { model: "m.onnx", queue, parallelism: 2 } }, { capacity: 52 }), []);
+    assert.deepEqual(
+      findings({ m: { model: "m.onnx", queue, parallelism: 2, deployment: "embedded" } }, { capacity: 52 }),
+      [at],
+    );
+    assert.deepEqual(findings({ m: { deployment: "external", addresses: ["h:1"], queue } }, { capacity: 52 }), []);
+  });
+
   it("is code or a model, and code says whom it calls: by name, or any", () => {
     const [service] = parsed({ m: { function: "functions/rank.ts#rank" } }).job!.services;
     assert.deepEqual(service.function, { module: "/jobs/functions/rank.ts", exportName: "rank" });
