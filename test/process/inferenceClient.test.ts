@@ -457,7 +457,7 @@ describe("RosClient", function () {
   });
 
   it("preserves each call's deadline: the late are dropped before they cost device time and counted, the others of their stream are answered", async () => {
-    // About 20 ms a run, one record each, so that the queue is long enough for deadlines to pass in it.
+    // Some milliseconds a run, one record each, so that the queue is long enough for deadlines to pass in it.
     const cluster = await Cluster.start(
       serviceSpec(writeModel(denseModel(256, 200)), { parallelism: 1, batching: { maxSize: 1, maxDelayMs: 0 } }),
       1,
