@@ -20,6 +20,7 @@ const NODE_ENTRIES: Readonly<Record<string, string>> = {
   serviceInstance: "simulator/cluster/serviceInstanceMain.ts",
   deviceProbe: "simulator/inference/deviceProbeMain.ts",
   modelThread: "simulator/inference/modelThread.ts",
+  rpcTaskThread: "simulator/operators/rpcTaskThread.ts",
   extension: "extension/extension.ts",
   extensionLanguage: "extension/bundles/extensionLanguage.ts",
   extensionRun: "extension/bundles/extensionRun.ts",

@@ -49,6 +49,7 @@ const FUNCTION_FIELDS = new Set(["function", "request", "response", "aggregate"]
 export function fileReferenceKind(path: JSONPath): FileReferencePlace["kind"] | undefined {
   const [section, , field] = path;
   if (section === "services" && path.length === 3 && field === "model") return "model";
+  if (section === "services" && path.length === 3 && field === "function") return "function";
   if (section === "operators" && path.length === 3 && FUNCTION_FIELDS.has(String(field))) return "function";
   if (section === "operators" && path.length === 3 && field === "path") return "data";
   if (section === "edges" && path.length === 3 && field === "partitioner") return "function";

@@ -82,6 +82,14 @@ async function projectOf(job: JobSpec, { target, flinkVersion }: ExportOptions):
 
 /** An external service's models lie elsewhere; the job still has to know what it calls. */
 async function modelsOf(service: JobSpec["services"][number], needed: boolean): Promise<readonly ExportedModel[]> {
+  if (service.function !== undefined && service.deployment !== "external") {
+    throw FaultlineError.of(
+      "FL5020",
+      `The service "${service.id}" runs code, which only Faultline runs as a service.`,
+      "Move its code into an operator, or serve it elsewhere and make it external.",
+      { file: service.function.module, element: `services.${service.id}.function` },
+    );
+  }
   const named =
     service.models.length > 0
       ? service.models

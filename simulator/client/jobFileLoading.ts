@@ -66,7 +66,7 @@ async function readJobFileText(file: string): Promise<string> {
 }
 
 async function checkModel(service: JobSpec["services"][number]): Promise<Problem[]> {
-  if (service.deployment === "external") return [];
+  if (service.deployment === "external" || service.models.length === 0) return [];
   const element = `services.${service.id}.model`;
   try {
     const found = await stat(service.model);

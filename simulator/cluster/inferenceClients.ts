@@ -4,6 +4,10 @@ import type * as Ros from "../inference/rosClient";
 import type { BatchedModel } from "../inference/batchedModel";
 import type { InferenceClientEvent } from "../inference/inferenceClient";
 import type { InferenceClient } from "../inference/inferenceClient";
+import type { FaultlineError } from "../graph/errors";
+import type { FunctionModules } from "../operators/functionModule";
+import type { CalledServices } from "../operators/rpcTask";
+import type * as RpcTasks from "../operators/rpcTask";
 import type { InstanceMetrics, InstancePhase, SubtaskName } from "../observe/journalEvent";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { ServiceEndpoint } from "./controlMessages";
@@ -31,6 +35,14 @@ export interface InferenceClientRequest {
     phase: InstancePhase,
     details: { readonly device?: string; readonly previousPhaseMs?: number; readonly loadDelayMs?: number },
   ) => void;
+  /** For code that runs in this process (`deployment: embedded`). */
+  readonly code?: RpcTaskParts & { readonly attempt: number };
+}
+
+/** What code needs that is run as a service. */
+export interface RpcTaskParts {
+  readonly modules: FunctionModules;
+  readonly called: CalledServices;
 }
 
 /** Makes the client of a task; when it resolves, calls may be made (an embedded model is loaded). */
@@ -40,6 +52,7 @@ export type InferenceClientFactory = (request: InferenceClientRequest) => Promis
 const lazily = {
   embedded: () => require("../inference/embeddedClient") as typeof Embedded,
   ros: () => require("../inference/rosClient") as typeof Ros,
+  rpcTask: () => require("../operators/rpcTask") as typeof RpcTasks,
 };
 /* eslint-enable @typescript-eslint/no-require-imports */
 
@@ -52,9 +65,14 @@ export const openInferenceClient: InferenceClientFactory = async ({
   endpoints,
   onEvent,
   onPhase,
+  code,
 }) => {
   if (service.deployment === "embedded") {
     const { EmbeddedClient } = lazily.embedded();
+    if (service.function !== undefined && code !== undefined) {
+      const openCode = () => openRpcTask(service, subtask, code.attempt, code);
+      return EmbeddedClient.open({ spec: service, subtask, onPhase, openCode });
+    }
     return EmbeddedClient.open({ spec: service, subtask, onPhase, ...(model === undefined ? {} : { model }) });
   }
   const { RosClient } = lazily.ros();
@@ -66,3 +84,24 @@ export const openInferenceClient: InferenceClientFactory = async ({
     ...(service.deployment === "external" ? {} : { endpoints }),
   });
 };
+
+/** The thread that runs a service's code. Rejects as `RpcTask.open`. */
+export function openRpcTask(
+  service: ServiceSpec,
+  instance: number,
+  attempt: number,
+  { modules, called, onDead }: RpcTaskParts & { readonly onDead?: (error: FaultlineError) => void },
+): Promise<RpcTasks.RpcTask> {
+  if (service.function === undefined) throw new Error(`the service ${service.id} has no function`);
+  const { RpcTask } = lazily.rpcTask();
+  return RpcTask.open({
+    service: service.id,
+    instance,
+    attempt,
+    function: service.function,
+    modules,
+    calls: service.calls,
+    called,
+    ...(onDead === undefined ? {} : { onDead }),
+  });
+}

@@ -3,11 +3,14 @@
  * load is hit by, as JSON.
  */
 import "../inference/modelThreadAhead";
+import { stopModelThreadAhead } from "../inference/modelThreadStart";
 import { causeOf, runServiceInstance } from "../inference/serviceInstance";
 import type { ServiceInstance } from "../inference/serviceInstance";
 import type { FaultOrder } from "../faults/faultDefinition";
-import type { InstancePhase } from "../observe/journalEvent";
+import type { InstancePhase, JournalEventBody } from "../observe/journalEvent";
+import { ServiceClients } from "./calledServices";
 import { FaultPerformer } from "./faultPerformer";
+import { openRpcTask } from "./inferenceClients";
 import { CoordinatorLink } from "./links/coordinatorLink";
 import { LinkFaultTable } from "./links/linkFaultTable";
 import { exhaustMemory } from "./memoryExhaustion";
@@ -22,6 +25,7 @@ const METRICS_INTERVAL_MS = 250;
 const worker = startWorker();
 const [service = "", instance = "", attemptText = "0", faultsText = "[]"] = worker.args;
 const attempt = Number(attemptText);
+const index = Number(instance.slice(instance.lastIndexOf("#") + 1));
 const spec = worker.config.job.services.find((candidate) => candidate.id === service);
 if (spec === undefined) throw new Error(`no service ${service} in this run`);
 
@@ -48,6 +52,7 @@ const connection = WorkerConnection.open({
     if (message.kind === "shutdown") void end(0);
     if (message.kind === "performFault") faults.perform(message.order);
     if (message.kind === "endFault") faults.end(message.injection);
+    if (message.kind === "endpoints") called?.update(message.service, message.instances);
     if (message.kind === "drain") void running?.drain().then(() => end(0));
   },
   // The model stays loaded and calls are answered while a new coordinator comes up.
@@ -67,10 +72,23 @@ const faults = new FaultPerformer(
   (message) => connection.send(message),
 );
 
+// Of code: what it calls, told of by the coordinator from the moment that this process is connected.
+const called =
+  spec.function === undefined
+    ? undefined
+    : new ServiceClients({ services: worker.config.job.services, instance, index, journal: (body) => tell(body) });
+if (called !== undefined) stopModelThreadAhead();
+
 runServiceInstance({
   spec: faultyLoad?.spec ?? spec,
-  instance: Number(instance.slice(instance.lastIndexOf("#") + 1)),
+  instance: index,
   attempt,
+  ...(called === undefined
+    ? {}
+    : {
+        openCode: () =>
+          openRpcTask(spec, index, attempt, { modules: worker.config.functionModules, called, onDead: (error) => fail(error) }),
+      }),
   token: worker.config.openServices === true ? undefined : worker.token,
   onPhase: ({ failedDevices, ...report }) => {
     for (const failed of failedDevices ?? []) log(`${failed.device} was not taken: ${failed.error}`);
@@ -122,7 +140,10 @@ function tellEffects(effects: readonly LoadEffect[] = []): void {
 }
 
 function log(message: string): void {
-  const body = { kind: "log", process: worker.process, level: "info", message } as const;
+  tell({ kind: "log", process: worker.process, level: "info", message });
+}
+
+function tell(body: JournalEventBody): void {
   connection.send({ kind: "journal", at: performance.timeOrigin + performance.now(), body });
 }
 

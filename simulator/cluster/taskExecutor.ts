@@ -13,6 +13,7 @@ import type { StreamDebugger } from "./debug/streamDebugger";
 import { DataConnections } from "./exchange/dataConnection";
 import { DataServer } from "./exchange/dataServer";
 import { ResultPartitionManager } from "./exchange/resultPartitionManager";
+import { ServiceClients } from "./calledServices";
 import { openInferenceClient } from "./inferenceClients";
 import type { InferenceClientFactory, ManagedInferenceClient } from "./inferenceClients";
 import { Task } from "./task";
@@ -44,6 +45,8 @@ export class TaskExecutor {
   private readonly environment: TaskEnvironment;
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly endpoints = new Map<string, readonly ServiceEndpoint[]>();
+  /** What the embedded code of tasks calls. */
+  private readonly called = new Set<ServiceClients>();
   readonly faults: TaskManagerFaults;
   private closed = false;
 
@@ -141,6 +144,7 @@ export class TaskExecutor {
         for (const task of this.tasks.values()) {
           task.updateEndpoints(message.service, this.faults.endpoints(message.instances));
         }
+        for (const called of this.called) called.update(message.service, this.faults.endpoints(message.instances));
         break;
       case "releasePartitions":
         this.partitions.releaseOf(message.producers);
@@ -211,6 +215,7 @@ export class TaskExecutor {
       for (const task of this.tasks.values()) {
         task.updateEndpoints(service, reached);
       }
+      for (const called of this.called) called.update(service, reached);
     }
   }
 
@@ -250,6 +255,19 @@ export class TaskExecutor {
     this.options.send({ kind: "journal", at: performance.timeOrigin + performance.now(), body });
   }
 
+  private calledBy(instance: SubtaskName, index: number): ServiceClients {
+    const clients = new ServiceClients({
+      services: this.options.job.services,
+      instance,
+      index,
+      journal: (body) => this.journal(body),
+      onClosed: () => this.called.delete(clients),
+    });
+    this.called.add(clients);
+    for (const [service, endpoints] of this.endpoints) clients.update(service, this.faults.endpoints(endpoints));
+    return clients;
+  }
+
   private async openClient(
     service: string,
     { task, index, attempt, endpoints }: TaskDeployment,
@@ -266,6 +284,7 @@ export class TaskExecutor {
       ...(model === undefined ? {} : { model }),
       task,
       subtask: index,
+      ...(spec.deployment === "embedded" && spec.function !== undefined ? { code: { attempt, modules: this.options.functionModules, called: this.calledBy(`${service}#${index}`, index) } } : {}),
       // A push may have come between the deployment's making and now.
       endpoints: this.faults.endpoints(this.endpoints.get(service) ?? endpoints[service] ?? []),
       onEvent: (event) => {

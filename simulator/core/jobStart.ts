@@ -11,7 +11,7 @@ import { setJobState } from "./jobState";
 import { endProcess, onConnected, startHeartbeatChecks, startProcess } from "./processes";
 import { deployScheduled, scheduleStreamTasks } from "./scheduler";
 import { startAutoscaling } from "./serviceAutoscaling";
-import { deployInstance, hasInstances, instanceProcess, publishEndpoints } from "./serviceManager";
+import { deployInstance, hasInstances, instanceProcess, publishEndpoints, pushEndpointsTo } from "./serviceManager";
 import { addTaskManager } from "./slotPool";
 import { awaitEnd, placeTask, setTaskState } from "./taskState";
 
@@ -58,6 +58,7 @@ export function onWorkerConnected(t: Transition, input: Extract<JobMasterInput, 
   } else if (input.instance !== undefined && state.recovering !== undefined) {
     adoptInstance(t, input.instance, input.process);
   }
+  if (input.role === "service") pushEndpointsTo(t, input.process);
   if (state.recovering !== undefined) {
     endRecoveryWhenComplete(t);
     deployScheduled(t);

@@ -2,7 +2,7 @@
  * Life of the service instances: their processes, phases, endpoints and number. Source: FLIP-582 (RpcOperator Service): an instance
  * joins the balancer only after its model is loaded and warm, endpoint changes are pushed to the clients, scale-in drains first.
  */
-import type { SubtaskName } from "../observe/journalEvent";
+import type { ProcessName, SubtaskName } from "../observe/journalEvent";
 import { isTerminal } from "../graph/executionState";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { ServiceEndpoint } from "./deployment";
@@ -59,8 +59,8 @@ export function endpointsOf(t: Transition, service: ServiceSpec, clientProcess?:
   if (service.attached === true) return t.state.attachedEndpoints.get(service.id) ?? [];
   const endpoints: ServiceEndpoint[] = [];
   const all = t.state.tasksByVertex.get(service.id) ?? [];
-  // A sidecar serves the TaskManager of its own number alone.
-  const own = service.deployment === "sidecar" && clientProcess !== undefined ? Number(clientProcess.split(":")[1]) : undefined;
+  // A sidecar serves the TaskManager of its own number alone, and the other sidecars of that TaskManager.
+  const own = service.deployment === "sidecar" && clientProcess !== undefined ? Number(/\d+$/.exec(clientProcess)?.[0]) : undefined;
   for (const task of own === undefined ? all : all.slice(own, own + 1)) {
     if (takesCalls(task)) endpoints.push({ instance: task.name, attempt: task.attempt, address: task.address, token: undefined });
   }
@@ -71,7 +71,7 @@ function takesCalls(task: TaskRecord): task is TaskRecord & { address: string } 
   return task.state === "RUNNING" && !task.draining && task.address !== undefined;
 }
 
-/** Tells every TaskManager who can be called, and the journal. */
+/** Tells every TaskManager who can be called, the instances that call it themselves, and the journal. */
 export function publishEndpoints(t: Transition, serviceId: string): void {
   const service = t.state.job.services.find((candidate) => candidate.id === serviceId);
   if (service === undefined) return;
@@ -79,9 +79,23 @@ export function publishEndpoints(t: Transition, serviceId: string): void {
   t.events.push({ kind: "service.endpoints", service: serviceId, instances });
   const forAll = service.deployment === "sidecar" ? undefined : endpointsOf(t, service);
   for (const process of t.state.processes.values()) {
-    if (process.role !== "taskmanager" || process.state !== "CONNECTED") continue;
+    if (process.state !== "CONNECTED" || (process.role === "service" && !calledBy(t, process.name).includes(serviceId))) continue;
     t.commands.push({ kind: "pushEndpoints", process: process.name, service: serviceId, instances: forAll ?? endpointsOf(t, service, process.name) });
   }
+}
+
+/** An instance that has just connected learns whom it can call; afterwards it is told of changes. */
+export function pushEndpointsTo(t: Transition, process: ProcessName): void {
+  for (const service of t.state.job.services) {
+    if (!calledBy(t, process).includes(service.id) || service.deployment === "embedded" || service.deployment === "external") continue;
+    t.commands.push({ kind: "pushEndpoints", process, service: service.id, instances: endpointsOf(t, service, process) });
+  }
+}
+
+/** Services that the instance in the process calls: one of code does. */
+function calledBy(t: Transition, process: ProcessName): readonly string[] {
+  const caller = process.slice("service:".length, process.lastIndexOf("#"));
+  return t.state.job.services.find(({ id }) => id === caller)?.calls ?? [];
 }
 
 /** True when each of the services has an instance that takes calls, so that tasks which call them may be deployed. */

@@ -40,10 +40,11 @@ export class Topology {
   private constructor(
     private readonly jobGraph: JobGraph,
     private readonly serviceParallelism: ReadonlyMap<string, number>,
+    private readonly services: JobSpec["services"],
   ) {
     this.streamVertices = jobGraph.vertices.filter((vertex) => vertex.kind === "stream");
     this.vertices = new Map(jobGraph.vertices.map((vertex) => [vertex.id, vertex]));
-    this.called = new Map(this.streamVertices.map((vertex) => [vertex.id, servicesOf(vertex)]));
+    this.called = new Map(this.streamVertices.map((vertex) => [vertex.id, servicesOf(vertex, services)]));
     const topology: JobTopology = {
       vertices: jobGraph.vertices.map((vertex) => ({ ...vertex, parallelism: serviceParallelism.get(vertex.id) ?? vertex.parallelism })),
       edges: jobGraph.edges,
@@ -54,14 +55,14 @@ export class Topology {
   }
 
   static of(job: JobSpec): Topology {
-    return new Topology(buildJobGraph(job), new Map());
+    return new Topology(buildJobGraph(job), new Map(), job.services);
   }
 
   /** The same job with another number of instances of one service. */
   withServiceParallelism(service: string, parallelism: number): Topology {
     const before = this.vertices.get(service);
     if (before === undefined || (this.serviceParallelism.get(service) ?? before.parallelism) === parallelism) return this;
-    return new Topology(this.jobGraph, new Map([...this.serviceParallelism, [service, parallelism]]));
+    return new Topology(this.jobGraph, new Map([...this.serviceParallelism, [service, parallelism]]), this.services);
   }
 
   isSource(vertex: string): boolean {
@@ -72,7 +73,7 @@ export class Topology {
     return this.vertices.get(vertex)?.slotSharingGroup ?? "default";
   }
 
-  /** Services that operators of the vertex call. */
+  /** Services that operators of the vertex call, and those that these call in turn. */
   servicesCalledBy(vertex: string): readonly string[] {
     return this.called.get(vertex) ?? [];
   }
@@ -242,6 +243,9 @@ export class Topology {
   }
 }
 
-function servicesOf(vertex: JobVertex): readonly string[] {
-  return [...new Set(vertex.operators.flatMap(({ spec }) => (spec.kind === "rpc" ? [spec.rpc.service] : [])))];
+function servicesOf(vertex: JobVertex, services: JobSpec["services"]): readonly string[] {
+  const called = new Set(vertex.operators.flatMap(({ spec }) => (spec.kind === "rpc" ? [spec.rpc.service] : [])));
+  // A set gives what is added to it while it is gone through.
+  for (const id of called) for (const next of services.find((service) => service.id === id)?.calls ?? []) called.add(next);
+  return [...called];
 }

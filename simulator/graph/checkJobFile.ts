@@ -10,7 +10,7 @@ import { findCycle } from "./cycle";
 import { parseDuration } from "./durations";
 import { buildExecutionGraph, vertexOfSubtask } from "./executionGraph";
 import { buildJobGraph } from "./jobGraph";
-import type { JobSpec } from "./jobFile";
+import { EXPIRED_OUTPUT, type JobSpec } from "./jobFile";
 import { OPERATOR } from "./operatorSchema";
 import { computeRegions, regionMembers } from "./pipelinedRegion";
 
@@ -141,6 +141,7 @@ export function checkReferences(root: Node, found: ProblemCollector): void {
   }
   for (const [id, service] of file.services) {
     const calls = service.fields.get("calls");
+    if (calls?.value === "any") for (const other of serviceIds) users.add(other);
     if (calls?.type !== "array") continue;
     calls.children?.forEach((call, i) =>
       checkServiceReference(call, `services.${id}.calls[${i}]`, serviceIds, users, found),
@@ -269,16 +270,31 @@ export function checkJob(job: JobSpec, root: Node, found: ProblemCollector): voi
         'Write "ship": "CUSTOM", or remove the partitioner.',
       );
     }
-    if (edge.sideOutput !== undefined && from.kind !== "process") {
+    const expired = from.kind === "rpc" && from.rpc.deadlineField !== undefined && edge.sideOutput === EXPIRED_OUTPUT;
+    if (edge.sideOutput !== undefined && from.kind !== "process" && !expired) {
       found.add(
         "FL1015",
         at(["edges", i, "sideOutput"]),
         `${path}.sideOutput`,
-        `Only a process function has side outputs; "${from.id}" is of type ${from.kind}.`,
+        from.kind === "rpc"
+          ? `An rpc operator has one side output, "${EXPIRED_OUTPUT}", and only with a deadline.`
+          : `Only a process function has side outputs; "${from.id}" is of type ${from.kind}.`,
         "Remove sideOutput, or make it a process function.",
       );
     }
   });
+  for (const operator of job.operators) {
+    if (operator.kind !== "rpc" || operator.rpc.deadlineField === undefined) continue;
+    if (job.edges.some((edge) => edge.from === operator.id && edge.sideOutput === EXPIRED_OUTPUT)) continue;
+    found.add(
+      "FL1015",
+      at(["operators", operator.id, "deadline"]),
+      `operators.${operator.id}.deadline`,
+      `Records of "${operator.id}" whose deadline passes are dropped: nothing takes its side output "${EXPIRED_OUTPUT}".`,
+      `Add an edge from "${operator.id}" with "sideOutput": "${EXPIRED_OUTPUT}", or leave it so.`,
+      "warning",
+    );
+  }
   for (const operator of job.operators) {
     if (operator.maxParallelism !== undefined && operator.maxParallelism < operator.parallelism) {
       found.add(

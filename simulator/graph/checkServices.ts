@@ -12,6 +12,7 @@ export function checkServices(job: JobSpec, at: NodeAt, found: ProblemCollector)
     const path = `services.${service.id}`;
     const node = at(["services", service.id]);
     checkModels(service, node, at, found);
+    checkFunction(service, job, at, found);
     if (service.deployment === "external" && service.addresses.length === 0) {
       found.add(
         "FL1003",
@@ -53,18 +54,19 @@ export function checkServices(job: JobSpec, at: NodeAt, found: ProblemCollector)
     checkUnused(service, at, found);
   }
   checkCalledModels(job, at, found);
+  checkCapacities(job, at, found);
   checkCallCycle(job, at, found);
 }
 
 function checkModels(service: ServiceSpec, node: Node | undefined, at: NodeAt, found: ProblemCollector): void {
   const path = `services.${service.id}`;
-  if (service.deployment !== "external" && service.models.length === 0) {
+  if (service.deployment !== "external" && service.models.length === 0 && service.function === undefined) {
     found.add(
       "FL1003",
       node,
       path,
       `The service "${service.id}" has no model.`,
-      'Add "model": the path of an ONNX file.',
+      'Add "model": the path of an ONNX file, or "function": code that is run instead.',
     );
   }
   const names = service.models.map((model) => model.name);
@@ -77,6 +79,56 @@ function checkModels(service: ServiceSpec, node: Node | undefined, at: NodeAt, f
       `"model" of the service goes by the name "${twice}" already.`,
       "Give this one another name, or remove the field model.",
     );
+  }
+}
+
+/** What goes with code instead of a model, and whom it can call. */
+function checkFunction(service: ServiceSpec, job: JobSpec, at: NodeAt, found: ProblemCollector): void {
+  const path = `services.${service.id}`;
+  const calls = at(["services", service.id, "calls"]);
+  if (service.function === undefined) {
+    if (service.calls.length === 0) return;
+    found.add(
+      "FL1003",
+      calls,
+      `${path}.calls`,
+      `calls of "${service.id}" is not used: a model calls nothing.`,
+      'Remove it, or write a "function" that calls them.',
+      "warning",
+    );
+    return;
+  }
+  if (service.models.length > 0) {
+    found.add(
+      "FL1003",
+      at(["services", service.id, "function"]),
+      `${path}.function`,
+      `The service "${service.id}" has a function and a model.`,
+      "Remove one of them; a function can call a service with the model.",
+    );
+  }
+  for (const id of service.calls) {
+    const called = job.services.find((other) => other.id === id);
+    // With "any", it is an error of the code to call what it cannot reach.
+    if (called === undefined || service.callsAny === true) continue;
+    if (called.deployment === "sidecar" && service.deployment === "rpc-service") {
+      found.add(
+        "FL1015",
+        calls,
+        `${path}.calls`,
+        `"${service.id}" cannot call "${id}": a sidecar serves the tasks of its own TaskManager, and an rpc-service belongs to none.`,
+        "Give both the same deployment.",
+      );
+    }
+    if (service.shared === true && called.shared !== true && called.deployment !== "external") {
+      found.add(
+        "FL1015",
+        calls,
+        `${path}.calls`,
+        `The shared service "${service.id}" cannot call "${id}", which belongs to one job.`,
+        `Share "${id}" as well.`,
+      );
+    }
   }
 }
 
@@ -145,7 +197,7 @@ function checkCalledModels(job: JobSpec, at: NodeAt, found: ProblemCollector): v
     const { model } = operator.rpc;
     const service = services.get(operator.rpc.service);
     if (service === undefined || service.deployment === "external") continue;
-    const names = service.models.map(({ name }) => name);
+    const names = service.function === undefined ? service.models.map(({ name }) => name) : [service.id];
     if (names.includes(model)) continue;
     found.add(
       "FL1010",
@@ -157,9 +209,36 @@ function checkCalledModels(job: JobSpec, at: NodeAt, found: ProblemCollector): v
   }
 }
 
+/** Calls that find every queue full are refused: tried again where there is a client that does so, a failure of the task where the model is its own. */
+function checkCapacities(job: JobSpec, at: NodeAt, found: ProblemCollector): void {
+  for (const service of job.services) {
+    if (service.deployment === "external") continue;
+    const callers = job.operators.flatMap((operator) =>
+      operator.kind === "rpc" && operator.rpc.service === service.id
+        ? [{ id: operator.id, capacity: operator.rpc.capacity, subtasks: operator.parallelism }]
+        : [],
+    );
+    const embedded = service.deployment === "embedded";
+    const calls = callers.reduce((sum, { capacity, subtasks }) => sum + capacity * (embedded ? 1 : subtasks), 0);
+    const copies = embedded ? 1 : service.deployment === "sidecar" ? job.runtime.taskManagers : service.parallelism;
+    const room = copies * (service.queue.maxLength + service.batching.maxSize);
+    const [first] = callers;
+    if (calls <= room || first === undefined) continue;
+    found.add(
+      "FL1003",
+      at(["operators", first.id, "capacity"]) ?? at(["operators", first.id]),
+      `operators.${first.id}.capacity`,
+      `Up to ${calls} calls of "${service.id}" can be under way${embedded ? " in one task" : ""}; its ${embedded ? "queue takes" : "queues take"} ${room}. ${embedded ? "One more fails the task." : "Those over it are refused and tried again."}`,
+      `Lower the capacity, or raise queue.maxLength of "${service.id}".`,
+      "warning",
+    );
+  }
+}
+
 /** Each instance runs one request at a time and waits for those it calls: in a circle they wait for each other for ever. */
 function checkCallCycle(job: JobSpec, at: NodeAt, found: ProblemCollector): void {
-  const callsOf = new Map(job.services.map(({ id, calls }) => [id, calls]));
+  // What "any" means is known only when the code runs; instances look after that (`inference/callAnswer.ts`).
+  const callsOf = new Map(job.services.map(({ id, calls, callsAny }) => [id, callsAny === true ? [] : calls]));
   const cycle = findCycle([...callsOf.keys()], (id) => callsOf.get(id) ?? []);
   const first = cycle?.[0];
   if (cycle === undefined || first === undefined) return;

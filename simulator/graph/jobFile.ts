@@ -119,8 +119,10 @@ export interface ServiceSpec {
   readonly id: string;
   /** Absolute path of the ONNX file that is called when a caller does not say which: that of the first of {@link models}. */
   readonly model: string;
-  /** All that an instance loads, at least one unless the service is `external`. */
+  /** All that an instance loads; none for a service of code or an `external` one. */
   readonly models: readonly ServiceModel[];
+  /** Code that is run instead of a model: an `RpcService` that a module exports. */
+  readonly function?: FunctionRef;
   readonly parallelism: number;
   readonly deployment: Deployment;
   /** `auto`, `cpu`, `webgpu`, `cuda`, `cuda:1`, `directml`, `coreml`, … */
@@ -153,8 +155,10 @@ export interface ServiceSpec {
   readonly shared?: boolean;
   /** Set while jobs run together: another job runs the instances, this one calls them. Never in a file. */
   readonly attached?: boolean;
-  /** Services that this one calls. */
+  /** Services that this one may call. */
   readonly calls: readonly string[];
+  /** The file says `"any"`: `calls` are all others, and which of them are called shows when the code runs. */
+  readonly callsAny?: boolean;
 }
 
 /** `path/to/module.ts#exportName`; the path is absolute after parsing. */
@@ -240,6 +244,9 @@ export interface SinkSpec {
   readonly identity: string | undefined;
 }
 
+/** Side output of an `rpc` operator for records whose deadline passed. */
+export const EXPIRED_OUTPUT = "expired";
+
 export interface RpcSpec {
   readonly service: string;
   /** Of the service's models; the first when `undefined`. */
@@ -256,6 +263,8 @@ export interface RpcSpec {
   readonly capacity: number;
   readonly timeoutMs: number;
   readonly ordered: boolean;
+  /** Field of the record: milliseconds since 1970 from which on nobody wants its result any more. */
+  readonly deadlineField?: string;
 }
 
 export type OperatorKind =

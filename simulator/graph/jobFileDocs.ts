@@ -53,6 +53,55 @@ const SLOTS = `A streaming job needs, for every slot sharing group, as many slot
 \`taskManagers\` × \`slots\`. Service instances are processes of their own and take no slot of a TaskManager.
 `;
 
+const CODE = `### Services of code
+
+With \`function\` instead of \`model\`, each instance runs a module of yours (FLIP-582's \`RpcOperator\`): one queue and one thread, apart from the one that answers requests. The export says which tensors it takes and
+gives, without the batch axis, so that operators, other services and any client of the Open Inference Protocol call it as they call a model:
+
+\`\`\`ts
+import type { RpcService } from "faultline";
+
+export const rank: RpcService = {
+  inputs: { text: { type: "BYTES", shape: [1] } },
+  outputs: { score: { type: "FP32", shape: [1] } },
+  async call({ text }, context) {
+    const { embedding } = await context.client("embed").call({ text });
+    const { score } = await context.client("score").call({ embedding });
+    return { score };
+  },
+};
+\`\`\`
+
+\`\`\`jsonc
+"services": {
+  "rank": { "function": "functions/rank.ts#rank", "calls": ["embed", "score"], "batching": { "maxSize": 8 } },
+  "embed": { "model": "model/embed.onnx", "parallelism": 2 },
+  "score": { "model": "model/score.onnx" }
+}
+\`\`\`
+
+- An instance takes its next requests when it has answered those before: one, or up to \`batching.maxSize\` at once; what these call then shares messages and batches. \`open\` and \`close\` of the export run once an instance.
+- \`context.client(ID)\` is the client that operators have too: balanced, retried, told of every change of the endpoints. Its calls end with the request at the latest (\`context.remainingMs\`), and \`context.callChain\` says who waits.
+- What the code throws fails the call with \`FL2004\`, the service and the place in its source; it is not tried again. An instance whose code ends the thread is started again.
+- Services that call each other in a circle would wait for each other for ever, since each instance does one thing at a time. A circle of named \`calls\` is refused in the file. With \`"calls": "any"\`, or over \`external\` services, it shows only when the
+  code runs: a call for which its own service waits already is refused at once with \`FL1011\` and the way round (\`left#0 calls right#0 calls left\`); the code may catch it.
+- All four deployments run code: \`rpc-service\` and \`sidecar\` as a process, \`embedded\` as a thread of the TaskManager; \`external\` calls what runs elsewhere. Code cannot call a \`sidecar\` unless it is one or is embedded; what it calls as
+  \`embedded\` is a copy of the model in its own process.
+`;
+
+const DEADLINES = `#### Deadlines
+
+Every call has a deadline: \`timeout\` after it was made, or what the record's own \`deadline\` field says, if that is earlier. It goes with the request to the instance's queue and into the forming of batches, and through code to the services that it calls. What is late
+in a queue is dropped before it costs device time, and counted as \`expired\` of the instance and of its caller; what runs already goes on. A message of several requests goes by the earliest of their deadlines, and only requests with about the same
+deadline share one. A call that reaches \`timeout\` fails its task, as in Flink. A record whose \`deadline\` passes fails nothing: it leaves by the side output \`expired\`, unchanged:
+
+\`\`\`jsonc
+{ "from": "classify", "to": "late", "sideOutput": "expired" }
+\`\`\`
+
+How many records leave by which way is not known beforehand, so losses are not counted at the sinks behind such an operator.
+`;
+
 /** `docs/job-file.md`. */
 export function jobFileDocs(): string {
   const top = JOB_FILE_SCHEMA.properties ?? {};
@@ -77,6 +126,7 @@ export function jobFileDocs(): string {
     fieldTable(service),
     "`deployment` says how the model is run, and so what its failure restarts.\n",
     choices(service.properties?.deployment),
+    CODE,
     "`balancing` says how a client picks an instance.\n",
     choices(service.properties?.balancing),
     "`transport` says how calls travel.\n",
@@ -94,6 +144,7 @@ export function jobFileDocs(): string {
       `### ${operatorTitle(branch)}\n`,
       `${branch.properties?.type?.description}\n`,
       fieldTable({ ...branch, properties: ownFields(branch) }),
+      ...(branch.properties?.type?.const === "rpc" ? [DEADLINES] : []),
     ]),
     "## Windows\n",
     "`window` of a window operator; `type` says which.\n",

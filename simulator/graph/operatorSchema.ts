@@ -297,6 +297,10 @@ export const OPERATOR: JsonSchema = {
         }),
         capacity: CAPACITY,
         timeout: CALL_TIMEOUT,
+        deadline: text(
+          "Field of the record that holds milliseconds since 1970-01-01 UTC: from then on nobody wants its result. Such a record is not called for any more, costs no more device time, and goes to the side output `expired`.",
+          { maxLength: 1000, defaultDescription: "none: `timeout` alone" },
+        ),
         ordered: ORDERED,
       },
       ["service"],

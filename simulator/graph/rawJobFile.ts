@@ -47,6 +47,7 @@ export interface RawRuntime {
 export interface RawService {
   readonly model?: string;
   readonly models?: Readonly<Record<string, string>>;
+  readonly function?: string;
   readonly parallelism: number;
   readonly deployment: Deployment;
   readonly device: string;
@@ -89,7 +90,7 @@ export interface RawService {
   readonly token?: string;
   readonly slotSharingGroup?: string;
   readonly shared: boolean;
-  readonly calls: readonly string[];
+  readonly calls: readonly string[] | "any";
 }
 
 export type RawWindow =
@@ -143,6 +144,7 @@ export interface RawRpc {
   readonly outputs?: Readonly<Record<string, string>>;
   readonly capacity: number;
   readonly timeout: string;
+  readonly deadline?: string;
   readonly ordered: boolean;
 }
 

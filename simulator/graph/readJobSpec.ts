@@ -3,7 +3,7 @@ import { chainingObstacles } from "./chaining";
 import { parseDuration } from "./durations";
 import { fileName, resolveFrom } from "./filePath";
 import { DEFAULT_EXPONENTIAL_DELAY, readRestartStrategy } from "./readRestartStrategy";
-import { readService } from "./readService";
+import { readFunctionRef, readService } from "./readService";
 import type {
   CheckpointingConfig,
   EdgeSpec,
@@ -37,7 +37,14 @@ export function readJobSpec(raw: RawJobFile, file: string): JobSpec {
     name: raw.name ?? jobNameOf(file),
     file,
     runtime,
-    services: Object.entries(raw.services ?? {}).map(([id, service]) => readService(id, service, file)),
+    services: Object.entries(raw.services ?? {}).map(([id, service], _, all) =>
+      readService(
+        id,
+        service,
+        file,
+        all.map(([other]) => other),
+      ),
+    ),
     operators,
     edges: readEdges(raw.edges, operators, runtime, file),
   };
@@ -93,11 +100,6 @@ function readRuntime(raw: RawRuntime): RuntimeConfig {
     heartbeatTimeoutMs: ms(raw.heartbeat?.timeout ?? "50s"),
     chaining: raw.chaining,
   };
-}
-
-export function readFunctionRef(written: string, file: string): FunctionRef {
-  const hash = written.lastIndexOf("#");
-  return { module: resolveFrom(file, written.slice(0, hash)), exportName: written.slice(hash + 1) };
 }
 
 function optionalFunction(written: string | undefined, file: string): FunctionRef | undefined {
@@ -220,6 +222,7 @@ function readRpc(raw: RawRpc, file: string): RpcSpec {
     capacity: raw.capacity,
     timeoutMs: ms(raw.timeout),
     ordered: raw.ordered,
+    ...(raw.deadline === undefined ? {} : { deadlineField: raw.deadline }),
   };
 }
 

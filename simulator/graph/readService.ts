@@ -1,18 +1,20 @@
 /** A service of a job file as data, with its defaults. */
 import { parseDuration } from "./durations";
 import { resolveFrom } from "./filePath";
-import type { ServiceModel, ServiceSpec } from "./jobFile";
+import type { FunctionRef, ServiceModel, ServiceSpec } from "./jobFile";
 import { parseMemorySize } from "./memorySize";
 import type { RawService } from "./rawJobFile";
 import { DEFAULT_SERVICE_RESTART, readRestartStrategy } from "./readRestartStrategy";
 import { DEFAULT_OUTLIER_EJECTION, type AutoscalerConfig, type OutlierEjectionConfig } from "./servicePolicies";
 
-export function readService(id: string, raw: RawService, file: string): ServiceSpec {
+/** @param services ids of all services of the file */
+export function readService(id: string, raw: RawService, file: string, services: readonly string[]): ServiceSpec {
   const models = readModels(id, raw, file);
   return {
     id,
     model: models[0]?.path ?? "",
     models,
+    ...(raw.function === undefined ? {} : { function: readFunctionRef(raw.function, file) }),
     parallelism: raw.deployment === "external" ? Math.max(1, raw.addresses.length) : raw.parallelism,
     deployment: raw.deployment,
     device: raw.device,
@@ -43,8 +45,15 @@ export function readService(id: string, raw: RawService, file: string): ServiceS
     token: raw.token,
     slotSharingGroup: raw.slotSharingGroup ?? `service-${id}`,
     ...(raw.shared ? { shared: true } : {}),
-    calls: raw.calls,
+    ...(raw.calls === "any"
+      ? { calls: services.filter((other) => other !== id), callsAny: true }
+      : { calls: raw.calls }),
   };
+}
+
+export function readFunctionRef(written: string, file: string): FunctionRef {
+  const hash = written.lastIndexOf("#");
+  return { module: resolveFrom(file, written.slice(0, hash)), exportName: written.slice(hash + 1) };
 }
 
 /** `model` goes by the service's id; those of `models` by their names. */

@@ -1,5 +1,17 @@
 /** JSON Schema of a service of the job file. */
-import { choice, dictionary, duration, flag, ID, memorySize, numeric, object, text, whole } from "./jsonSchema";
+import {
+  choice,
+  dictionary,
+  duration,
+  flag,
+  functionRef,
+  ID,
+  memorySize,
+  numeric,
+  object,
+  text,
+  whole,
+} from "./jsonSchema";
 import { PARALLELISM } from "./operatorSchema";
 import { RESTART_STRATEGY } from "./restartStrategySchema";
 import { DEFAULT_OUTLIER_EJECTION as EJECTION, DEFAULT_RETRY_BUDGET as BUDGET } from "./servicePolicies";
@@ -109,12 +121,16 @@ const AUTOSCALER = object(
 
 export const SERVICE = object("A model that is served to `rpc` operators.", {
   model: text(
-    "ONNX file, from the job file's folder. Required, unless there are `models` or the deployment is `external`.",
+    "ONNX file, from the job file's folder. Required, unless there are `models`, a `function`, or the deployment is `external`.",
   ),
   models: dictionary(
     "Several models in one service, by name: each instance loads them all. An `rpc` operator says which it calls.",
     text("ONNX file, from the job file's folder."),
     { propertyNames: ID, maxProperties: 100, defaultDescription: "`model` alone, under the service's id" },
+  ),
+  function: functionRef(
+    "Code that each instance runs instead of a model: module and export of an `RpcService`. It may call other services (`calls`).",
+    { defaultDescription: "none", flinkName: "RpcOperator (FLIP-582)" },
   ),
   parallelism: { ...PARALLELISM, description: "Instances of the service.", default: 1 },
   deployment: choice(
@@ -212,10 +228,12 @@ export const SERVICE = object("A model that is served to `rpc` operators.", {
     { flinkName: "startSharedRpcOperatorService (FLIP-582)" },
   ),
   calls: {
-    type: "array",
-    description: "Services that this one calls.",
-    items: text("Id of a service."),
-    maxItems: MAX_SERVICES,
+    description:
+      "Services that its `function` calls; `any` where only the code knows when it runs. Services that call each other in a circle are refused: here where it can be seen, by the instance otherwise.",
+    oneOf: [
+      { type: "array", items: text("Id of a service."), maxItems: MAX_SERVICES },
+      { type: "string", const: "any" },
+    ],
     default: [],
   },
 });

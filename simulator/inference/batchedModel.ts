@@ -9,7 +9,7 @@ import type { BatchingConfig, ServiceQueueConfig } from "../graph/jobFile";
 import { LatencyHistogram } from "../observe/latencyHistogram";
 import type { InstanceMetrics } from "../observe/journalEvent";
 import { partOutputs, stackParts, type BatchPart } from "./modelBatch";
-import type { ModelRun, ModelSession } from "./modelSession";
+import type { ModelRun, Runnable, RunPart } from "./modelSession";
 import type { ModelTensor } from "./modelThreadMessages";
 
 /** Below this, handing a batch over (0.1 to 0.3 ms) shows in the throughput. */
@@ -30,17 +30,18 @@ export type CallOutcome =
   | { readonly kind: "failed"; readonly error: FaultlineError };
 
 /** One request: as many rows as its tensors have. */
-export interface ModelCall extends BatchEntry, BatchPart {
+export interface ModelCall extends BatchEntry, BatchPart, RunPart {
   readonly arrivedMs: number;
   /** Called exactly once. */
   settle(outcome: CallOutcome): void;
 }
 
-export type RunModel = (inputs: readonly ModelTensor[]) => Promise<ModelRun>;
+export type RunModel = (inputs: readonly ModelTensor[], parts: readonly RunPart[]) => Promise<ModelRun>;
 
 interface MutableCounts {
   requests: number;
   rejected: number;
+  expired: number;
   batches: number;
   batchSizes: Record<number, number>;
   busyMs: number;
@@ -64,13 +65,13 @@ export class BatchedModel {
   private run: RunModel;
 
   constructor(
-    readonly session: ModelSession,
+    readonly session: Runnable,
     batching: BatchingConfig,
     private readonly queue: ServiceQueueConfig,
     /** Told when the device is gone (FL3011): this model will never run again. */
     private readonly onDeviceLost: (error: FaultlineError) => void = () => undefined,
   ) {
-    this.run = (inputs) => this.session.run(inputs);
+    this.run = (inputs, parts) => this.session.run(inputs, parts);
     const { batchAxis } = session.signature;
     const maxSize =
       batchAxis.kind === "none"
@@ -110,7 +111,7 @@ export class BatchedModel {
   }
 
   private chainInterceptors(): void {
-    const direct: RunModel = (inputs) => this.session.run(inputs);
+    const direct: RunModel = (inputs, parts) => this.session.run(inputs, parts);
     this.run = this.interceptors.reduce((run, interceptor) => interceptor(run), direct);
   }
 
@@ -144,7 +145,14 @@ export class BatchedModel {
     this.counts = emptyCounts();
     let inFlight = 0;
     for (const call of this.executing) inFlight += call.rows;
-    return { ...counts, queueDepth: this.batcher.depth, inFlight, latencyMs: this.latency.take() };
+    const calls = this.session.takeCallMetrics?.() ?? [];
+    return {
+      ...counts,
+      queueDepth: this.batcher.depth,
+      inFlight,
+      latencyMs: this.latency.take(),
+      ...(calls.length === 0 ? {} : { calls }),
+    };
   }
 
   /** Refuses what waits and lets go of the model. */
@@ -199,7 +207,7 @@ export class BatchedModel {
     const startedMs = performance.now();
     let runMs: number | undefined;
     try {
-      const run = await this.run(stackParts(this.session.signature, batch, rows));
+      const run = await this.run(stackParts(this.session.signature, batch, rows), batch);
       runMs = run.runMs;
       this.settleBatch(batch, rows, run.outputs);
       this.countTime(batch, rows, runMs);
@@ -219,7 +227,7 @@ export class BatchedModel {
   private async runOneByOne(batch: readonly ModelCall[]): Promise<void> {
     for (const call of batch) {
       try {
-        const run = await this.run(stackParts(this.session.signature, [call], call.rows));
+        const run = await this.run(stackParts(this.session.signature, [call], call.rows), [call]);
         this.settleBatch([call], call.rows, run.outputs);
         this.countTime([call], call.rows, run.runMs);
       } catch (error) {
@@ -255,6 +263,7 @@ export class BatchedModel {
 
   private refuse(call: ModelCall, reason: Extract<CallOutcome, { kind: "refused" }>["reason"]): void {
     if (reason !== "cancelled") this.counts.rejected += call.rows;
+    if (reason === "deadline") this.counts.expired += call.rows;
     call.settle({ kind: "refused", reason });
     if (this.isIdle()) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
@@ -272,5 +281,5 @@ function failed(error: unknown): CallOutcome {
 }
 
 function emptyCounts(): MutableCounts {
-  return { requests: 0, rejected: 0, batches: 0, batchSizes: {}, busyMs: 0, wastedMs: 0 };
+  return { requests: 0, rejected: 0, expired: 0, batches: 0, batchSizes: {}, busyMs: 0, wastedMs: 0 };
 }

@@ -27,20 +27,42 @@ export function responseTo(
     : { ...response, parameters: { [CACHE_HITS_PARAMETER]: { int64Param: cacheHits } } };
 }
 
-/** A request for which this very service waits already would wait for itself. */
-export function checkCallChain(parameters: InferParameters | undefined, service: string): void {
-  const chain = parameters?.[CALL_CHAIN_PARAMETER]?.stringParam;
-  const cycle = chain === undefined ? undefined : closesCallCycle(chain.split(","), service);
-  if (cycle === undefined) return;
-  throw new CallRefused(
-    status.FAILED_PRECONDITION,
-    `Services wait for each other: ${cycle.join(" calls ")}. Each runs one request at a time, so none would ever be answered.`,
-    "FL1011",
-  );
+const NOBODY: readonly string[] = [];
+
+/**
+ * Services that wait for a request. One for which this very service waits already would wait for itself.
+ * @throws CallRefused FAILED_PRECONDITION, FL1011
+ */
+export function callChainOf(parameters: InferParameters | undefined, service: string): readonly string[] {
+  const text = parameters?.[CALL_CHAIN_PARAMETER]?.stringParam;
+  if (text === undefined || text === "") return NOBODY;
+  const chain = text.split(",");
+  const cycle = closesCallCycle(chain, service);
+  if (cycle === undefined) return chain;
+  throw new CallRefused(status.FAILED_PRECONDITION, cycleText(cycle), "FL1011");
 }
 
+export function cycleText(cycle: readonly string[]): string {
+  return `Services wait for each other: ${cycle.join(" calls ")}. Each instance runs one request at a time, so none would ever be answered.`;
+}
+
+/**
+ * Of what a service's code ran into: what would come again is not to be tried again. A model that failed is INTERNAL. DEADLINE_EXCEEDED says that the
+ * request itself was dropped in time, so a call that the code made and that took too long is another thing.
+ */
+const FAILURE_STATUS: Partial<Record<ErrorCode, status>> = {
+  FL1010: status.FAILED_PRECONDITION,
+  FL1011: status.FAILED_PRECONDITION,
+  FL2004: status.UNKNOWN,
+  FL3004: status.INVALID_ARGUMENT,
+  FL3009: status.UNKNOWN,
+};
+
 export function refused(outcome: Exclude<CallOutcome, { kind: "ok" }>, model: BatchedModel): CallRefused {
-  if (outcome.kind === "failed") return new CallRefused(status.INTERNAL, outcome.error.message, outcome.error.code);
+  if (outcome.kind === "failed") {
+    const { code, message } = outcome.error;
+    return new CallRefused(FAILURE_STATUS[code] ?? status.INTERNAL, message, code);
+  }
   const { maxLength, maxWaitMs } = model.queueConfig;
   switch (outcome.reason) {
     case "queue-full":

@@ -14,13 +14,12 @@ export function batchRequest(
   id: string,
   calls: readonly PendingCall[],
   timeoutMs: number,
-  callChain: readonly string[] = [],
 ): ModelInferRequest {
   const batched = signature.batchAxis.kind !== "none";
   const first = calls[0];
   const parameters: Record<string, InferParameter> = {};
   if (Number.isFinite(timeoutMs)) parameters.timeout = { int64Param: Math.max(1, Math.ceil(timeoutMs * 1000)) };
-  if (callChain.length > 0) parameters[CALL_CHAIN_PARAMETER] = { stringParam: callChain.join(",") };
+  if (first !== undefined && first.chain !== "") parameters[CALL_CHAIN_PARAMETER] = { stringParam: first.chain };
   return {
     modelName,
     id,

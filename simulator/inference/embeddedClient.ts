@@ -14,7 +14,7 @@ import { splitOutputs } from "./callBatch";
 import { deviceCandidates } from "./device";
 import { autoAccelerators } from "./doctorDevices";
 import type { InferenceCallOptions, InferenceClient } from "./inferenceClient";
-import { ModelSession } from "./modelSession";
+import { ModelSession, type Runnable } from "./modelSession";
 import type { ModelSignature } from "./modelSignature";
 import { PendingCall, prepareCall } from "./pendingCall";
 import { rawBytes } from "./tensorContents";
@@ -28,6 +28,8 @@ export interface EmbeddedClientOptions {
   readonly subtask: number;
   /** Threads of the model on the CPU; by default the cores divided by the service's parallelism. */
   readonly intraOpThreads?: number;
+  /** For a service of code, which is run instead of a model. */
+  readonly openCode?: () => Promise<Runnable>;
   readonly onPhase?: (
     phase: InstancePhase,
     details: { readonly device?: string; readonly previousPhaseMs?: number; readonly loadDelayMs?: number },
@@ -37,7 +39,7 @@ export interface EmbeddedClientOptions {
 export class EmbeddedClient implements InferenceClient {
   private readonly calls = new Set<PendingCall>();
   private readonly latency = new LatencyHistogram();
-  private counts = { requests: 0, succeeded: 0, retried: 0, failed: 0 };
+  private counts = { requests: 0, succeeded: 0, retried: 0, failed: 0, expired: 0 };
   private closed = false;
 
   private constructor(
@@ -57,13 +59,7 @@ export class EmbeddedClient implements InferenceClient {
     };
     const delayed = spec.loadDelayMs > 0 ? { loadDelayMs: spec.loadDelayMs } : {};
     onPhase?.("LOADING", delayed);
-    const accelerators = spec.device === "auto" ? await autoAccelerators() : [];
-    const session = await ModelSession.open({
-      path: spec.models.find(({ name }) => name === options.model)?.path ?? spec.model,
-      candidates: deviceCandidates(spec.device, options.subtask, accelerators),
-      intraOpThreads:
-        options.intraOpThreads ?? Math.max(1, Math.floor(availableParallelism() / Math.max(1, spec.parallelism))),
-    });
+    const session = await (options.openCode?.() ?? openModel(options));
     if (spec.loadDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, spec.loadDelayMs));
     const { device } = session;
     onPhase?.("WARMING", { device, previousPhaseMs: lap(), ...delayed });
@@ -80,7 +76,7 @@ export class EmbeddedClient implements InferenceClient {
     return this.calls.size;
   }
 
-  call(inputs: Tensors, { timeoutMs }: InferenceCallOptions): Promise<Tensors> {
+  call(inputs: Tensors, { timeoutMs, callChain = [] }: InferenceCallOptions): Promise<Tensors> {
     this.counts.requests += 1;
     return new Promise((resolve, reject) => {
       const nowMs = performance.now();
@@ -98,6 +94,7 @@ export class EmbeddedClient implements InferenceClient {
         rows: 1,
         group: call.group,
         origin: 0,
+        callChain,
         arrivedMs: nowMs,
         deadlineMs: call.deadlineMs,
         shapes: signature.inputs.map(({ name }) => {
@@ -124,7 +121,7 @@ export class EmbeddedClient implements InferenceClient {
 
   takeMetrics(): Omit<RpcMetrics, "service"> {
     const counts = this.counts;
-    this.counts = { requests: 0, succeeded: 0, retried: 0, failed: 0 };
+    this.counts = { requests: 0, succeeded: 0, retried: 0, failed: 0, expired: 0 };
     return { ...counts, inFlight: this.calls.size, latencyMs: this.latency.take() };
   }
 
@@ -155,8 +152,18 @@ export class EmbeddedClient implements InferenceClient {
     call.settled = true;
     this.calls.delete(call);
     this.counts.failed += 1;
+    if (error.code === "FL3009") this.counts.expired += 1;
     call.reject(error);
   }
+}
+
+async function openModel({ spec, model, subtask, intraOpThreads }: EmbeddedClientOptions): Promise<ModelSession> {
+  const accelerators = spec.device === "auto" ? await autoAccelerators() : [];
+  return ModelSession.open({
+    path: spec.models.find(({ name }) => name === model)?.path ?? spec.model,
+    candidates: deviceCandidates(spec.device, subtask, accelerators),
+    intraOpThreads: intraOpThreads ?? Math.max(1, Math.floor(availableParallelism() / Math.max(1, spec.parallelism))),
+  });
 }
 
 function refusedError(reason: string): FaultlineError {

@@ -11,6 +11,8 @@ export interface InferenceCallOptions {
   readonly timeoutMs: number;
   /** For `consistent-hash` balancing. */
   readonly key?: string;
+  /** Services that wait for this call, from the first; without, nobody does but the caller. */
+  readonly callChain?: readonly string[];
 }
 
 export interface InferenceClient {

@@ -28,7 +28,7 @@ import {
   type ModelStreamInferResponse,
 } from "../proto/openInference";
 import type { BatchedModel } from "./batchedModel";
-import { checkCallChain, refusal, refused, responseTo, statusOf } from "./callAnswer";
+import { callChainOf, refusal, refused, responseTo, statusOf } from "./callAnswer";
 import { CHUNKS_HEADER } from "./chunkedTensors";
 import { HealthService } from "./healthService";
 import { CallRefused, checkInputs, parseInferRequest } from "./inferRequest";
@@ -38,6 +38,8 @@ import { reflectionDefinitions, reflectionImplementation } from "./reflectionSer
 import type { ResultCache } from "./resultCache";
 
 export interface InferenceServerOptions {
+  /** Id of the service: a request that it waits for itself already is refused. */
+  readonly service: string;
   /** 0 for any free port. */
   readonly port: number;
   /** Asked for in `authorization: Bearer …` by everything but health checks; none when `undefined`. */
@@ -302,7 +304,7 @@ export class InferenceServer {
     const [name, model] = this.model(request.modelName, request.modelVersion);
     if (!this.ready && !this.draining)
       throw new CallRefused(status.UNAVAILABLE, "The model is being warmed up.", "FL3008");
-    checkCallChain(request.parameters, name);
+    const callChain = callChainOf(request.parameters, this.options.service);
     const parsed = parseInferRequest(request, model.session.signature, model.maxRows);
     const arrivedMs = performance.now();
     (this.caches.get(model) ?? model).submit({
@@ -311,6 +313,7 @@ export class InferenceServer {
       shapes: parsed.shapes,
       contents: parsed.contents,
       owned,
+      callChain,
       origin,
       arrivedMs,
       deadlineMs: Math.min(deadlineMs, arrivedMs + parsed.timeoutMs),

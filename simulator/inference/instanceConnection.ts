@@ -118,6 +118,7 @@ const CHANNEL_OPTIONS: ClientOptions = {
 };
 /** An instance that hangs answers no ping: its calls go elsewhere long before their own timeout. Servers of others may not like pings. */
 const KEEPALIVE: ClientOptions = { "grpc.keepalive_time_ms": 2_000, "grpc.keepalive_timeout_ms": 3_000 };
+const SAME_DEADLINE_MS = 2;
 /** Calls that together are larger do not share a message. */
 const MESSAGE_BYTES = CHUNKED_FROM_BYTES;
 
@@ -151,8 +152,6 @@ export class InstanceConnection {
     private readonly modelNames: readonly string[],
     private readonly transport: ConnectionTransport,
     private readonly owner: ConnectionOwner,
-    /** Services that wait for the calls made here. */
-    private readonly callChain: readonly string[] = [],
   ) {
     this.window = spec.queue.maxLength;
     if (endpoint.token !== undefined) this.metadata.set("authorization", `Bearer ${endpoint.token}`);
@@ -283,7 +282,7 @@ export class InstanceConnection {
         this.gatherTimer = setTimeout(() => this.flush(), GATHER_MS);
         return;
       }
-      this.send(this.takeMessage(Math.min(room, this.maxCalls())), nowMs);
+      this.send(this.takeMessage(Math.min(room, this.maxCalls()), nowMs), nowMs);
     }
   }
 
@@ -295,39 +294,49 @@ export class InstanceConnection {
     return axis?.kind === "fixed" ? Math.min(axis.size, maxSize) : 1;
   }
 
-  /** The next calls that may share a message: of the group of the first, in order, at most `limit`. Settled ones are left out. */
-  private takeMessage(limit: number): PendingCall[] {
+  /**
+   * The next calls that may share a message: of the group and the chain of the first, with about its deadline, in order, at most `limit`. Settled
+   * ones are left out; those with another deadline are left for the next message.
+   */
+  private takeMessage(limit: number, nowMs: number): PendingCall[] {
     const calls: PendingCall[] = [];
+    const later: PendingCall[] = [];
     let taken = 0;
     let bytes = 0;
     for (const call of this.outbox) {
       const head = calls[0];
       if (!call.settled) {
-        if (head !== undefined && (call.group !== head.group || call.alone || head.alone)) break;
+        if (head !== undefined && (call.group !== head.group || call.chain !== head.chain || call.alone || head.alone))
+          break;
         if (calls.length >= limit || (head !== undefined && bytes + call.bytes > MESSAGE_BYTES)) break;
-        calls.push(call);
-        bytes += call.bytes;
+        if (head === undefined || haveAsLong(head, call, nowMs)) {
+          calls.push(call);
+          bytes += call.bytes;
+        } else if (later.push(call) > limit) {
+          taken += 1;
+          break;
+        }
       }
       taken += 1;
     }
-    this.outbox.splice(0, taken);
+    this.outbox.splice(0, taken, ...later);
     return calls;
   }
 
   private send(calls: readonly PendingCall[], nowMs: number): void {
     if (calls.length === 0 || this.signature === undefined) return;
     const id = String(this.nextId++);
-    let deadlineMs = 0;
+    let deadlineMs = Infinity;
     for (const call of calls) {
       call.attempts += 1;
       call.sentMs = nowMs;
-      if (call.deadlineMs > deadlineMs) deadlineMs = call.deadlineMs;
+      if (call.deadlineMs < deadlineMs) deadlineMs = call.deadlineMs;
     }
     if (this.transport.kind === "pekko-rpc" && (calls[0]?.bytes ?? 0) > this.transport.frameBytes) return;
     this.sent.set(id, { calls, sentMs: nowMs });
     this.sentCalls += calls.length;
     this.lastSendMs = nowMs;
-    const request = batchRequest(this.signature, this.modelName, id, calls, deadlineMs - nowMs, this.callChain);
+    const request = batchRequest(this.signature, this.modelName, id, calls, deadlineMs - nowMs);
     if (calls.length === 1 && (calls[0]?.bytes ?? 0) >= CHUNKED_FROM_BYTES && this.takesChunks) {
       void this.sendChunked(id, request);
     } else {
@@ -410,6 +419,12 @@ export class InstanceConnection {
       if (!call.settled && result !== undefined) this.owner.onResult(this, call, result);
     });
   }
+}
+
+/** Deadlines so near to each other that one message can go by the earlier: within a tenth of the time left, or {@link SAME_DEADLINE_MS}. */
+function haveAsLong(a: PendingCall, b: PendingCall, nowMs: number): boolean {
+  const apartMs = Math.abs(a.deadlineMs - b.deadlineMs);
+  return apartMs <= SAME_DEADLINE_MS || apartMs <= 0.1 * (Math.min(a.deadlineMs, b.deadlineMs) - nowMs);
 }
 
 /** gRPC status of a refusal on the stream. */

@@ -30,8 +30,6 @@ export interface PoolOptions {
   readonly spec: ServiceSpec;
   /** Of the model that is called; the first that an instance knows counts. */
   readonly modelNames: readonly string[];
-  /** Services that wait for the calls. */
-  readonly callChain: readonly string[];
   readonly transport: ConnectionTransport;
 }
 
@@ -154,8 +152,8 @@ export class InstancePool {
   }
 
   private connect(endpoint: ServiceEndpoint): void {
-    const { spec, modelNames, transport, callChain } = this.options;
-    const connection = new InstanceConnection(endpoint, spec, modelNames, transport, this.owner, callChain);
+    const { spec, modelNames, transport } = this.options;
+    const connection = new InstanceConnection(endpoint, spec, modelNames, transport, this.owner);
     this.connections.set(endpoint.instance, connection);
   }
 

@@ -4,7 +4,7 @@ import type { ServiceSpec } from "../graph/jobFile";
 import type { HistogramCounts, InstanceMetrics } from "../observe/journalEvent";
 import { BatchedModel } from "./batchedModel";
 import type { DeviceCandidate } from "./modelThreadMessages";
-import { ModelSession } from "./modelSession";
+import { ModelSession, type Runnable } from "./modelSession";
 import { ResultCache } from "./resultCache";
 import { warmUp } from "./warmUp";
 
@@ -17,7 +17,7 @@ export interface LoadedModel {
 }
 
 export class LoadedModels {
-  private constructor(private readonly sessions: readonly (readonly [name: string, session: ModelSession])[]) {}
+  private constructor(private readonly sessions: readonly (readonly [name: string, session: Runnable])[]) {}
 
   /** Rejects as `ModelSession.open`; those that were loaded are closed then. */
   static async load(
@@ -37,13 +37,18 @@ export class LoadedModels {
     throw failed.reason;
   }
 
+  /** Code instead of models: it goes by the service's id. Rejects as `open`. */
+  static async ofCode({ id }: ServiceSpec, open: () => Promise<Runnable>): Promise<LoadedModels> {
+    return new LoadedModels([[id, await open()]]);
+  }
+
   /** Where they run, each device once. */
   get device(): string {
     return [...new Set(this.sessions.map(([, session]) => session.device))].join(", ");
   }
 
   /** Devices that were tried before, and why they were not taken. */
-  get failedDevices(): ModelSession["failedDevices"] {
+  get failedDevices(): Runnable["failedDevices"] {
     return this.sessions.flatMap(([, session]) => session.failedDevices);
   }
 
@@ -78,6 +83,7 @@ export function takeMetricsOf(models: readonly LoadedModel[]): Omit<InstanceMetr
   return {
     requests: sum((part) => part.requests),
     rejected: sum((part) => part.rejected),
+    expired: sum((part) => part.expired ?? 0),
     batches: sum((part) => part.batches),
     batchSizes: addCounts(parts.map(({ batchSizes }) => batchSizes)),
     queueDepth: sum((part) => part.queueDepth),

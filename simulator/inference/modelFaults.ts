@@ -22,14 +22,14 @@ export const MODEL_FAULTS: Readonly<Record<string, ModelFault>> = {
     model.intercept((run) => {
       // One after the other, as on a device that is slow: two runs do not wait side by side.
       let turn: Promise<unknown> = Promise.resolve();
-      return (inputs) => {
-        if (Math.random() >= number(values, "probability")) return run(inputs);
+      return (inputs, parts) => {
+        if (Math.random() >= number(values, "probability")) return run(inputs, parts);
         const jitter = number(values, "jitter") * (2 * Math.random() - 1);
         const delayMs = Math.max(0, number(values, "delay") + jitter);
         const slow = turn.then(async () => {
           const startedMs = performance.now();
           await new Promise((resolve) => setTimeout(resolve, delayMs));
-          const done = await run(inputs);
+          const done = await run(inputs, parts);
           const runMs = performance.now() - startedMs;
           effective(`a run took ${Math.round(runMs)} ms, ${Math.round(done.runMs)} ms of them the model's own`);
           return { ...done, runMs };
@@ -42,8 +42,8 @@ export const MODEL_FAULTS: Readonly<Record<string, ModelFault>> = {
   "wrong-output": (model, values, effective) =>
     model.intercept((run) => {
       let kept: ModelRun | undefined;
-      return async (inputs) => {
-        const right = await run(inputs);
+      return async (inputs, parts) => {
+        const right = await run(inputs, parts);
         if (values.kind === "stale") kept ??= right;
         if (Math.random() >= number(values, "probability")) return right;
         const outputs = values.kind === "nan" ? right.outputs.map(notANumber) : values.kind === "shape" ? right.outputs.map(otherShape) : staleOutputs(kept, right);

@@ -15,6 +15,7 @@ import type {
 } from "./modelThreadMessages";
 import { startModelThread } from "./modelThreadStart";
 import { modelSignature, type ModelSignature } from "./modelSignature";
+import type { RpcMetrics } from "../observe/journalEvent";
 
 export interface ModelSessionOptions {
   /** Absolute path of the ONNX file. */
@@ -37,7 +38,36 @@ interface PendingRun {
   readonly reject: (error: FaultlineError) => void;
 }
 
-export class ModelSession {
+/** One request's share of a run. */
+export interface RunPart {
+  readonly rows: number;
+  /** On the clock of `performance.now()`; Infinity for none. */
+  readonly deadlineMs: number;
+  /** Services that wait for it. */
+  readonly callChain: readonly string[];
+}
+
+/** What a service runs: a model on a device, or a person's code. */
+export interface Runnable {
+  /** Only a model is warmed up with zeros. */
+  readonly kind: "model" | "code";
+  readonly signature: ModelSignature;
+  /** The device it got, in a person's words. */
+  readonly device: string;
+  /** Devices that were tried before, and why they were not taken. */
+  readonly failedDevices: readonly DeviceTrial[];
+  /** One run; the memory of numeric inputs is given away. Runs are done one after the other. */
+  run(inputs: readonly ModelTensor[], parts: readonly RunPart[]): Promise<ModelRun>;
+  /** Of the calls that it makes itself, since the last time. */
+  takeCallMetrics?(): readonly RpcMetrics[];
+  /** Faults of a device. @throws Error where there is none */
+  loseDevice(): void;
+  exhaustMemory(bytes: number, allocator: Uint8Array): void;
+  close(): Promise<void>;
+}
+
+export class ModelSession implements Runnable {
+  readonly kind = "model";
   private readonly pending = new Map<number, PendingRun>();
   private nextRun = 0;
   private dead: FaultlineError | undefined;
@@ -81,14 +111,14 @@ export class ModelSession {
    * One run. The memory of numeric inputs goes to the thread and cannot be used afterwards. Runs are done one after the other.
    * FL3006 out of memory, FL3010 the model failed, FL3008 the session is closed.
    */
-  run(inputs: readonly ModelTensor[], outputs?: readonly string[]): Promise<ModelRun> {
+  run(inputs: readonly ModelTensor[]): Promise<ModelRun> {
     if (this.dead !== undefined) return Promise.reject(this.dead);
     const run = this.nextRun++;
     const transfer = new Set<ArrayBuffer>();
     for (const { data } of inputs) if (ArrayBuffer.isView(data)) transfer.add(data.buffer as ArrayBuffer);
     return new Promise((resolve, reject) => {
       this.pending.set(run, { resolve, reject });
-      this.post({ kind: "run", run, inputs, ...(outputs === undefined ? {} : { outputs }) }, [...transfer]);
+      this.post({ kind: "run", run, inputs }, [...transfer]);
     });
   }
 

@@ -249,7 +249,7 @@ async function run(request: Extract<ModelThreadRequest, { kind: "run" }>): Promi
     if (exhaustion !== undefined) await exhaust(exhaustion);
     const feeds: Record<string, OrtTensor> = {};
     for (const input of request.inputs) feeds[input.name] = ortTensor(input);
-    const results = await (request.outputs === undefined ? session.run(feeds) : session.run(feeds, request.outputs));
+    const results = await session.run(feeds);
     const runMs = performance.now() - startedMs;
     const outputs: ModelTensor[] = [];
     const transfer = new Set<ArrayBuffer>();

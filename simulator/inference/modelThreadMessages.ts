@@ -38,7 +38,6 @@ export type ModelThreadRequest =
       readonly kind: "run";
       readonly run: number;
       readonly inputs: readonly ModelTensor[];
-      readonly outputs?: readonly string[];
     }
   /** Fault: the session is let go under whoever uses it. */
   | { readonly kind: "loseDevice" }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
-import { GATE_BUSY, GATE_IDLE, GATE_STOPPED } from "./modelThreadMessages";
+import { GATE_BUSY, GATE_IDLE, GATE_STOPPED, type ModelThreadRequest } from "./modelThreadMessages";
 
 /**
  * ONNX Runtime 1.29 and later reports its use to its maker unless it is told not to, on Linux too. A model of our users is their own affair.
@@ -18,6 +18,13 @@ let ahead: Worker | undefined;
 /** Starts a thread now, which loads ONNX Runtime while the process does other things; the next model that is opened takes it. */
 export function startModelThreadAhead(): void {
   ahead ??= newThread();
+}
+
+/** No model is opened after all. */
+export function stopModelThreadAhead(): void {
+  ahead?.postMessage({ kind: "close" } satisfies ModelThreadRequest);
+  ahead?.unref();
+  ahead = undefined;
 }
 
 /** The thread that was started ahead, or a new one. */

@@ -20,6 +20,8 @@ export class PendingCall {
   prepared = false;
   /** About what it takes on the wire. */
   bytes = 0;
+  /** Services that wait for it, separated by commas; calls of one chain may share a message. */
+  chain = "";
   /** Calls of one group may share a message. */
   group = "";
 

@@ -5,6 +5,8 @@
  * - An instance that dies or hangs: its calls in flight are issued again at once on another. What was not sent yet goes there without
  *   counting as an attempt. Without another instance, calls wait for the next endpoints until their timeout.
  * - A queue that is full, an instance that drains, a model that failed: again after a back-off, preferably elsewhere.
+ * - Each call has a deadline of its own. A message goes by the earliest of its calls, so that none is computed for nobody; those of it that
+ *   still have time when the instance drops it are sent again.
  * - A request that the model cannot take (INVALID_ARGUMENT) is not retried; when it shared a message, the others are sent again by themselves.
  */
 import { basename, extname } from "node:path";
@@ -31,8 +33,6 @@ export interface RosClientOptions {
   readonly spec: ServiceSpec;
   /** Of the service's models; the first when absent. */
   readonly model?: string;
-  /** Services that wait for the calls made here, when an instance of a service calls. */
-  readonly callChain?: readonly string[];
   /** Instances as of now; `external` addresses when absent. */
   readonly endpoints?: readonly ServiceEndpoint[];
   /** Who calls, for messages. */
@@ -87,7 +87,6 @@ export class RosClient implements InferenceClient, PoolOwner {
       {
         spec: this.spec,
         modelNames: modelNames(this.spec, options.model),
-        callChain: options.callChain ?? [],
         transport: this.pekko ? { kind: "pekko-rpc", frameBytes: PEKKO_FRAME_BYTES } : { kind: "streams" },
       },
       this,
@@ -103,13 +102,14 @@ export class RosClient implements InferenceClient, PoolOwner {
     return this.calls.size;
   }
 
-  call(inputs: Tensors, { timeoutMs, key }: InferenceCallOptions): Promise<Tensors> {
+  call(inputs: Tensors, { timeoutMs, key, callChain }: InferenceCallOptions): Promise<Tensors> {
     this.counts.requests += 1;
     return new Promise((resolve, reject) => {
       const nowMs = performance.now();
       const limitMs = this.pekko ? Math.min(timeoutMs, PEKKO_ASK_TIMEOUT_MS) : timeoutMs;
       const sticky = key ?? (this.spec.balancing === "consistent-hash" ? contentKey(inputs) : undefined);
       const call = new PendingCall(inputs, sticky, nowMs, nowMs + limitMs, resolve, reject);
+      if (callChain !== undefined) call.chain = callChain.join(",");
       if (this.closed) return this.fail(call, FaultlineError.of("FL3008", "The client is closed."));
       this.hedgeBudget?.deposit(nowMs);
       this.retryBudget?.deposit(nowMs);
@@ -217,6 +217,19 @@ export class RosClient implements InferenceClient, PoolOwner {
       message,
       `${instance} said so (${status[code]}).`,
     );
+    if (code === status.DEADLINE_EXCEEDED) {
+      const nowMs = performance.now();
+      for (const call of calls) {
+        if (call.deadlineMs <= nowMs) {
+          this.fail(call, error);
+          continue;
+        }
+        // Another of its message was late.
+        call.attempts -= 1;
+        this.route(call);
+      }
+      return;
+    }
     if (code === status.UNAVAILABLE) for (const call of calls) call.attempts -= 1;
     if (notModelsFault || code === status.INTERNAL) this.retryLater(instance, calls, error);
     else for (const call of calls) this.fail(call, error);
@@ -309,6 +322,7 @@ export class RosClient implements InferenceClient, PoolOwner {
   private fail(call: PendingCall, error: FaultlineError): void {
     if (!this.settle(call)) return;
     this.counts.failed += 1;
+    if (error.code === "FL3009") this.counts.expired += 1;
     call.reject(error);
   }
 
@@ -349,7 +363,7 @@ export class RosClient implements InferenceClient, PoolOwner {
 }
 
 function noCounts() {
-  return { requests: 0, succeeded: 0, retried: 0, failed: 0, hedged: 0, cacheHits: 0 };
+  return { requests: 0, succeeded: 0, retried: 0, failed: 0, expired: 0, hedged: 0, cacheHits: 0 };
 }
 
 /**

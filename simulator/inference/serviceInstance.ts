@@ -16,6 +16,7 @@ import { DeviceUse } from "./deviceUse";
 import { autoAccelerators } from "./doctorDevices";
 import { DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MAX_TENSOR_BYTES, InferenceServer } from "./inferenceServer";
 import { LoadedModels, takeMetricsOf } from "./loadedModels";
+import type { Runnable } from "./modelSession";
 
 export interface PhaseReport {
   readonly phase: InstancePhase;
@@ -38,6 +39,8 @@ export interface ServiceInstanceOptions {
   /** 0 or absent for any free port. */
   readonly port?: number;
   readonly onPhase: (report: PhaseReport) => void;
+  /** For a service of code, which is run instead of models. */
+  readonly openCode?: () => Promise<Runnable>;
   /** The device is gone: the instance cannot answer any more. */
   readonly onDeviceLost?: (error: FaultlineError) => void;
 }
@@ -65,15 +68,15 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
   const delayed = spec.loadDelayMs > 0 ? { loadDelayMs: spec.loadDelayMs } : {};
   enter("LOADING", delayed);
 
-  const accelerators = spec.device === "auto" ? await autoAccelerators() : [];
-  const candidates = deviceCandidates(spec.device, options.instance, accelerators);
-  const opening = LoadedModels.load(spec, candidates, intraOpThreads(spec));
+  const { openCode } = options;
+  const opening = openCode === undefined ? loadModels(spec, options.instance) : LoadedModels.ofCode(spec, openCode);
   // Watched from now on: its failure must not count as unhandled while the port is being opened.
   opening.catch(() => undefined);
 
   let device = "";
   let address = "";
   const server = new InferenceServer({
+    service: spec.id,
     port: options.port ?? 0,
     token: options.token,
     maxMessageBytes: DEFAULT_MAX_MESSAGE_BYTES,
@@ -113,6 +116,11 @@ export async function runServiceInstance(options: ServiceInstanceOptions): Promi
     },
     takeMetrics: () => ({ attempt: options.attempt, ...takeMetricsOf(models), ...use.latest }),
   };
+}
+
+async function loadModels(spec: ServiceSpec, instance: number): Promise<LoadedModels> {
+  const accelerators = spec.device === "auto" ? await autoAccelerators() : [];
+  return LoadedModels.load(spec, deviceCandidates(spec.device, instance, accelerators), intraOpThreads(spec));
 }
 
 /** Out of memory under a limit of the job file: says so. */

@@ -4,7 +4,7 @@
  */
 import { FaultlineError } from "../graph/errors";
 import { stackParts, type BatchPart } from "./modelBatch";
-import type { ModelSession } from "./modelSession";
+import type { Runnable } from "./modelSession";
 import { ELEMENT_BYTES, elementCount } from "./tensorContents";
 
 /**
@@ -12,15 +12,17 @@ import { ELEMENT_BYTES, elementCount } from "./tensorContents";
  * are not what every model can run with; such a model is warm with its first real call instead, so FL3010 is not an error here.
  */
 export async function warmUp(
-  session: ModelSession,
+  session: Runnable,
   maxRows: number,
   runs: number,
 ): Promise<{ readonly completed: number }> {
   let completed = 0;
+  // Code has an `open` of its own, and zeros would be passed on to the services that it calls.
+  if (session.kind === "code") return { completed };
   for (let run = 0; run < runs; run++) {
     const rows = run === 0 || session.signature.batchAxis.kind !== "dynamic" ? 1 : maxRows;
     try {
-      await session.run(stackParts(session.signature, [zeroPart(session, rows)], rows));
+      await session.run(stackParts(session.signature, [zeroPart(session, rows)], rows), []);
       completed += 1;
     } catch (error) {
       if (!(error instanceof FaultlineError) || error.code !== "FL3010") throw error;
@@ -31,11 +33,11 @@ export async function warmUp(
 }
 
 /** One run with zeros on the session itself, past queue and batching. Rejects as `ModelSession.run`. */
-export async function runOnce(session: ModelSession): Promise<void> {
-  await session.run(stackParts(session.signature, [zeroPart(session, 1)], 1));
+export async function runOnce(session: Runnable): Promise<void> {
+  await session.run(stackParts(session.signature, [zeroPart(session, 1)], 1), []);
 }
 
-function zeroPart(session: ModelSession, rows: number): BatchPart {
+function zeroPart(session: Runnable, rows: number): BatchPart {
   const { signature } = session;
   const shapes = signature.inputs.map((input) => {
     const shape = input.shape.map((size) => (size === -1 ? 1 : size));

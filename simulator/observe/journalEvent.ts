@@ -62,6 +62,8 @@ export interface RpcMetrics {
   readonly succeeded: number;
   readonly retried: number;
   readonly failed: number;
+  /** Of those that failed: their time was over. */
+  readonly expired?: number;
   readonly hedged?: number;
   readonly cacheHits?: number;
   readonly inFlight: number;
@@ -73,6 +75,8 @@ export interface InstanceMetrics {
   readonly attempt: number;
   readonly requests: number;
   readonly rejected: number;
+  /** Of those rejected: dropped from the queue since their deadline had passed, before they cost device time. */
+  readonly expired?: number;
   readonly batches: number;
   /** Batch size → how many. */
   readonly batchSizes: Readonly<Record<number, number>>;
@@ -85,6 +89,8 @@ export interface InstanceMetrics {
   /** With a result cache: rows that it knew, and the device time that they would have cost. */
   readonly cacheHits?: number;
   readonly savedMs?: number;
+  /** Of code: the calls of other services that it made. */
+  readonly calls?: readonly RpcMetrics[];
   /** Share of its time that the device was busy, whoever kept it so (0 to 1), and its memory in use: where the device tells. */
   readonly deviceUtilisation?: number;
   readonly deviceMemoryBytes?: number;

@@ -139,12 +139,13 @@ function recordsPerSecond(facts: RunFacts): number | null {
 }
 
 function rpcReport(facts: RunFacts): RpcReport {
-  const { hedged, cacheHits, savedMs } = facts.services.total();
+  const { expired, hedged, cacheHits, savedMs } = facts.services.total();
   return {
     requests: facts.rpc.requests,
     succeeded: facts.rpc.succeeded,
     retried: facts.rpc.retried,
     failed: facts.rpc.failed,
+    expired,
     p50Ms: rounded(facts.throughput?.latency(0, Infinity, 0.5)),
     p99Ms: rounded(facts.throughput?.latency(0, Infinity, 0.99)),
     wastedMs: round(facts.rpc.wastedMs),

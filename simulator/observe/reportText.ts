@@ -114,6 +114,7 @@ function figures({ records, rpc, checkpoints }: RunReport, paint: Paint, width: 
       number(rpc.requests, "made"),
       number(rpc.retried, "retried"),
       number(rpc.failed, "failed"),
+      rpc.expired === 0 ? "" : number(rpc.expired, "too late"),
       time(rpc.p50Ms, "p50"),
       time(rpc.p99Ms, "p99"),
     ]);

@@ -126,6 +126,8 @@ export interface RpcReport {
   readonly succeeded: number;
   readonly retried: number;
   readonly failed: number;
+  /** Of those that failed: their time was over. */
+  readonly expired: number;
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   /** Device time spent on requests that nobody waited for any more. */
@@ -158,6 +160,8 @@ export interface InstanceFigures {
   readonly firstCallAfterMs: number | null;
   readonly requests: number;
   readonly rejected: number;
+  /** Of those rejected: their deadline had passed before they could cost device time. */
+  readonly expired: number;
   /** Calls that clients issued again elsewhere. */
   readonly retriedElsewhere: number;
   /** Batch size → how many batches. */

@@ -12,6 +12,7 @@ interface Instance {
   phases: Map<InstancePhase, number>;
   requests: number;
   rejected: number;
+  expired: number;
   retried: number;
   readonly batchSizes: Map<number, number>;
   readonly latency: LatencyHistogram;
@@ -27,6 +28,7 @@ interface Instance {
 }
 
 interface Calls {
+  expired: number;
   hedged: number;
   cacheHits: number;
   savedMs: number;
@@ -69,8 +71,9 @@ export class ServiceFiguresFold {
 
   /** Over all services. */
   total(): Calls {
-    const total = { hedged: 0, cacheHits: 0, savedMs: 0, requests: 0 };
+    const total = { expired: 0, hedged: 0, cacheHits: 0, savedMs: 0, requests: 0 };
     for (const calls of this.#calls.values()) {
+      total.expired += calls.expired;
       total.hedged += calls.hedged;
       total.cacheHits += calls.cacheHits;
       total.savedMs += calls.savedMs;
@@ -88,11 +91,13 @@ export class ServiceFiguresFold {
   }
 
   #metrics(event: JournalEventOf<"metrics">): void {
-    const calling = Object.values(event.tasks ?? {}).flatMap(({ rpc, otherRpc = [] }) => [rpc, ...otherRpc]);
-    for (const rpc of calling) {
+    const byTasks = Object.values(event.tasks ?? {}).flatMap(({ rpc, otherRpc = [] }) => [rpc, ...otherRpc]);
+    const byServices = Object.values(event.instances ?? {}).flatMap(({ calls = [] }) => calls);
+    for (const rpc of [...byTasks, ...byServices]) {
       if (rpc === undefined) continue;
       const calls = this.#callsTo(rpc.service);
       calls.requests += rpc.requests;
+      calls.expired += rpc.expired ?? 0;
       calls.hedged += rpc.hedged ?? 0;
       calls.cacheHits += rpc.cacheHits ?? 0;
     }
@@ -108,7 +113,7 @@ export class ServiceFiguresFold {
   #callsTo(service: string): Calls {
     let calls = this.#calls.get(service);
     if (calls === undefined) {
-      calls = { hedged: 0, cacheHits: 0, savedMs: 0, requests: 0 };
+      calls = { expired: 0, hedged: 0, cacheHits: 0, savedMs: 0, requests: 0 };
       this.#calls.set(service, calls);
     }
     return calls;
@@ -124,6 +129,7 @@ export class ServiceFiguresFold {
         phases: new Map(),
         requests: 0,
         rejected: 0,
+        expired: 0,
         retried: 0,
         batchSizes: new Map(),
         latency: new LatencyHistogram(),
@@ -145,6 +151,7 @@ export class ServiceFiguresFold {
 function addMetrics(instance: Instance, metrics: InstanceMetrics): void {
   instance.requests += metrics.requests;
   instance.rejected += metrics.rejected;
+  instance.expired += metrics.expired ?? 0;
   instance.busyMs += metrics.busyMs;
   instance.wastedMs += metrics.wastedMs;
   instance.maxQueueDepth = Math.max(instance.maxQueueDepth, metrics.queueDepth);
@@ -177,6 +184,7 @@ function figuresOf(instance: Instance): InstanceFigures {
     firstCallAfterMs: between("READY", "SERVING"),
     requests: instance.requests,
     rejected: instance.rejected,
+    expired: instance.expired,
     retriedElsewhere: instance.retried,
     batchSizes: Object.fromEntries([...instance.batchSizes].sort(([a], [b]) => a - b)),
     p50Ms: rounded(latency.quantile(0.5)),

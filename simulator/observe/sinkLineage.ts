@@ -75,6 +75,8 @@ export function sinkLineage(job: JobSpec, sink: SinkSpecOperator): SinkLineage {
       case "rpc": {
         const upstream = intoOperator(id);
         if (typeof upstream === "string") return upstream;
+        if (operator.kind === "rpc" && operator.rpc.deadlineField !== undefined)
+          return `"${id}" puts out only records whose deadline has not passed`;
         const capacity = operator.kind === "rpc" ? operator.rpc.capacity : operator.capacity;
         return { ...upstream, inFlight: upstream.inFlight + capacity * operator.parallelism };
       }

@@ -26,6 +26,14 @@ interface Segment {
   watermark: number | undefined;
 }
 
+/** A result that goes to a side output. */
+export class ToSideOutput {
+  constructor(
+    readonly name: string,
+    readonly value: unknown,
+  ) {}
+}
+
 export interface AsyncLimits {
   /** Inputs taken whose result was not emitted; more is back-pressure. */
   readonly capacity: number;
@@ -54,7 +62,7 @@ export abstract class AsyncWaitOperator extends StreamOperator {
     super(context, output);
   }
 
-  /** The result for one element. A rejection fails the task. */
+  /** The result for one element, or {@link ToSideOutput}. A rejection fails the task. */
   protected abstract call(value: unknown): Promise<unknown>;
 
   override async open(state: unknown): Promise<void> {
@@ -165,7 +173,9 @@ export abstract class AsyncWaitOperator extends StreamOperator {
       if (call?.state === "done") {
         segment.calls.delete(call);
         this.taken--;
-        this.output.element(call.result, call.timestamp);
+        const { result, timestamp } = call;
+        if (result instanceof ToSideOutput) this.output.sideOutput(result.name, result.value, timestamp);
+        else this.output.element(result, timestamp);
       } else if (segment.calls.size === 0 && segment.watermark !== undefined) {
         this.segments.shift();
         this.output.watermark(segment.watermark);

@@ -54,6 +54,11 @@ export function functionRefs(job: JobSpec): readonly { readonly ref: FunctionRef
         break;
     }
   }
+  for (const service of job.services) {
+    // One that another job or another machine runs is not compiled here.
+    if (service.attached !== true && service.deployment !== "external")
+      add(service.function, `services.${service.id}.function`);
+  }
   for (const edge of job.edges) {
     const at = `edges.${edge.from}->${edge.to}`;
     add(edge.key?.kind === "function" ? edge.key.function : undefined, at);

@@ -1,13 +1,16 @@
 /** Calls a service for each record: request function → tensors → service → response function. FLIP-582's `RosClient` behind `AsyncDataStream`. */
 import { FaultlineError } from "../graph/errors";
-import type { RpcSpec } from "../graph/jobFile";
+import { EXPIRED_OUTPUT, type RpcSpec } from "../graph/jobFile";
 import type { InferenceClient } from "../inference/inferenceClient";
 import type { Tensors } from "../core/tensor";
-import { AsyncWaitOperator } from "./asyncOperator";
+import { AsyncWaitOperator, ToSideOutput } from "./asyncOperator";
 import type { RequestFunction, ResponseFunction } from "./functions";
 import { recordText } from "./recordText";
 import { recordWithTensors, tensorsOf } from "./recordTensors";
 import type { LoadedFunction, OperatorContext, OperatorOutput } from "./streamOperator";
+
+/** Node's timers and the two clocks may differ by this much. */
+const CLOCK_SLACK_MS = 5;
 
 export class RpcOperator extends AsyncWaitOperator {
   private readonly request: LoadedFunction<RequestFunction> | undefined;
@@ -41,12 +44,19 @@ export class RpcOperator extends AsyncWaitOperator {
   }
 
   protected override async call(value: unknown): Promise<unknown> {
+    const deadlineMs = this.deadlineOf(value);
+    const leftMs = deadlineMs - Date.now();
+    if (leftMs <= 0) return new ToSideOutput(EXPIRED_OUTPUT, value);
     const inputs = this.inputsOf(value);
     let outputs: Tensors;
     try {
-      outputs = await this.client!.call(inputs, { timeoutMs: this.rpc.timeoutMs, key: recordKey(value) });
+      const timeoutMs = Math.min(this.rpc.timeoutMs, leftMs);
+      outputs = await this.client!.call(inputs, { timeoutMs, key: recordKey(value) });
     } catch (error) {
       if (error instanceof FaultlineError) {
+        // Nobody wants it any more: no failure, unless it is the operator's own limit that was reached.
+        if (error.code === "FL3009" && leftMs < this.rpc.timeoutMs && deadlineMs - Date.now() <= CLOCK_SLACK_MS)
+          return new ToSideOutput(EXPIRED_OUTPUT, value);
         const message = `${error.message} The call was made by "${this.context.operator.id}" for the record ${recordText(value)}`;
         throw FaultlineError.of(error.code, message, error.hint, error.location, error);
       }
@@ -60,6 +70,21 @@ export class RpcOperator extends AsyncWaitOperator {
     } catch (error) {
       throw this.response.failed(error, value);
     }
+  }
+
+  /** Milliseconds since 1970; Infinity where nothing says so. @throws FaultlineError FL2004 for what is no time */
+  private deadlineOf(value: unknown): number {
+    const field = this.rpc.deadlineField;
+    if (field === undefined) return Infinity;
+    const written = (value as Readonly<Record<string, unknown>> | null | undefined)?.[field];
+    if (written === undefined || written === null) return Infinity;
+    if (typeof written === "number" && Number.isFinite(written)) return written;
+    throw FaultlineError.of(
+      "FL2004",
+      `The field "${field}" of the record ${recordText(value)} is no deadline of "${this.context.operator.id}".`,
+      "Write milliseconds since 1970-01-01 UTC, or leave the field out for none.",
+      { element: `operators.${this.context.operator.id}` },
+    );
   }
 
   private inputsOf(value: unknown): Tensors {

@@ -47,6 +47,10 @@ export function checkSimulation(plan: SimulationPlan, limitBytes: number): reado
     wrong("FL1051", `The model needs ${bytes(model)}; the largest device has ${bytes(device)}.`, "Give --device-memory what the devices have, or split the model.");
   }
   if (plan.job.runtime.mode === "batch") wrong("FL1050", "A batch job has no steady load to simulate.", "Set runtime.mode to streaming.");
+  const code = plan.job.services.find((service) => service.function !== undefined);
+  if (code !== undefined) {
+    wrong("FL1050", `The service "${code.id}" runs code; how long that takes, and what it calls, a simulation does not know.`, "Run the job, or put a model with the same times in its place.");
+  }
   if (problems.length > 0) return problems;
   checkCopies(plan, wrong);
   checkMemory(plan, limitBytes, wrong);

@@ -369,25 +369,43 @@ async function kill(): Promise<void> {
   while (done.length < WANTED) await new Promise((resolve) => setTimeout(resolve, 50));
   stop = true;
   await Promise.all(workers);
+  const firstAnswer = await again.line((line) => line.phase === "SERVING");
   const WINDOW = 50;
+  const SUSTAINED = 4;
   const perWindow = (fromMs: number) => done.filter((at) => at >= fromMs && at < fromMs + WINDOW).length;
   const before = Array.from({ length: 20 }, (_, at) => perWindow(killedMs - (at + 1) * WINDOW));
   const full = median(before);
-  const reaches = (share: number, fromMs: number) => {
-    for (let atMs = fromMs; atMs < fromMs + 5_000; atMs += 5) if (perWindow(atMs) >= share * full) return atMs - fromMs;
+  /** When it begins to hold `level` calls in a window, on the mean of the next {@link SUSTAINED} windows. */
+  const holds = (level: number) => {
+    for (let atMs = killedMs; atMs < killedMs + 5_000; atMs += 5) {
+      const windows = Array.from({ length: SUSTAINED }, (_, at) => perWindow(atMs + at * WINDOW));
+      if (windows.reduce((a, b) => a + b) / SUSTAINED >= level) return atMs - killedMs;
+    }
     return NaN;
   };
-  print(
-    `One of three instances killed at full load (${rate((full * 1000) / WINDOW)} calls a second, ${done.length} calls)`,
-  );
+  const retried = events.reduce((sum, { requests }) => sum + requests, 0);
+  // Which of those in flight were issued again is not told: at worst it is the slowest.
+  const slowest = [...atKill].sort((a, b) => b - a).slice(0, retried);
+  const rateOf = (level: number) => rate((level * 1000) / WINDOW);
+  print(`One of three instances killed at full load (${rateOf(full)} calls a second, ${done.length} calls)`);
   print(`  failed calls                          ${failed}   wanted: 0`);
   print(
-    `  calls issued again                    ${events.length === 0 ? "none were in flight there" : `${events.reduce((sum, { requests }) => sum + requests, 0)}, noticed after ${((events[0]?.atMs ?? NaN) - killedMs).toFixed(1)} ms`}`,
+    `  calls issued again                    ${retried === 0 ? "none were in flight there" : `${retried}, noticed after ${((events[0]?.atMs ?? NaN) - killedMs).toFixed(1)} ms`}`,
   );
-  print(`  p99 after the kill, calls in flight   ${quantile(atKill, 0.99).toFixed(1)} ms   wanted: at most 100`);
-  print(`  throughput at 2/3 again after         ${reaches(2 / 3, killedMs).toFixed(0)} ms   wanted: at most 200`);
   print(
-    `  at its median of before after         ${reaches(1, killedMs).toFixed(0)} ms; the new instance was ready after ${coldMs.toFixed(0)} ms (from source)`,
+    `  p99 after the kill of calls in flight ${quantile(atKill, 0.99).toFixed(1)} ms; of as many as were issued again, the slowest: ${quantile(slowest, 0.99).toFixed(1)} ms   wanted: at most 100`,
+  );
+  print(
+    `  levels are of the median of 20 windows of ${WINDOW} ms before the kill (${Math.min(...before)} to ${Math.max(...before)} calls), on the mean of ${SUSTAINED} windows`,
+  );
+  print(
+    `  holds 2/3 (${rateOf((full * 2) / 3)} a second) after           ${holds((full * 2) / 3).toFixed(0)} ms   wanted: at most 200`,
+  );
+  print(
+    `  holds 95 % (${rateOf(full * 0.95)} a second) after          ${holds(full * 0.95).toFixed(0)} ms   wanted: at most ${(coldMs + 200).toFixed(0)}, the cold start of ${coldMs.toFixed(0)} ms (from source) + 200`,
+  );
+  print(
+    `  new instance: from ready to its first answer   ${firstAnswer.previousPhaseMs?.toFixed(1)} ms   wanted: at most 50`,
   );
   await client.close();
   await Promise.all(instances.map((instance) => instance.kill()));

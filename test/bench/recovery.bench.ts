@@ -26,11 +26,14 @@ async function kills(workspace: Workspace): Promise<void> {
   const run = workspace.run(jobFile);
   await run.event("checkpoint.completed");
   const client = await openRun(run.directory);
+  const firstAnswerMs: number[] = [];
   for (let kill = 0; kill < KILLS; kill++) {
     const instance = `langid#${kill % 2}`;
     const attempt = Math.floor(kill / 2);
     await client.inject({ fault: "crash", target: `service:${instance}` });
-    await run.event("instance.phase", (event) => event.instance === instance && event.attempt === attempt + 1 && event.phase === "SERVING");
+    const entered = (phase: string) =>
+      run.event("instance.phase", (event) => event.instance === instance && event.attempt === attempt + 1 && event.phase === phase);
+    firstAnswerMs.push((await entered("SERVING")).at - (await entered("READY")).at);
   }
   const report = await run.report();
   const rows = report.failures.map((failure) => {
@@ -48,7 +51,8 @@ async function kills(workspace: Workspace): Promise<void> {
   ]);
   process.stdout.write(
     `${report.injected} kills took effect; ${report.failures.reduce((sum, failure) => sum + failure.restartedTasks.length, 0)} stream tasks restarted; ` +
-      `lost ${report.records.lost}, duplicated ${report.records.duplicated}, failed calls ${report.rpc.failed} of ${report.rpc.requests}\n`,
+      `lost ${report.records.lost}, duplicated ${report.records.duplicated}, failed calls ${report.rpc.failed} of ${report.rpc.requests}\n` +
+      `from ready to its first answer: median ${ms(median(firstAnswerMs))}, ${ms(Math.min(...firstAnswerMs))} to ${ms(Math.max(...firstAnswerMs))} (wanted: at most 50 ms)\n`,
   );
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import type { FaultlineError } from "../../simulator/graph/errors";
 import type { Tensors } from "../../simulator/core/tensor";
 import { EmbeddedClient } from "../../simulator/inference/embeddedClient";
 import type { InferenceClientEvent } from "../../simulator/inference/inferenceClient";
@@ -455,24 +456,62 @@ describe("RosClient", function () {
     }
   });
 
+  it("preserves each call's deadline: the late are dropped before they cost device time and counted, the others of their stream are answered", async () => {
+    // Some milliseconds a run, one record each, so that the queue is long enough for deadlines to pass in it.
+    const cluster = await Cluster.start(
+      serviceSpec(writeModel(denseModel(256, 200)), { parallelism: 1, batching: { maxSize: 1, maxDelayMs: 0 } }),
+      1,
+    );
+    const [instance] = cluster.processes;
+    try {
+      const record: Tensors = { x: { type: "FP32", shape: [256], data: new Float32Array(256) } };
+      for (let run = 0; run < 5; run++) await cluster.client.call(record, { timeoutMs: 60_000 });
+      cluster.client.takeMetrics();
+      await instance.metrics();
+      const calls = Array.from({ length: 60 }, (_, index) =>
+        cluster.client.call(record, { timeoutMs: index % 3 === 0 ? 60_000 : 30 + (index % 7) }).then(
+          () => "answered",
+          (error: FaultlineError) => error.code,
+        ),
+      );
+      const outcomes = await Promise.all(calls);
+      const patient = outcomes.filter((_, index) => index % 3 === 0);
+      assert.deepEqual(new Set(patient), new Set(["answered"]));
+      const late = outcomes.filter((outcome) => outcome === "FL3009").length;
+      assert.ok(late > 20, `${late} calls were late`);
+      assert.equal(cluster.client.takeMetrics().expired, late);
+      // One run for each answer, and at most the one that was under way when the others' time ended.
+      const { requests, batches, expired = 0 } = await instance.metrics();
+      assert.ok(batches <= 60 - late + 2, `${batches} runs for ${60 - late} answers`);
+      assert.equal(requests, batches);
+      assert.ok(expired >= late - 2, `${expired} of ${late} were dropped from the queue`);
+    } finally {
+      await cluster.stop();
+    }
+  });
+
   it("is told at once when services would wait for each other: a nested call that comes round is refused by name, not suffered", async () => {
     const spec = serviceSpec(writeModel(affineModel()));
     const instance = InstanceProcess.start(spec);
     const endpoints = [await instance.ready()];
-    const nested = (callChain: readonly string[]) => new RosClient({ spec, endpoints, task: "other#0", callChain });
-    const clients = [nested(["first", "other"]), nested(["model", "other"])];
+    const client = new RosClient({ spec, endpoints, task: "other#0" });
     try {
-      const [fine, circle] = clients;
-      assert.equal(first(await fine.call(row(1), { timeoutMs: 10_000 })), 3);
       const startedMs = performance.now();
-      await assert.rejects(circle.call(row(1), { timeoutMs: 60_000 }), {
-        code: "FL1011",
-        message: /model calls other calls model/,
-      });
+      const [fine, circle, own] = await Promise.allSettled([
+        client.call(row(1), { timeoutMs: 10_000, callChain: ["first#0", "other#0"] }),
+        client.call(row(1), { timeoutMs: 60_000, callChain: ["model#1", "other#0"] }),
+        client.call(row(2), { timeoutMs: 10_000 }),
+      ]);
+      // Made in the same moment, they do not share a message.
+      assert.equal(fine.status === "fulfilled" && first(fine.value), 3);
+      assert.equal(own.status === "fulfilled" && first(own.value), 5);
+      const reason = circle.status === "rejected" ? (circle.reason as FaultlineError) : undefined;
+      assert.equal(reason?.code, "FL1011");
+      assert.match(reason?.message ?? "", /model#1 calls other#0 calls model\./);
       assert.ok(performance.now() - startedMs < 30_000, "long before its time was over");
-      assert.equal(circle.takeMetrics().retried, 0);
+      assert.equal(client.takeMetrics().retried, 0);
     } finally {
-      for (const client of clients) await client.close();
+      await client.close();
       await instance.kill();
     }
   });

@@ -8,6 +8,8 @@ import { countBy, Workspace, type RunUnderTest } from "./faultlineCli";
 /** Record `i` has `x`, four numbers that come again every `seed` records. */
 const FUNCTIONS = `
   export const numbers = (index: number, seed: number) => ({ id: index, x: Array.from({ length: 4 }, () => index % (seed || 1e9)) });
+  export const dated = (index: number) => ({ id: index, x: [1, 2, 3, 4], until: [1, Date.UTC(2100, 0), null][index % 3] });
+  export const soon = (record: object) => ({ ...record, until: Date.now() + 700 });
   export const wide = (index: number) => ({ id: index, x: new Float32Array(256).fill(index) });
   export const large = (index: number) => ({ id: index, x: new Float32Array(3_000_000) });
 `;
@@ -92,6 +94,71 @@ describe("the switches of a service", function () {
     assert.equal(report.run.state, "FINISHED");
     assert.deepEqual([report.records.lost, report.records.duplicated, report.rpc.failed], [0, 0, 0]);
     assert.deepEqual(report.failures, [], "nothing restarted");
+  });
+
+  it("deadline: records that nobody wants any more are not called for, and go to the side output `expired`", async () => {
+    const run = workspace.run(
+      job(workspace, {
+        service: { model: writeModel(affineModel()) },
+        records: "dated",
+        limit: 90,
+        rpc: { deadline: "until" },
+        operators: { late: { type: "sink", connector: "file", path: "late" } },
+        edges: [
+          { from: "numbers", to: "ask" },
+          { from: "ask", to: "out" },
+          { from: "ask", to: "late", sideOutput: "expired" },
+        ],
+      }),
+    );
+    const report = await run.report();
+    assert.equal(report.run.state, "FINISHED", JSON.stringify(report.run.cause));
+    const ids = (sink: string): number[] =>
+      (run.committed(sink) as { id: number }[]).map(({ id }) => id).sort((a, b) => a - b);
+    const all = Array.from({ length: 90 }, (_, id) => id);
+    assert.deepEqual(
+      ids("late"),
+      all.filter((id) => id % 3 === 0),
+    );
+    assert.deepEqual(
+      ids("out"),
+      all.filter((id) => id % 3 !== 0),
+    );
+    assert.equal(report.rpc.requests, 60, "for the late ones no call was made");
+  });
+
+  it("deadline: what is late in the queue costs no device time, is counted, and its job goes on", async () => {
+    const run = workspace.run(
+      job(workspace, {
+        service: { model: writeModel(denseModel(256, 200)) },
+        records: "wide",
+        limit: 4_000,
+        // Some milliseconds a run: of those that are under way some are through in time, and not all.
+        rpc: { deadline: "until", capacity: 1_000 },
+        operators: {
+          date: { type: "map", function: `${workspace.path("functions.ts")}#soon` },
+          late: { type: "sink", connector: "file", path: "late" },
+        },
+        edges: [
+          { from: "numbers", to: "date" },
+          { from: "date", to: "ask" },
+          { from: "ask", to: "out" },
+          { from: "ask", to: "late", sideOutput: "expired" },
+        ],
+      }),
+    );
+    const report = await run.report();
+    assert.equal(report.run.state, "FINISHED", JSON.stringify(report.run.cause));
+    const [late, out] = [run.committed("late").length, run.committed("out").length];
+    assert.equal(late + out, 4_000, "each record goes one way");
+    // How many are in time is a matter of the machine; never all, when as many are under way.
+    assert.ok(late > 30, `${late} late, ${out} in time`);
+    assert.ok(report.rpc.expired > 0 && report.rpc.expired <= late);
+    const [instance] = report.services[0].instances;
+    assert.ok(instance.expired > 0, "some were dropped from the queue");
+    const ran = sum(instanceMetrics(run), ({ requests }) => requests);
+    assert.ok(ran <= 4_000 - instance.expired, `${ran} ran, ${instance.expired} were dropped`);
+    assert.deepEqual(report.failures, []);
   });
 
   it("several models in one service, a result cache, and its hits and saved device time in metrics and report", async () => {

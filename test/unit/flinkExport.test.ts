@@ -123,6 +123,44 @@ describe("faultline export", () => {
     );
   });
 
+  it("says what only Faultline runs: deadlines of records, and services of code", async () => {
+    const services = { m: { model: "m.onnx" } };
+    const operators = {
+      a: { type: "source", connector: "generator", limit: 10 },
+      ask: { type: "rpc", service: "m", deadline: "until" },
+      s: { type: "sink", connector: "blackhole" },
+    };
+    const edges = [
+      { from: "a", to: "ask" },
+      { from: "ask", to: "s" },
+    ];
+    const refusal = (text: RegExp) => (error: unknown) =>
+      error instanceof FaultlineError && error.code === "FL5020" && text.test(error.message);
+    assert.throws(
+      () => flinkProgram(jobOf({ services, operators, edges }), new Map()),
+      refusal(/a deadline of each record/),
+    );
+    const folder = mkdtempSync(path.join(tmpdir(), "faultline-test-"));
+    const jobFile = path.join(folder, "code.faultline.json");
+    writeFileSync(
+      jobFile,
+      JSON.stringify({
+        services: { m: { function: "f.ts#f" } },
+        operators: { ...operators, ask: { type: "rpc", service: "m" } },
+        edges,
+      }),
+    );
+    try {
+      for (const target of ["flink", "triton", "kserve"] as const)
+        await assert.rejects(
+          exportJob({ jobFile, target, directory: path.join(folder, target), force: false }),
+          refusal(/runs code/),
+        );
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it("lets no text of a job file out of its Java literal or comment", () => {
     const job = jobOf({
       name: '*/ "); System.exit(1); // \\u0022 \n',

@@ -67,6 +67,7 @@ describe("job file completion", () => {
       ["a", "b"],
     );
     assert.deepEqual(labels('{ "services": { "a": { "calls": ["|"] }, "b": {} } }'), ["b"]);
+    assert.deepEqual(labels('{ "services": { "a": { "calls": "|" }, "b": {} } }'), ["any"]);
   });
 
   it("offers the values of a choice with the default marked", () => {

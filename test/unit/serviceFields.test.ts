@@ -90,9 +90,9 @@ describe("a service of a job file", () => {
 
   it("is refused when it calls itself round about, and the way round is named", () => {
     const services = {
-      s1: { model: "m.onnx", calls: ["s2"] },
-      s2: { model: "m.onnx", calls: ["s3"] },
-      s3: { model: "m.onnx", calls: ["s2"] },
+      s1: { function: "f.ts#s", calls: ["s2"] },
+      s2: { function: "f.ts#s", calls: ["s3"] },
+      s3: { function: "f.ts#s", calls: ["s2"] },
     };
     const { problems } = parsed(services);
     assert.deepEqual(
@@ -100,7 +100,55 @@ describe("a service of a job file", () => {
       [["FL1011", "services.s2.calls"]],
     );
     assert.match(problems[0].message, /s2 calls s3 calls s2/);
-    assert.deepEqual(findings({ m: { model: "m.onnx", calls: ["m"] } }), ["FL1011 services.m.calls"]);
+    assert.deepEqual(findings({ m: { function: "f.ts#s", calls: ["m"] } }), ["FL1011 services.m.calls"]);
+  });
+
+  it("warns where more calls can be under way than the queues take", () => {
+    const queue = { maxLength: 50 };
+    const at = "FL1003 operators.ask.capacity";
+    assert.deepEqual(findings({ m: { model: "m.onnx", queue } }, { capacity: 51 }), []);
+    assert.deepEqual(findings({ m: { model: "m.onnx", queue } }, { capacity: 52 }), [at]);
+    assert.deepEqual(findings({ m: { model: "m.onnx", queue, parallelism: 2 } }, { capacity: 52 }), []);
+    assert.deepEqual(
+      findings({ m: { model: "m.onnx", queue, parallelism: 2, deployment: "embedded" } }, { capacity: 52 }),
+      [at],
+    );
+    assert.deepEqual(findings({ m: { deployment: "external", addresses: ["h:1"], queue } }, { capacity: 52 }), []);
+  });
+
+  it("is code or a model, and code says whom it calls: by name, or any", () => {
+    const [service] = parsed({ m: { function: "functions/rank.ts#rank" } }).job!.services;
+    assert.deepEqual(service.function, { module: "/jobs/functions/rank.ts", exportName: "rank" });
+    assert.deepEqual([service.models, service.calls, service.callsAny], [[], [], undefined]);
+    const { job } = parsed({
+      m: { function: "f.ts#s", calls: "any" },
+      n: { model: "n.onnx" },
+      o: { function: "f.ts#s", calls: "any" },
+    });
+    assert.deepEqual(
+      job?.services.map(({ calls, callsAny }) => [calls, callsAny]),
+      [
+        [["n", "o"], true],
+        [[], undefined],
+        [["m", "n"], true],
+      ],
+      "no circle that could be seen",
+    );
+    const findingsOf: readonly (readonly [object, readonly string[]])[] = [
+      [{ m: { calls: [] } }, ["FL1003 services.m"]],
+      [{ m: { function: "f.ts#s", model: "m.onnx" } }, ["FL1003 services.m.function"]],
+      [{ m: { function: "nothing" } }, ["FL1003 services.m.function"]],
+      [{ m: { function: "f.ts#s", calls: "all" } }, ["FL1003 services.m.calls"]],
+      [{ m: { model: "m.onnx", calls: ["n"] }, n: { model: "n.onnx" } }, ["FL1003 services.m.calls"]],
+      [
+        { m: { function: "f.ts#s", calls: ["n"] }, n: { model: "n.onnx", deployment: "sidecar" } },
+        ["FL1015 services.m.calls"],
+      ],
+      [{ m: { function: "f.ts#s", calls: ["n"], shared: true }, n: { model: "n.onnx" } }, ["FL1015 services.m.calls"]],
+      [{ m: { function: "f.ts#s", calls: ["n"], shared: true }, n: { model: "n.onnx", shared: true } }, []],
+    ];
+    for (const [services, expected] of findingsOf)
+      assert.deepEqual(findings(services), expected, JSON.stringify(services));
   });
 
   it("is refused with an autoscaler that cannot be, and warned of switches that its deployment does not have", () => {

@@ -195,6 +195,7 @@ ${settings.join("\n")}
     const { id } = operator;
     if (operator.kind === "source") return this.declare(operator, this.source(id, operator.source, operator));
     if (operator.kind === "sink") return this.sink(operator, operator.sink, inputs);
+    if (operator.kind === "rpc" && operator.rpc.deadlineField !== undefined) this.refuse(`"${id}" goes by a deadline of each record.`);
     const common = this.commonKey(inputs);
     const input = this.input(inputs);
     switch (operator.kind) {
