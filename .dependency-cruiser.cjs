@@ -36,7 +36,7 @@ module.exports = {
       name: "only-webview-draws",
       severity: "error",
       from: { path: "^(simulator|extension)/" },
-      to: { path: "^webview/|node_modules/(d3|d3-[a-z]+|@vscode/webview-ui-toolkit)/", pathNot: "^webview/protocol\\.ts$" },
+      to: { path: "^webview/|node_modules/(d3|d3-[a-z]+|@vscode/webview-ui-toolkit)/", pathNot: "^webview/(simulate/)?protocol\\.ts$" },
     },
     {
       name: "webview-stands-on-pure-parts",

@@ -25,6 +25,7 @@ export interface CommandArguments {
   "faultline.scaleService": [clicked?: RunTreeNode];
   "faultline.showProcessLog": [clicked?: RunTreeNode];
   "faultline.newJob": [];
+  "faultline.simulateAtScale": [clicked?: Clicked];
   "faultline.openReport": [clicked?: Clicked | string];
   "faultline.revealInGraph": [place?: { readonly uri: vscode.Uri; readonly vertex: string }];
   "faultline.openJobFile": [clicked?: RunTreeNode];

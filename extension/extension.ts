@@ -21,6 +21,7 @@ import { RunStatusItem } from "./runs/runStatusItem";
 import { RunStore } from "./runs/runStore";
 import { RunTree, isRunTreeNode } from "./runs/runTree";
 import { readSetting } from "./setting";
+import { SimulatePanels } from "./simulate/simulatePanels";
 
 let runs: RunStore | undefined;
 
@@ -37,12 +38,20 @@ export function activate(context: vscode.ExtensionContext): void {
   const flinkTree = new FlinkTree(clusters);
   const flink = new FlinkCommands(clusters, flinkTree, store, panels);
   const commands = new RunCommands(store, panels, logs);
+  const simulations = new SimulatePanels({
+    extensionUri,
+    extensionPath: context.extensionPath,
+    runs: store,
+    graphs: panels,
+    log,
+  });
 
   context.subscriptions.push(
     log,
     store,
     panels,
     reports,
+    simulations,
     logs,
     tree,
     new RunStatusItem(store),
@@ -86,6 +95,10 @@ export function activate(context: vscode.ExtensionContext): void {
           if (uri === undefined) return;
           await vscode.window.showTextDocument(uri);
           panels.open({ kind: "jobFile", uri }, true);
+        },
+        "faultline.simulateAtScale": async (clicked) => {
+          const uri = await commands.jobFileOf(clicked, "Simulate Which Job?");
+          if (uri !== undefined) simulations.open(uri);
         },
         "faultline.openReport": async (clicked) => {
           const runId = await commands.reportRunId(clicked);

@@ -1,5 +1,5 @@
 /**
- * Bundles what runs inside the graph's webview: one script, its style sheet, and, inside the script as text, the workers that it starts.
+ * Bundles what runs inside the webviews: for each one script, its style sheet, and, inside the script as text, the workers that it starts.
  */
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -8,7 +8,7 @@ const FOLDER = join(__dirname, "..", "webview");
 const TARGET = ["chrome120"];
 
 export interface WebviewBuild {
-  /** Folder that gets `graph.js` and `graph.css`. */
+  /** Folder that gets `graph.js` and `graph.css`, `simulate.js` and `simulate.css`. */
   readonly outdir: string;
   readonly minify: boolean;
 }
@@ -17,7 +17,7 @@ export interface WebviewBuild {
 export async function buildWebview({ outdir, minify }: WebviewBuild): Promise<void> {
   const layoutWorker = await bundledText(join(FOLDER, "layout", "layoutWorker.ts"), minify);
   await build({
-    entryPoints: { graph: join(FOLDER, "main.ts") },
+    entryPoints: { graph: join(FOLDER, "main.ts"), simulate: join(FOLDER, "simulate", "main.ts") },
     outdir,
     bundle: true,
     minify,
@@ -30,7 +30,7 @@ export async function buildWebview({ outdir, minify }: WebviewBuild): Promise<vo
     logLevel: "warning",
   });
   await build({
-    entryPoints: { graph: join(FOLDER, "graph.css") },
+    entryPoints: { graph: join(FOLDER, "graph.css"), simulate: join(FOLDER, "simulate", "simulate.css") },
     outdir,
     bundle: true,
     minify,

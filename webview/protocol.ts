@@ -9,7 +9,7 @@
  *   says `resync`; the host then sends a `snapshot` again.
  * - Everything here is plain JSON; text of the workspace travels as text and is shown as text.
  *
- * This file is the only one of webview/ that other folders import. It holds types alone.
+ * This file, and the one of that name in simulate/, are the only ones of webview/ that other folders import. They hold types alone.
  */
 import type { Problem } from "../simulator/graph/errors";
 import type { GraphDescription } from "../simulator/graph/graphDescription";

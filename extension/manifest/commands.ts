@@ -103,6 +103,11 @@ export const COMMANDS = {
     title: "New Job…",
     icon: "$(add)",
   },
+  "faultline.simulateAtScale": {
+    title: "Simulate at Scale…",
+    shortTitle: "Simulate…",
+    icon: "$(graph-scatter)",
+  },
   "faultline.openReport": {
     title: "Open Recovery Report",
     shortTitle: "Report",

@@ -14,6 +14,7 @@ import { WALKTHROUGH_STEPS } from "./walkthrough";
 export const JOB_FILE_LANGUAGE = "faultline-job";
 export const JOB_GRAPH_VIEW_TYPE = "faultline.jobGraph";
 export const REPORT_VIEW_TYPE = "faultline.report";
+export const SIMULATE_VIEW_TYPE = "faultline.simulate";
 export const RUNS_VIEW = "faultline.runs";
 export const FLINK_VIEW = "faultline.flink";
 
@@ -25,6 +26,7 @@ export const MANIFEST = {
   activationEvents: [
     `onLanguage:${JOB_FILE_LANGUAGE}`,
     `onWebviewPanel:${JOB_GRAPH_VIEW_TYPE}`,
+    `onWebviewPanel:${SIMULATE_VIEW_TYPE}`,
     // So that the Test Explorer shows what there is.
     "workspaceContains:**/*.experiment.json",
     `onDebugResolve:${DEBUG_TYPE}`,

@@ -19,6 +19,7 @@ export const MENUS: Readonly<Record<string, readonly MenuItem[]>> = {
   "editor/title": [
     { command: "faultline.openJobGraph", when: JOB_FILE_OPEN, group: "navigation@1" },
     { command: "faultline.openReport", when: `${JOB_FILE_OPEN} && faultline.hasRuns`, group: "faultline@1" },
+    { command: "faultline.simulateAtScale", when: JOB_FILE_OPEN, group: "faultline@2" },
   ],
   "editor/title/run": [
     { command: "faultline.runJob", when: `${JOB_FILE_OPEN} && !isInDiffEditor`, group: "navigation@0" },
@@ -28,6 +29,7 @@ export const MENUS: Readonly<Record<string, readonly MenuItem[]>> = {
     { command: "faultline.openJobGraph", when: JOB_FILE_OPEN, group: "navigation@30" },
     { command: "faultline.runJob", when: JOB_FILE_OPEN, group: "navigation@31" },
     { command: "faultline.debugJob", when: JOB_FILE_OPEN, group: "navigation@32" },
+    { command: "faultline.simulateAtScale", when: JOB_FILE_OPEN, group: "navigation@33" },
   ],
   "view/title": [
     { command: "faultline.addFlinkCluster", when: ON_FLINK_VIEW, group: "navigation@1" },

@@ -201,7 +201,7 @@ export class RunCommands {
   }
 
   /** The job file that was clicked, that is in front, or that is chosen from those of the workspace. */
-  private async jobFileOf(clicked: Clicked, title: string): Promise<vscode.Uri | undefined> {
+  async jobFileOf(clicked: Clicked, title: string): Promise<vscode.Uri | undefined> {
     if (isRunTreeNode(clicked)) {
       return vscode.Uri.file((clicked.kind === "pastRun" ? clicked.summary : clicked.session).jobFile);
     }

@@ -11,12 +11,14 @@ import { FaultlineError } from "../graph/errors";
 import type { JobSpec } from "../graph/jobFile";
 import { sweepChart } from "../observe/sweepChart";
 import { FAILURE_KINDS, FAILURE_UNITS } from "../virtual/failureModel";
-import type { SimulationPlan, SimulationResult } from "../virtual/simulation";
+import { chartOfSweep } from "../observe/simulationFigures";
+import type { SimulationResult } from "../observe/simulationResult";
+import type { SimulationPlan } from "../virtual/simulation";
 import type { CommandIo } from "./commandIo";
 import { ProgressBar } from "./progressBar";
 import type { SimulateOptions, Sweep } from "./simulateOptions";
 import { readRequest, readSweep } from "./simulateOptions";
-import { chartOf, simulationText, sweepText } from "./simulateText";
+import { simulationText, sweepText } from "./simulateText";
 
 export function registerSimulateCommand(program: Command, io: CommandIo): void {
   program
@@ -51,6 +53,8 @@ export function registerSimulateCommand(program: Command, io: CommandIo): void {
     .option("--calibrate <run>", "take times from a run on this machine: its id, `latest`, or its folder")
     .option("--sweep <name=values>", "parallelism=1..64, instances=1,2,5, rate=1000..9000:1000, …")
     .option("--chart <file>", "where the page with the sweep's chart goes", "sweep.html")
+    .option("--keep", "keep the journal of each combination's first seed as a run, for graph, timeline and report")
+    .addOption(new Option("--progress <form>", "how progress is told on standard error: a bar, or a JSON document a line").choices(["bar", "json"]).default("bar"))
     .addOption(new Option("--format <format>", "what to print").choices(["text", "json"]).default("text"))
     .addHelpText("after", `\nKinds of failures:\n${FAILURE_KINDS.map((kind) => `  ${kind.padEnd(12)} ${FAILURE_UNITS[kind]}`).join("\n")}\n`)
     .action(async (jobFile: string, options: SimulateOptions) => {
@@ -58,12 +62,17 @@ export function registerSimulateCommand(program: Command, io: CommandIo): void {
       const job = await loadJobFile(jobFile);
       const timings = options.calibrate === undefined ? undefined : await calibrationOf(options.calibrate);
       const calibrated = { ...request, timings };
-      const bar = new ProgressBar(io, options.format === "text");
+      const bar = new ProgressBar(io, options.progress === "json" ? "json" : options.format === "text" ? "bar" : "none");
+      const kept: string[] = [];
+      const onKept = options.keep !== true ? undefined : (run: string, of: { readonly deployment: string; readonly failoverStrategy: string }): void => {
+        kept.push(`Journal of ${of.deployment}, ${of.failoverStrategy}: run ${run}`);
+        bar.tell({ kept: { run, deployment: of.deployment, failoverStrategy: of.failoverStrategy } });
+      };
       if (options.sweep === undefined) {
         const plan = planFor(job, calibrated);
-        const results = await runSimulation(plan, (progress) => bar.show(progress.done / progress.runs, `${progress.deployment}, ${progress.failoverStrategy}`));
+        const results = await runSimulation(plan, (progress) => bar.show(progress.done / progress.runs, `${progress.deployment}, ${progress.failoverStrategy}`), onKept);
         bar.end();
-        io.out(options.format === "json" ? document(plan, request, { results }) : simulationText(plan, results));
+        io.out(options.format === "json" ? document(plan, request, { results }) : `${simulationText(plan, results)}${kept.map((line) => `${line}\n`).join("")}`);
         process.exitCode = results.every(({ states }) => states.NOT_STARTED === undefined) ? 0 : 1;
         return;
       }
@@ -75,7 +84,7 @@ export function registerSimulateCommand(program: Command, io: CommandIo): void {
         return;
       }
       const file = resolve(options.chart ?? "sweep.html");
-      writeChart(file, sweepChart(chartOf(job.name, sweep, points)));
+      writeChart(file, sweepChart(chartOfSweep(job.name, sweep.parameter, points)));
       io.out(`${sweepText(sweep, points)}\nChart: ${file}\n`);
     });
 }

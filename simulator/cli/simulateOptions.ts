@@ -7,6 +7,7 @@ import type { ArrivalPattern } from "../virtual/arrivals";
 import type { FailureKind } from "../virtual/failureModel";
 import { FAILURE_KINDS } from "../virtual/failureModel";
 import type { OutputFormat } from "./commandIo";
+import type { ProgressForm } from "./progressBar";
 
 const DEPLOYMENTS: readonly Deployment[] = ["embedded", "sidecar", "rpc-service", "external"];
 
@@ -39,6 +40,8 @@ export interface SimulateOptions {
   readonly calibrate?: string;
   readonly sweep?: string;
   readonly chart?: string;
+  readonly keep?: boolean;
+  readonly progress: ProgressForm;
   readonly format: OutputFormat;
 }
 

@@ -26,8 +26,8 @@ export async function finishRun(directory: string): Promise<FinishedRun> {
   for await (const event of readJournal(runPaths.journal(directory))) facts.add(event);
   const record = JSON.parse(await readFile(runPaths.record(directory), "utf8")) as RunRecord;
   const alive = isAlive(record.ownerPid);
-  // What a job of a real Flink reads and writes is not ours to count.
-  const counted = facts.started?.run.engine === "flink" ? {} : { verification: await verify(directory, facts) };
+  // What a job of a real Flink reads and writes is not ours to count, and a simulated one writes nothing.
+  const counted = facts.started?.run.engine !== "local" && facts.started !== undefined ? {} : { verification: await verify(directory, facts) };
   const report = recoveryReport(facts, { ...counted, alive });
   const html = runPaths.reportHtml(directory);
   await writeAside(runPaths.reportJson(directory), `${JSON.stringify(report, undefined, 2)}\n`);

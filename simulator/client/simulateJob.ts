@@ -6,11 +6,13 @@ import type { ArrivalPattern } from "../virtual/arrivals";
 import { lognormal } from "../virtual/distribution";
 import type { FailureKind } from "../virtual/failureModel";
 import { simulate } from "../virtual/simulation";
-import type { SimulationPlan, SimulationProgress, SimulationResult } from "../virtual/simulation";
+import type { SimulationResult } from "../observe/simulationResult";
+import type { JournalKeeper, SimulationPlan, SimulationProgress } from "../virtual/simulation";
 import { checkSimulation } from "../virtual/simulationChecks";
 import type { SimulatedTimings } from "../virtual/simulatedTimings";
 import { DEFAULT_TIMINGS, withServiceTimings } from "../virtual/simulatedTimings";
 import { loadJobFile } from "./jobFileLoading";
+import { KeptSimulation } from "./keptSimulation";
 
 export interface SimulationRequest {
   readonly jobFile: string;
@@ -86,9 +88,26 @@ export function planFor(file: JobSpec, request: Omit<SimulationRequest, "jobFile
   return plan;
 }
 
-/** Runs the plan, and lets others have their turn between its runs. */
-export async function runSimulation(plan: SimulationPlan, onProgress?: (progress: SimulationProgress) => void): Promise<readonly SimulationResult[]> {
-  const running = simulate(plan, onProgress);
+/**
+ * Runs the plan, and lets others have their turn between its runs.
+ * @param onKept the journal of each combination's first seed is kept as a run, and told of; without it, none is
+ */
+export async function runSimulation(
+  plan: SimulationPlan,
+  onProgress?: (progress: SimulationProgress) => void,
+  onKept?: (run: string, of: Pick<SimulationProgress, "deployment" | "failoverStrategy">) => void,
+): Promise<readonly SimulationResult[]> {
+  const keep = (of: SimulationProgress, job: JobSpec): JournalKeeper => {
+    const kept = KeptSimulation.begin(job);
+    return {
+      add: (event) => kept.add(event),
+      end: (state) => {
+        kept.end(state);
+        onKept?.(kept.id, of);
+      },
+    };
+  };
+  const running = simulate(plan, onProgress, onKept === undefined ? undefined : keep);
   for (;;) {
     const step = running.next();
     if (step.done === true) return step.value;

@@ -1,7 +1,8 @@
 /** What one fault would do to a job, as the journal of a run that never was: the same report can be drawn from it as from a real one. */
 import type { JobSpec } from "../graph/jobFile";
-import type { JournalEvent, ProcessName, SubtaskName, TaskMetrics } from "../observe/journalEvent";
+import type { JournalEvent, ProcessName } from "../observe/journalEvent";
 import type { ArrivalPattern } from "./arrivals";
+import { tellMetrics } from "./flowMetrics";
 import { FlowWorld } from "./flowWorld";
 import type { MachineCount } from "./machines";
 import type { SimulatedTimings } from "./simulatedTimings";
@@ -29,13 +30,7 @@ export function predictFault(options: PredictionOptions): readonly JournalEvent[
   while (!world.isUp && world.ended === undefined && loop.step());
   world.openSources();
   const from = loop.now;
-  const tell = (): void => {
-    loop.after(METRICS_MS, () => {
-      world.record({ kind: "metrics", intervalMs: METRICS_MS, process: "taskmanager:0", rssBytes: 0, tasks: metricsOf(world) });
-      tell();
-    });
-  };
-  tell();
+  tellMetrics(world, METRICS_MS);
   loop.after(options.beforeMs, () => {
     const process = [...world.processes.values()].find(({ name, alive }) => name === options.target && alive);
     world.record({ kind: "fault.injected", injection: 1, fault: options.fault, target: options.target, parameters: {}, by: "schedule" });
@@ -45,19 +40,4 @@ export function predictFault(options: PredictionOptions): readonly JournalEvent[
   });
   while (world.ended === undefined && loop.step(from + options.beforeMs + options.afterMs));
   return events;
-}
-
-/** Every vertex of a region has seen what its flow gave, shared by its tasks. */
-function metricsOf(world: FlowWorld): Record<SubtaskName, TaskMetrics> {
-  const metrics: Record<SubtaskName, TaskMetrics> = {};
-  for (const { flow, running } of world.regions.values()) {
-    const results = flow.takeResults();
-    const widths = new Map<string, number>();
-    for (const { deployment } of running.values()) widths.set(deployment.vertex, (widths.get(deployment.vertex) ?? 0) + 1);
-    for (const { name, deployment } of running.values()) {
-      const share = results / (widths.get(deployment.vertex) ?? 1);
-      metrics[name] = { attempt: deployment.attempt, recordsIn: share, recordsOut: share, bytesIn: 0, bytesOut: 0, busyMs: 0, backPressuredMs: 0, idleMs: 0, buffersInUse: 0 };
-    }
-  }
-  return metrics;
 }

@@ -1,5 +1,8 @@
 /** A job simulated under several deployments and failover strategies, from several seeds: what it gives and what it costs. */
 import type { Deployment, JobSpec } from "../graph/jobFile";
+import type { JobState } from "../graph/executionState";
+import type { JournalEvent } from "../observe/journalEvent";
+import type { Estimate, SimulationResult } from "../observe/simulationResult";
 import type { ArrivalPattern } from "./arrivals";
 import type { FailureModel } from "./failureModel";
 import type { MachineCount } from "./machines";
@@ -24,45 +27,6 @@ export interface SimulationPlan {
   readonly deployments: readonly Deployment[];
   readonly strategies: readonly ("region" | "full")[];
   readonly price: { readonly deviceHour: number | undefined; readonly nodeHour: number | undefined };
-}
-
-/** Mean over the seeds, and the interval that holds the true mean with a probability of 95 %. `null`: there was nothing to measure. */
-export interface Estimate {
-  readonly mean: number;
-  readonly low: number;
-  readonly high: number;
-}
-
-export interface SimulationResult {
-  readonly deployment: Deployment | "none";
-  readonly failoverStrategy: "region" | "full";
-  readonly nodes: number;
-  readonly devices: number;
-  /** Copies of the model over all devices. */
-  readonly copies: number;
-  /** How many seeds ended in each state of the job. */
-  readonly states: Readonly<Record<string, number>>;
-  /** Why jobs failed, each reason once. */
-  readonly causes: readonly string[];
-  readonly startMs: Estimate | null;
-  /** Records whose result came for the first time, a second. */
-  readonly throughputPerSecond: Estimate | null;
-  readonly arrivedPerSecond: Estimate | null;
-  /** Share of all results that were not repetitions after a restart. */
-  readonly goodput: Estimate | null;
-  readonly calls: { readonly p50Ms: Estimate | null; readonly p95Ms: Estimate | null; readonly p99Ms: Estimate | null; readonly retried: Estimate | null };
-  /** From a record's coming to its first result. */
-  readonly records: { readonly p50Ms: Estimate | null; readonly p95Ms: Estimate | null; readonly p99Ms: Estimate | null; readonly waiting: Estimate | null };
-  /** Time of the devices there are; what ran for results that counted; what ran for nothing, loading models included. */
-  readonly deviceHours: { readonly held: Estimate | null; readonly used: Estimate | null; readonly wasted: Estimate | null };
-  readonly downtime: { readonly ms: Estimate | null; readonly share: Estimate | null };
-  readonly faults: Estimate | null;
-  readonly tasksRestarted: Estimate | null;
-  readonly instancesRestarted: Estimate | null;
-  readonly checkpoints: { readonly completed: Estimate | null; readonly failed: Estimate | null };
-  /** In the unit of the prices that were given; `null` without one. */
-  readonly costPerMillion: Estimate | null;
-  readonly deviceHoursPerMillion: Estimate | null;
 }
 
 export interface SimulationProgress {
@@ -112,8 +76,26 @@ export function machinesOf(plan: SimulationPlan, job: JobSpec): MachineCount {
   return { nodes: plan.nodes ?? job.runtime.taskManagers, devices, copiesPerDevice: fit };
 }
 
-/** Runs one combination after the other. Yields after each run, so that whoever waits can be told and can stop it. */
-export function* simulate(plan: SimulationPlan, onProgress: (progress: SimulationProgress) => void = () => undefined): Generator<void, readonly SimulationResult[]> {
+/** Takes the journal of a run, and is told how its job stood when the simulation was over. */
+export interface JournalKeeper {
+  add(event: JournalEvent): void;
+  end(state: JobState): void;
+}
+
+/** Entries of tasks in the metrics of a journal that is kept, over all its metrics; and no more than so many metrics, and one a second. */
+const KEPT_ENTRIES = 1_000_000;
+const KEPT_METRICS = 2_000;
+
+function metricsIntervalMs({ durationMs }: SimulationPlan, job: JobSpec): number {
+  const tasks = job.operators.reduce((sum, { parallelism }) => sum + parallelism, 0);
+  return Math.max(1_000, durationMs / Math.min(KEPT_METRICS, Math.max(10, KEPT_ENTRIES / tasks)));
+}
+
+/**
+ * Runs one combination after the other. Yields after each run, so that whoever waits can be told and can stop it.
+ * @param keep asked for each combination: who takes the journal of its first seed
+ */
+export function* simulate(plan: SimulationPlan, onProgress: (progress: SimulationProgress) => void = () => undefined, keep?: (of: SimulationProgress, job: JobSpec) => JournalKeeper): Generator<void, readonly SimulationResult[]> {
   const all = combinations(plan);
   const runs = all.length * plan.seeds;
   const results: SimulationResult[] = [];
@@ -122,18 +104,20 @@ export function* simulate(plan: SimulationPlan, onProgress: (progress: Simulatio
     const machines = machinesOf(plan, job);
     const outcomes: SimulatedRun[] = [];
     for (let index = 0; index < plan.seeds; index++) {
-      outcomes.push(
-        simulateRun({
-          job,
-          seed: plan.seed + index,
-          durationMs: plan.durationMs,
-          arrivals: plan.arrivals,
-          machines,
-          timings: plan.timings,
-          failures: plan.failures,
-          onProgress: (share) => onProgress({ done: done + share, runs, deployment, failoverStrategy }),
-        }),
-      );
+      const keeper = index > 0 ? undefined : keep?.({ done, runs, deployment, failoverStrategy }, job);
+      const outcome = simulateRun({
+        job,
+        seed: plan.seed + index,
+        durationMs: plan.durationMs,
+        arrivals: plan.arrivals,
+        machines,
+        timings: plan.timings,
+        failures: plan.failures,
+        onProgress: (share) => onProgress({ done: done + share, runs, deployment, failoverStrategy }),
+        ...(keeper === undefined ? {} : { onEvent: (event: JournalEvent) => keeper.add(event), metricsMs: metricsIntervalMs(plan, job) }),
+      });
+      outcomes.push(outcome);
+      keeper?.end(isJobState(outcome.state) ? outcome.state : "SUSPENDED");
       done++;
       onProgress({ done, runs, deployment, failoverStrategy });
       yield;
@@ -141,6 +125,11 @@ export function* simulate(plan: SimulationPlan, onProgress: (progress: Simulatio
     results.push(summarize(plan, { deployment, failoverStrategy, nodes: machines.nodes, devices: machines.devices, copies: copiesOf(job) }, outcomes));
   }
   return results;
+}
+
+/** The job had ended by itself; otherwise only the simulation is over. */
+function isJobState(state: string): state is "FAILED" | "CANCELED" | "FINISHED" {
+  return state === "FAILED" || state === "CANCELED" || state === "FINISHED";
 }
 
 const HOUR_MS = 3_600_000;

@@ -5,6 +5,7 @@ import type { ArrivalPattern } from "./arrivals";
 import { Chance } from "./chance";
 import type { FailureKind, FailureModel } from "./failureModel";
 import { FailureProcess } from "./failureModel";
+import { tellMetrics } from "./flowMetrics";
 import { FlowWorld } from "./flowWorld";
 import type { MachineCount } from "./machines";
 import type { SimulatedTimings } from "./simulatedTimings";
@@ -19,6 +20,8 @@ export interface SimulationRunOptions {
   readonly timings: SimulatedTimings;
   readonly failures: FailureModel;
   readonly onEvent?: (event: JournalEvent) => void;
+  /** The journal gets metrics every so many milliseconds of virtual time. Without it, none: nobody reads them. */
+  readonly metricsMs?: number;
   /** Called now and then with the share of the time that is over. */
   readonly onProgress?: (share: number) => void;
 }
@@ -68,6 +71,7 @@ export function simulateRun(options: SimulationRunOptions): SimulatedRun {
   if (started) {
     measures.reset();
     world.openSources();
+    if (options.metricsMs !== undefined) tellMetrics(world, options.metricsMs);
     new FailureProcess(world, options.failures, new Chance(options.seed).fork("failures"), (kind) => {
       measures.counts.faults++;
       faults[kind] = (faults[kind] ?? 0) + 1;

@@ -12,7 +12,7 @@ import { Chance } from "../../simulator/virtual/chance";
 import { medianOf } from "../../simulator/virtual/distribution";
 import { RecordLog } from "../../simulator/virtual/recordLog";
 import { estimate, simulate } from "../../simulator/virtual/simulation";
-import type { SimulationResult } from "../../simulator/virtual/simulation";
+import type { SimulationResult } from "../../simulator/observe/simulationResult";
 import { checkSimulation } from "../../simulator/virtual/simulationChecks";
 import { DEFAULT_TIMINGS, timingsOf } from "../../simulator/virtual/simulatedTimings";
 import { simulatedJob } from "../fixtures/simulatedJob";

@@ -1,5 +1,5 @@
 /**
- * Stands in for VS Code around the graph view: a loopback server with the page that the extension would give, the content security policy
+ * Stands in for VS Code around the graph view, and the one that simulates: a loopback server with the page that the extension would give, the content security policy
  * included, and a Chromium that opens it. What the view sends is recorded; what the host would send is posted.
  */
 import { randomBytes } from "node:crypto";
@@ -14,14 +14,17 @@ import { ensureChromium } from "../../../scripts/setupChromium";
 import type { GraphDescription } from "../../../simulator/graph/graphDescription";
 import type { JournalEvent } from "../../../simulator/observe/journalEvent";
 import type { HostMessage, ViewMessage, ViewState } from "../../../webview/protocol";
+import type { SimulateHostMessage, SimulateViewState } from "../../../webview/simulate/protocol";
 import { THEMES, type ThemeName } from "./themes";
 
 export interface OpenOptions {
+  /** Which view; the graph by default. */
+  readonly view?: "graph" | "simulate";
   readonly theme?: ThemeName;
   readonly width?: number;
   readonly height?: number;
   /** What `getState` answers. */
-  readonly state?: ViewState;
+  readonly state?: ViewState | SimulateViewState;
   readonly reducedMotion?: boolean;
   readonly forcedColors?: boolean;
   readonly zoom?: number;
@@ -31,7 +34,7 @@ export interface OpenView {
   readonly page: Page;
   /** Everything that went wrong in the page: errors, and what the policy blocked. */
   readonly troubles: string[];
-  readonly post: (message: HostMessage) => Promise<void>;
+  readonly post: (message: HostMessage | SimulateHostMessage) => Promise<void>;
   readonly sent: () => Promise<readonly ViewMessage[]>;
   /** Shows a graph and waits until it is drawn. */
   readonly show: (graph: GraphDescription, more?: Partial<HostMessage & { kind: "graph" }>) => Promise<void>;
@@ -64,7 +67,7 @@ export class WebviewHost {
     await buildWebview({ outdir: folder, minify: options.minify ?? false });
     const server = createServer((request, response) => {
       const url = new URL(request.url ?? "/", "http://127.0.0.1");
-      if (url.pathname === "/graph.js" || url.pathname === "/graph.css") {
+      if (/^\/(graph|simulate)\.(js|css)$/.test(url.pathname)) {
         response.setHeader("content-type", url.pathname.endsWith("js") ? "text/javascript" : "text/css");
         response.end(readFileSync(join(folder, url.pathname.slice(1))));
       } else if (url.pathname === "/") {
@@ -96,10 +99,14 @@ export class WebviewHost {
     page.on("console", (message) => {
       if (message.type() === "error" && !message.text().includes("favicon")) troubles.push(message.text());
     });
-    const query = new URLSearchParams({ theme: options.theme ?? "dark", state: JSON.stringify(options.state ?? null) });
+    const query = new URLSearchParams({
+      theme: options.theme ?? "dark",
+      view: options.view ?? "graph",
+      state: JSON.stringify(options.state ?? null),
+    });
     await page.goto(`http://127.0.0.1:${(this.server.address() as AddressInfo).port}/?${query.toString()}`);
     await page.waitForFunction(() => window.__sent.some((message) => message.kind === "ready"));
-    const post = (message: HostMessage): Promise<void> =>
+    const post = (message: HostMessage | SimulateHostMessage): Promise<void> =>
       page.evaluate((data) => window.postMessage(data, "*"), message);
     return {
       page,
@@ -149,6 +156,7 @@ function pageText(url: URL, port: number): string {
   const nonce = randomBytes(16).toString("hex");
   const theme = THEMES[(url.searchParams.get("theme") ?? "dark") as ThemeName];
   const source = `http://127.0.0.1:${port}`;
+  const view = url.searchParams.get("view") === "simulate" ? "simulate" : "graph";
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${source} 'nonce-${nonce}'; font-src ${source}; img-src ${source} blob: data:; worker-src blob:`;
   const vscode = `
     window.__sent = [];
@@ -167,13 +175,13 @@ function pageText(url: URL, port: number): string {
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="${source}/graph.css">
+<link rel="stylesheet" href="${source}/${view}.css">
 <title>Job graph</title>
 </head>
 <body class="${theme.bodyClass}" data-vscode-theme-kind="${theme.kind}" data-vscode-context='{"preventDefaultContextMenuItems": true}'>
 <div id="faultline"></div>
 <script nonce="${nonce}">${vscode}</script>
-<script nonce="${nonce}" src="${source}/graph.js"></script>
+<script nonce="${nonce}" src="${source}/${view}.js"></script>
 </body>
 </html>`;
 }
