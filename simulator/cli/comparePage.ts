@@ -48,7 +48,7 @@ function bandsSvg(compared: readonly ComparedVariant[]): string {
   const points = compared.flatMap(({ faulted }) => faulted[0]?.course ?? []);
   if (points.length === 0) return "";
   const from = Math.min(...points.map(({ atMs }) => atMs));
-  const to = Math.max(...points.map(({ atMs }) => atMs), from + 1);
+  const to = Math.max(...points.map(({ atMs }) => atMs), from + 1) + 250;
   const right = WIDTH - NOTES;
   const x = (atMs: number): number => LEFT + 60 + ((atMs - from) / (to - from)) * (right - LEFT - 60);
   const levels = compared.map(({ faulted: [run] }) => levelOf(run));

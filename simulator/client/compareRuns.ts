@@ -83,7 +83,10 @@ const COURSE_STEP_MS = 250;
 const CAPACITY_MS = 8_000;
 const SETTLE_MS = 2_000;
 
+/** @throws FaultlineError FL1033, before anything is started, for what cannot be done to a service outside the job; whatever keeps the job from starting */
 export async function compareRuns(options: CompareOptions): Promise<readonly ComparedVariant[]> {
+  const { fault, target } = options.fault;
+  if (options.variants.some(({ deployment }) => deployment === "external") && target.includes("service:")) outsideSignal(target.startsWith("link:") ? `${fault} of a link` : fault);
   const compared: ComparedVariant[] = [];
   for (const variant of options.variants) compared.push(await compareVariant(variant, options));
   return compared;

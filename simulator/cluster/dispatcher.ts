@@ -10,7 +10,7 @@ import type { ServiceEndpoint } from "../core/deployment";
 import type { JobState } from "../graph/executionState";
 import { readJournal } from "../observe/journalReader";
 import { Coordinator } from "./coordinator";
-import { recoverRun } from "./jobRecovery";
+import { failedWithoutCheckpoint, recoverRun } from "./jobRecovery";
 import type { RecoveredRun } from "./jobRecovery";
 import type { RunConfig } from "./runDirectory";
 import { decodeRunConfig, runPaths } from "./runDirectory";
@@ -74,10 +74,12 @@ export class Dispatcher {
 }
 
 async function readRun(directory: string, recover: boolean): Promise<HostedRun> {
+  const config = decodeRunConfig(readFileSync(runPaths.config(directory), "utf8"));
+  const recovered = recover ? await recoverRun(directory, readJournal(runPaths.journal(directory))) : undefined;
   return {
-    config: decodeRunConfig(readFileSync(runPaths.config(directory), "utf8")),
+    config,
     token: readFileSync(runPaths.token(directory), "utf8"),
-    recovered: recover ? await recoverRun(directory, readJournal(runPaths.journal(directory))) : undefined,
+    recovered: recovered === undefined || config.restored === undefined ? recovered : failedWithoutCheckpoint(recovered),
   };
 }
 

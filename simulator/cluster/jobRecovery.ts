@@ -87,6 +87,18 @@ export async function recoverRun(directory: string, events: AsyncIterable<Journa
   };
 }
 
+/**
+ * Of a run that began from a savepoint, which was its first checkpoint. Where none can be read any more it fails: begun anew it would give all
+ * that the runs before it gave once more, and they count as one.
+ */
+export function failedWithoutCheckpoint(recovered: RecoveredRun): RecoveredRun {
+  const { job, damaged } = recovered;
+  if (job.completed.length > 0 || job.failure !== undefined) return recovered;
+  const why = damaged.at(-1)?.cause.message ?? "There is none.";
+  const failure = { code: "FL2007" as const, message: `No checkpoint of this run, which began from a savepoint, can be read: ${why}`, hint: "Start a run from the savepoint again." };
+  return { ...recovered, job: { ...job, failure } };
+}
+
 /** What is to be seen of a fault on a worker of the coordinator before. A stopped one will not connect, and makes place for another. */
 function effectOn(target: string, pid: number, fault: string, there: ReturnType<typeof processesOfRun>): string | undefined {
   const wanted = FAULT_CATALOGUE.find(({ name }) => name === fault)?.evidence;

@@ -122,7 +122,7 @@ export const PROBES = {
   throughputPerSecond: "Records that sinks committed, per second of running.",
   p99Ms: "99th percentile of the latency of calls to services, ms.",
   detectionMs: "Longest time from a fault to its being noticed, ms.",
-  recoveryMs: "Longest time from a fault until everything that restarted ran again, ms.",
+  recoveryMs: "Longest time from a fault until everything that restarted ran again, ms; 0 for one that was healed and restarted nothing.",
   checkpointsCompleted: "Checkpoints completed.",
   checkpointsFailed: "Checkpoints that failed.",
   modelsLoaded: "Loads of a model, the first ones included.",

@@ -60,7 +60,8 @@ function inWindow({ probe, during }: Hypothesis, { facts, report }: RunMeasures)
 function windowOf(window: Window, facts: RunFacts, report: RunReport): readonly [from: number, to: number] {
   const series = facts.throughput;
   const begun = Math.max(series?.from ?? 0, (facts.firstRecordAt ?? facts.startAt) - facts.startAt) + SECOND;
-  const ended = (series?.until ?? 0) - SECOND;
+  // While it runs (a gate is asked before the first fault) there is no end yet to leave out.
+  const ended = (series?.until ?? 0) - (facts.ended === undefined ? 0 : SECOND);
   const injections = [...facts.injections.values()].filter(({ effective }) => effective !== undefined);
   if (window === "run" || injections.length === 0) return [begun, ended];
   const first = Math.min(...injections.map(({ at }) => at)) - facts.startAt;
@@ -110,7 +111,8 @@ function measure({ probe, of: pattern = "*", command = "" }: Hypothesis, { repor
     case "detectionMs":
       return longest((failure) => failure.detectedAfterMs);
     case "recoveryMs":
-      return longest((failure) => failure.recoveredAfterMs);
+      // Healed, and nothing had to come back: slow for a while.
+      return longest((failure) => failure.recoveredAfterMs ?? (failure.healedAfterMs !== null && failure.restartedTasks.length + failure.restartedInstances.length === 0 ? 0 : null));
     case "checkpointsCompleted":
       return checkpoints.completed;
     case "checkpointsFailed":

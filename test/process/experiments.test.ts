@@ -1,6 +1,6 @@
 /** Experiments on real processes: isolation holds with a service of its own, and its twin with the model embedded shows that it need not. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT, Workspace } from "./faultlineCli";
 
@@ -39,6 +39,73 @@ describe("experiments of the example", function () {
     assert.equal(isolation?.held, false);
     assert.ok((isolation.observed ?? 0) > 0);
     assert.ok(verdict.hypothesis.filter(({ name }) => name !== "no stream task restarts").every(({ held }) => held), "still nothing is lost");
+  });
+
+  it("every trigger, and probes of every part of the run, of some alone, of memory and of a person's own command", async () => {
+    const file = workspace.write("all.experiment.json", {
+      job: join(EXPERIMENTS, "../language-detection.faultline.json"),
+      load: { rate: 1000, limit: 9000 },
+      faults: [
+        { fault: "slow-inference", target: "service:langid#0", set: { delay: "20ms", duration: "300ms" }, atRecord: 3000 },
+        { fault: "crash", target: "service:langid#1", atCheckpoint: 4 },
+        { fault: "hang", target: "service:langid#0", set: { duration: "200ms" }, on: { event: "checkpoint.completed", where: { checkpoint: 6 } } },
+        { fault: "latency", target: "link:taskmanager:*->service:langid#0", set: { delay: "5ms", duration: "1s", probability: "90%", direction: "forward" }, random: { count: 1, every: "2s", seed: 3 } },
+      ],
+      hypothesis: [
+        { name: "steady before", probe: "lowestThroughput", during: "before", atLeast: 100 },
+        { name: "calls are answered all the time", probe: "highestP99Ms", during: "during", atMost: 5000, inControl: false },
+        { name: "the pace is back", probe: "throughputPerSecond", during: "after", atLeast: 300, inControl: false },
+        { probe: "streamTasksRestarted", of: "classify#*", equals: 0 },
+        { probe: "instancesRestarted", of: "langid#0", equals: 0 },
+        { name: "one instance restarts", probe: "instancesRestarted", equals: 1, inControl: false },
+        { probe: "checkpointsCompleted", atLeast: 4 },
+        { probe: "peakMemoryBytes", of: "taskmanager:*", atMost: 2_000_000_000 },
+        { name: "what restarts is back soon; what only was slow is healed", probe: "recoveryMs", atMost: 20_000 },
+        { name: "my own check finds the journal", probe: "commandExit", command: 'test -s journal.ndjson && test "$FAULTLINE_RUN" = "$PWD"', equals: 0 },
+        { name: "my own check that says 3", probe: "commandExit", command: "exit 3", equals: 3 },
+        { probe: "recordsLost", equals: 0 },
+      ],
+    });
+    const { code, stdout, stderr } = await workspace.cli("experiment", file, "--format", "json");
+    const verdict = JSON.parse(stdout) as Verdict;
+    assert.equal(code, 0, stderr + JSON.stringify([verdict.reasons, verdict.hypothesis]));
+    assert.ok(verdict.injected >= 4, `${verdict.injected} faults took effect`);
+    assert.ok(verdict.hypothesis.every(({ observed }) => observed !== null), JSON.stringify(verdict.hypothesis));
+  });
+
+  it("a gate that does not hold: no fault is injected, the experiment has failed and says why", async () => {
+    const file = workspace.write("gate.experiment.json", {
+      job: join(EXPERIMENTS, "../language-detection.faultline.json"),
+      load: { rate: 1000, limit: 4000 },
+      faults: [{ fault: "crash", target: "service:langid#1", atRecord: 3000 }],
+      hypothesis: [{ name: "an impossible pace", probe: "lowestThroughput", during: "before", atLeast: 1e9, inControl: false }],
+    });
+    const { code, stdout } = await workspace.cli("experiment", file, "--format", "json");
+    assert.equal(code, 1);
+    const verdict = JSON.parse(stdout) as Verdict;
+    assert.equal(verdict.injected, 0);
+    assert.ok(verdict.reasons.some((reason) => /an impossible pace.*No fault was injected/.test(reason)), JSON.stringify(verdict.reasons));
+  });
+
+  it("a folder: 0 when its twin fails as it must, and JUnit without a failure", async () => {
+    const folder = workspace.path("folder");
+    mkdirSync(folder);
+    for (const [name, deployment] of [["isolated", "rpc-service"], ["twin", "embedded"]] as const) {
+      const isolation = { name: "no stream task restarts", probe: "streamTasksRestarted", equals: 0, mustFail: deployment === "embedded" };
+      workspace.write(`folder/${name}.experiment.json`, {
+        job: join(EXPERIMENTS, "../language-detection.faultline.json"),
+        deployment,
+        load: { rate: 2000, limit: 6000 },
+        faults: [{ fault: "crash", target: "service:langid#1", after: "1500ms" }],
+        hypothesis: [isolation, { probe: "recordsLost", equals: 0 }],
+      });
+    }
+    const junit = workspace.path("junit.xml");
+    const { code, stdout, stderr } = await workspace.cli("experiment", folder, "--junit", junit);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /1 of 2 experiments held; twin did not, as it must not\./);
+    assert.match(stderr, /twin: did not hold, as it has to be \(2 of 2\)/);
+    assert.doesNotMatch(readFileSync(junit, "utf8"), /<failure/);
   });
 
   it("a fault that never comes: the experiment has failed", async () => {

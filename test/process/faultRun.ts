@@ -50,9 +50,10 @@ export class FaultRun {
     return event.evidence;
   }
 
-  async heal(): Promise<void> {
+  /** Heals everything, and waits until the journal says so of one injection, the last by default. */
+  async heal(injection = this.injections): Promise<void> {
     await this.handle.heal();
-    await this.run.event("fault.healed", (one) => one.injection === this.injections);
+    await this.run.event("fault.healed", (one) => one.injection === injection);
   }
 
   async stop(): Promise<void> {

@@ -109,7 +109,7 @@ describe("faults of processes, records and checkpoints", function () {
     assert.equal(failover.restoredCheckpoint, first);
     await run.event("task.restored", (event) => event.seq > failover.seq && event.task === "perLanguage#0" && event.checkpoint === first);
     await run.event("job.state", (event) => event.seq > failover.seq && event.to === "RUNNING");
-    await faults.heal();
+    await faults.heal(1);
     assert.equal(existsSync(join(run.directory, "checkpoints", `chk-${newest}`, "_metadata")), false, "it does not come back");
     await run.event("checkpoint.completed", (event) => event.checkpoint > newest);
     // The next restore is from a sound one again.

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { recoverRun } from "../../simulator/cluster/jobRecovery";
+import { failedWithoutCheckpoint, recoverRun } from "../../simulator/cluster/jobRecovery";
 import type { JournalEvent, JournalEventBody } from "../../simulator/observe/journalEvent";
 
 /** Above what Linux gives out. */
@@ -92,6 +92,18 @@ describe("recovery of a run", () => {
     );
     assert.equal(recovered.ended, "FAILED");
     assert.deepEqual(recovered.job.failure, cause);
+  });
+
+  it("a run that began from a savepoint and has no checkpoint that can be read fails: begun anew, it would give what the runs before gave once more", async () => {
+    const nothing = await recoverRun(directory, journal([{ kind: "job.state", from: "CREATED", to: "RUNNING" }]));
+    assert.deepEqual(nothing.job.completed, []);
+    assert.equal(nothing.job.failure, undefined, "any other run begins anew");
+    const { failure } = failedWithoutCheckpoint(nothing).job;
+    assert.equal(failure?.code, "FL2007");
+    assert.match(failure?.message ?? "", /began from a savepoint/);
+    const checkpoint = { checkpoint: 1, final: false, handles: new Map(), sourceOffsets: new Map() };
+    const sound = { ...nothing, job: { ...nothing.job, completed: [checkpoint] } };
+    assert.equal(failedWithoutCheckpoint(sound), sound);
   });
 });
 
