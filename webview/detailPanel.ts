@@ -1,8 +1,10 @@
 /** What is known of the selected element, and what can be done with it. */
 import type { FailoverStrategy } from "../simulator/graph/failoverScope";
+import type { VertexDescription } from "../simulator/graph/graphDescription";
 import { button, choice } from "./controls";
 import { displayName } from "./graph/vertexCard";
-import { duration, plural } from "./model/numberWords";
+import { vertexFigures } from "./model/figures";
+import { count, duration, percent, plural } from "./model/numberWords";
 import { realSubtask, type Picture } from "./model/picture";
 import { groupTitle, regionName } from "./model/regionGroups";
 import type { RunModel } from "./model/runModel";
@@ -67,6 +69,30 @@ export function drawDetails(
   else vertexDetails(host, source, element.vertex, actions);
 }
 
+/** What it does at the moment; empty where nothing is known. */
+function figureRows(run: RunModel, vertex: VertexDescription, at: number, only?: number): Row[] {
+  const figures = vertexFigures(run, vertex, at, only);
+  if (figures === undefined) return [];
+  if (vertex.kind === "service") {
+    const rows: Row[] = [
+      ["Requests", `${count(figures.inPerSecond)}/s`],
+      ["Queue", `${count(figures.queueDepth)} waiting, ${count(figures.inFlight)} in flight`],
+      ["Busy", percent(figures.busy)],
+    ];
+    if (figures.batch !== undefined) rows.push(["Batch", `${figures.batch.toFixed(1)} requests, mean`]);
+    if (figures.p99Ms !== undefined) rows.push(["p99", duration(figures.p99Ms)]);
+    return rows;
+  }
+  const rows: Row[] = [
+    ["Records", `${count(figures.inPerSecond)}/s in, ${count(figures.outPerSecond)}/s out`],
+    ["Busy", percent(figures.busy)],
+    ["Back-pressured", percent(figures.backPressured)],
+    ["Idle", percent(figures.idle)],
+  ];
+  if (vertex.operators.some(({ kind }) => kind === "rpc")) rows.push(["Calls in flight", count(figures.inFlight)]);
+  return rows;
+}
+
 function subtaskDetails(
   host: HTMLElement,
   source: DetailSource,
@@ -94,6 +120,9 @@ function subtaskDetails(
     const pid = instance?.pid ?? (process === undefined ? undefined : run.facts.processes.get(process)?.at(-1)?.pid);
     if (process !== undefined) rows.push(["Process", pid === undefined ? process : `${process}, pid ${pid}`]);
   }
+  const owner = picture.vertices.get(vertex);
+  if (run !== undefined && owner !== undefined && !picture.collapsed.has(vertex))
+    rows.push(...figureRows(run, owner, at, index));
   if (region !== undefined)
     rows.push(["Region", `${regionName(region.id)}, ${plural(region.subtasks.length, "task")}`]);
   host.append(table(rows));
@@ -143,6 +172,7 @@ function vertexDetails(host: HTMLElement, source: DetailSource, id: string, acti
       ["Device", vertex.service.device],
     );
   }
+  if (run !== undefined && !collapsed) rows.push(...figureRows(run, vertex, at));
   if (vertex.slotSharingGroup !== undefined) rows.push(["Slot sharing group", vertex.slotSharingGroup]);
   const group = picture.regions.groupOfVertex.get(id);
   if (group !== undefined) {

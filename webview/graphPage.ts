@@ -81,6 +81,7 @@ export class GraphPage {
     this.#selection = state.selection;
     this.#session = new RunSession({
       changed: (change) => this.#runChanged(change),
+      read: () => this.#travelBack(),
       resync: (run, have) => this.#channel.send({ kind: "resync", run, have }),
     });
     this.#toolbar = new Toolbar((command) => this.do(command), {
@@ -109,11 +110,11 @@ export class GraphPage {
     if (state.zoom !== undefined) this.#view.camera.set(state.zoom);
     this.#timeline = new TimelineView(timeline, {
       picked: (element) => this.#reveal(element),
-      travelled: (at) => this.#session.travelTo(at),
+      travelled: (at) => this.#travelTo(at),
       menu: (at, element, place) => {
         const words = `${duration(Math.max(0, at - (this.#session.run?.facts.startAt ?? at)))} into the run`;
         const acts = {
-          travel: () => this.#session.travelTo(at),
+          travel: () => this.#travelTo(at),
           journal: () => this.#channel.send({ kind: "openEvent", at }),
           reveal: (one: PictureElement) => this.#reveal(one),
         };
@@ -199,6 +200,7 @@ export class GraphPage {
       case "runEnded":
         this.#notice = message.kind === "runStarting" ? undefined : this.#notice;
         this.#session.receive(message);
+        if (message.kind === "snapshot") this.#travelBack();
         if (message.kind === "runStarted") this.#comparison.restore(this.#channel.state.compared ?? []);
         if (message.kind === "runFailed")
           this.#note("bad", message.problem.message, message.problem.hint ?? "", 60_000);
@@ -279,6 +281,21 @@ export class GraphPage {
     this.#schedule();
   }
 
+  #travelTo(at: number | undefined): void {
+    this.#session.travelTo(at);
+    const { run, travel } = this.#session;
+    const kept = run === undefined || travel === undefined ? undefined : { run: run.handle.id, at: travel };
+    this.#channel.keep({ travel: kept });
+  }
+
+  /** After a reload: the moment that was looked at, as soon as the run is there up to it. */
+  #travelBack(): void {
+    const { travel } = this.#channel.state;
+    const { run } = this.#session;
+    if (travel !== undefined && travel.run === run?.handle.id && this.#session.travel === undefined)
+      this.#session.travelTo(travel.at);
+  }
+
   #level(): PictureLevel {
     return this.#channel.state.level ?? "operator";
   }
@@ -289,7 +306,7 @@ export class GraphPage {
 
   #setLive(): void {
     if (this.#picture !== undefined)
-      this.#view.setLive(livePicture(this.#picture, this.#session.run, this.#session.at));
+      this.#view.setLive(livePicture(this.#picture, this.#session.run, this.#session.at, this.#channel.state.cells));
   }
 
   #draw(): void {
@@ -326,7 +343,7 @@ export class GraphPage {
       this.#timeline.show(run, this.#graph.graph, run.now(Date.now()), travel);
     this.#comparison.refresh();
     this.#faults.show(activeFaults(run.facts, at), at, isLive);
-    if (this.#selection?.kind === "subtask" && !details.matches(":focus-within")) this.#drawDetails();
+    if (this.#selection !== undefined && !details.matches(":focus-within, :hover")) this.#drawDetails();
   }
 
   /** What moves by itself is drawn again soon; a run at rest a few times a second; what is over or hidden not at all. */
@@ -397,7 +414,8 @@ export class GraphPage {
 
   #drawLegend(): void {
     const { legend } = this.#parts;
-    if (this.#picture !== undefined && !legend.hidden) drawLegend(legend, this.#picture);
+    if (this.#picture !== undefined && !legend.hidden)
+      drawLegend(legend, this.#picture, this.#channel.state.cells ?? "state");
     this.#setInsets();
   }
 
@@ -551,6 +569,7 @@ export class GraphPage {
         picture: this.#picture !== undefined,
         moved,
         collapsed,
+        byLoad: this.#channel.state.cells === "load",
       },
       {
         send: (message) => this.#channel.send(message),
@@ -620,6 +639,14 @@ export class GraphPage {
       menu: (element, at) => this.#menu(element, at),
       inject: (element) => this.#injection.inject(element),
       collapse: (element) => this.#collapse(element),
+      toggleColouring: () => {
+        const cells = this.#channel.state.cells === "load" ? "state" : "load";
+        this.#channel.keep({ cells });
+        this.#status.say(`Subtasks are coloured by ${cells}.`);
+        this.#drawLegend();
+        this.#everything = true;
+        this.#schedule();
+      },
       togglePalette: () => this.#injection.togglePalette(),
       open: (element) => this.#open(element),
       fit: () => {
@@ -659,9 +686,9 @@ export class GraphPage {
       closeShortcuts: () => this.#sheet.close(),
       present: () => {
         this.#timeline.follow();
-        session.travelTo(undefined);
+        this.#travelTo(undefined);
       },
-      travelBy: (ms) => session.travelTo(session.at + ms),
+      travelBy: (ms) => this.#travelTo(session.at + ms),
       run: () => {
         if (this.#graph?.runnable === true && !session.isLive && !session.isStarting)
           this.#channel.send({ kind: "run" });

@@ -14,6 +14,7 @@ export type Command =
   | "inject"
   | "palette"
   | "collapse"
+  | "colouring"
   | "definition"
   | "fit"
   | "zoomIn"
@@ -87,6 +88,12 @@ export const KEYMAP: readonly KeyBinding[] = [
   { command: "levelOperator", keys: ["1"], words: "Show operators", group: "Look" },
   { command: "levelVertex", keys: ["2"], words: "Show vertices", group: "Look" },
   { command: "levelSubtask", keys: ["3"], words: "Show subtasks", group: "Look" },
+  {
+    command: "colouring",
+    keys: ["b"],
+    words: "Colour subtasks by their state, or by how busy they are",
+    group: "Look",
+  },
   { command: "collapse", keys: ["x"], words: "Show the region as one card, or as its vertices again", group: "Look" },
   { command: "orientation", keys: ["o"], words: "Flow to the right or down", group: "Look" },
   { command: "search", keys: ["/"], words: "Search", group: "Look" },

@@ -4,6 +4,7 @@ import { LOOK_SIGN, PATTERN_SIGN } from "./graph/icons";
 import type { Picture } from "./model/picture";
 import { groupTitle } from "./model/regionGroups";
 import type { Look } from "./model/subtaskLook";
+import type { CellColouring, LoadShade } from "./model/subtaskShade";
 
 const NS = "http://www.w3.org/2000/svg";
 const LOOK_WORDS: readonly (readonly [Look, string])[] = [
@@ -16,8 +17,17 @@ const LOOK_WORDS: readonly (readonly [Look, string])[] = [
   ["stopped", "canceled"],
 ];
 
-export function drawLegend(host: HTMLElement, picture: Picture): void {
+const LOAD_WORDS: readonly (readonly [LoadShade, string])[] = [
+  ["load-0", "busy less than 20 % of the time"],
+  ["load-2", "busy half of the time"],
+  ["load-4", "busy 80 % of the time and more"],
+  ["pressed", "back-pressured: waits for what comes after it"],
+];
+
+export function drawLegend(host: HTMLElement, picture: Picture, colouring: CellColouring): void {
   host.replaceChildren();
+  if (colouring === "load")
+    host.append(heading("Load"), list(LOAD_WORDS.map(([shade, words]) => row(loadSign(shade), words))));
   host.append(heading("States"), list(LOOK_WORDS.map(([look, words]) => row(lookSign(look), words))));
   const styles = new Set(picture.edges.map(({ edge }) => lineStyle(edge)));
   const lines = [...styles].map((style) => row(lineSign(style), LINE_WORDS[style].name, LINE_WORDS[style].meaning));
@@ -86,6 +96,12 @@ function lookSign(look: Look): SVGSVGElement {
   group.setAttribute("data-look", look);
   group.append(shape(LOOK_SIGN[look], "sign"));
   return svg(34, group);
+}
+
+function loadSign(shade: LoadShade): SVGSVGElement {
+  const cell = shape("M-6-6H6V6H-6Z", "mass");
+  cell.dataset.look = shade;
+  return svg(34, cell);
 }
 
 function lineSign(style: LineStyle | "call"): SVGSVGElement {

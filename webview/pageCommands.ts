@@ -23,6 +23,7 @@ export interface CommandTarget {
   readonly toggleTrace: () => void;
   readonly collapse: (element: PictureElement) => void;
   readonly togglePalette: () => void;
+  readonly toggleColouring: () => void;
   readonly toggleCompare: () => void;
   readonly closeCompare: () => boolean;
   readonly toggleShortcuts: () => void;
@@ -97,6 +98,8 @@ export function perform(command: Command, target: CommandTarget): void {
     case "collapse":
       if (focus !== undefined) target.collapse(focus);
       return;
+    case "colouring":
+      return target.toggleColouring();
     case "palette":
       return target.togglePalette();
     case "compare":

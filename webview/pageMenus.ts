@@ -120,6 +120,8 @@ export interface PageMenuState {
   /** Something was moved by hand. */
   readonly moved: boolean;
   readonly collapsed: boolean;
+  /** Subtasks are coloured by their load. */
+  readonly byLoad: boolean;
 }
 
 export interface PageMenuActions {
@@ -160,6 +162,13 @@ export function moreMenu(
       key: keyOf("trace"),
       disabled: picture,
       act: () => does("trace"),
+    },
+    {
+      kind: "action",
+      label: state.byLoad ? "Colour Subtasks by State" : "Colour Subtasks by Load",
+      key: keyOf("colouring"),
+      disabled: picture,
+      act: () => does("colouring"),
     },
     state.collapsed
       ? { kind: "action", label: "Expand All Regions", act: () => collapseAll(false) }

@@ -40,6 +40,10 @@ export interface ViewState {
   /** Regions shown as one box. */
   readonly collapsed?: readonly string[];
   readonly legend?: boolean;
+  /** What cells of subtasks are coloured by. */
+  readonly cells?: "state" | "load";
+  /** A moment of a run that was gone back to, ms since the epoch. */
+  readonly travel?: { readonly run: string; readonly at: number };
   readonly minimap?: boolean;
   readonly palette?: boolean;
   readonly timeline?: { readonly open: boolean; readonly height?: number };

@@ -18,6 +18,8 @@ export interface RunChange {
 
 export interface RunSessionEvents {
   readonly changed: (change: RunChange) => void;
+  /** A long journal was read to its end. */
+  readonly read: () => void;
   /** Events are missing: the host should send a snapshot. */
   readonly resync: (run: string, have: number) => void;
 }
@@ -152,6 +154,7 @@ export class RunSession {
           const held = this.#held;
           this.#held = [];
           for (const message of held) this.#events(message);
+          this.events.read();
           document.body.dataset.journal = handle.id;
           this.events.changed({ everything: true });
         },

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 
-const NAMES = { svg: "SVG picture", png: "PNG picture", html: "Recovery report", json: "Trace" } as const;
+const NAMES = { svg: "SVG picture", png: "PNG picture", html: "Page with the whole run", json: "Trace" } as const;
 
 /** Asks where, and writes the file there. Nothing happens when the person turns away. */
 export async function saveExport(

@@ -20,6 +20,7 @@ import { saveExport } from "./exportPicture";
 import { isolateModel } from "./isolateModel";
 import { graphBundle, jobGraphHtml } from "./jobGraphHtml";
 import { journalPieces } from "./journalPieces";
+import { wholeRunPage } from "./wholeRunPage";
 import { openJournalAt } from "./journalLocation";
 import { type JobGraphSource, openJobDocument, sourceKey } from "./jobGraphSource";
 
@@ -341,14 +342,18 @@ export class JobGraphPanel implements vscode.Disposable {
   private async exportRun(format: "trace" | "html"): Promise<void> {
     const { session } = this;
     if (session === undefined) return;
-    const { renderFinishedRun, renderLiveRun, renderTrace } = loadBundle("extensionRun");
     const name = `${session.job} ${session.id}`;
     if (format === "trace") {
-      const trace = await renderTrace(session.directory);
+      const trace = await loadBundle("extensionRun").renderTrace(session.directory);
       return saveExport(`${name} trace`, "json", Buffer.from(trace, "utf8"), this.jobFileUri());
     }
     if (!session.live) await session.ended;
-    const html = session.active ? renderLiveRun(session.snapshot().events) : await renderFinishedRun(session.directory);
+    const { id, job, startedAt, view } = session;
+    if (view.graph === undefined) return;
+    const state = view.jobState ?? (session.active ? "INITIALIZING" : "FAILED");
+    const journal = join(session.directory, JOURNAL_FILE);
+    const run = { id, job, startedAt, state, graph: view.graph, journal };
+    const html = await wholeRunPage(run, graphBundle(this.services.extensionUri).fsPath);
     return saveExport(name, "html", Buffer.from(html, "utf8"), this.jobFileUri());
   }
 

@@ -209,6 +209,104 @@ describe("graph view", function () {
     assert.equal(await page.locator(".status-right").textContent(), "");
   });
 
+  it("goes through time with a drag over the lanes, and is at that moment again after a reload", async () => {
+    const events = killedInstance(languageDetection());
+    const opened = await open();
+    await opened.show(languageDetection());
+    await opened.play(events, false);
+    const { page } = opened;
+    const x = (await page.locator("g.fault").first().boundingBox())?.x ?? 0;
+    const y = ((await page.locator(".timeline").boundingBox())?.y ?? 0) + 60;
+    const looks = new Set<string | null>();
+    await page.mouse.move(x - 40, y);
+    await page.mouse.down();
+    for (let step = -40; step <= 12; step += 4) {
+      await page.mouse.move(x + step, y);
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      looks.add(await page.locator(lookOf("langid#1")).getAttribute("data-look"));
+    }
+    await page.mouse.up();
+    assert.ok(looks.has("running") && looks.has("failing"), [...looks].join());
+    await page.waitForFunction(() => window.__sent.some(({ kind }) => kind === "viewState"));
+    const state = (await sentOf("viewState")).at(-1)?.state;
+    assert.equal(state?.travel?.run, "test-run");
+    await opened.close();
+    const again = await open({ state });
+    await again.show(languageDetection());
+    const run = { id: "test-run", job: "test", startedAt: START, live: false };
+    await again.post({ kind: "runStarted", run });
+    await again.post({ kind: "snapshot", run: run.id, events, next: events.length });
+    await again.page.waitForSelector(`${lookOf("langid#1")}[data-look="failing"]`);
+    assert.match((await again.page.locator(".status-right").textContent()) ?? "", /Looking back/);
+  });
+
+  it("shows the stretch of the timeline that is marked with Shift, and all again with a double click", async () => {
+    const { page, show, play } = await open();
+    await show(languageDetection());
+    await play(killedInstance(languageDetection()), false);
+    const box = await page.locator(".timeline-svg").boundingBox();
+    assert.ok(box !== null);
+    const labels = (): Promise<string[]> => page.locator(".timeline-svg .axis text").allTextContents();
+    const before = await labels();
+    await page.keyboard.down("Shift");
+    await page.mouse.move(box.x + 400, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 500, box.y + 60, { steps: 4 });
+    assert.equal(await page.locator("rect.brush").count(), 1);
+    await page.mouse.up();
+    await page.keyboard.up("Shift");
+    assert.equal(await page.locator("rect.brush").count(), 0);
+    const seconds = (await labels()).map(parseFloat);
+    assert.ok(seconds[0] > 1 && Math.max(...seconds) < 6, `${before.join()} became ${seconds.join()}`);
+    assert.equal(await page.locator(".status-right").textContent(), "", "marking a stretch goes nowhere in time");
+    await page.mouse.dblclick(box.x + 700, box.y + 60);
+    assert.deepEqual(await labels(), before);
+  });
+
+  it("colours subtasks by how busy they are, and says what they do in the details", async () => {
+    const { page, show, play } = await open({ state: { legend: true } });
+    await show(languageDetection());
+    await play(until(3000, killedInstance(languageDetection())));
+    await page.waitForSelector(`${lookOf("classify#0")}[data-look="running"]`);
+    assert.equal(await page.locator('g.cell[data-load^="load-"]').count(), 0);
+    await page.keyboard.press("b");
+    await page.waitForSelector(`${lookOf("classify#0")}[data-load^="load-"]`);
+    assert.match((await page.locator(".legend").textContent()) ?? "", /busy half of the time/);
+    await page.locator('g.vertex[data-vertex="classify"] text.title').click();
+    const details = (await page.locator(".details").textContent()) ?? "";
+    for (const words of [/Records.+\/s in/, /Busy\d+ %/, /Back-pressured\d+ %/, /Idle\d+ %/, /Calls in flight/])
+      assert.match(details, words);
+    await page.locator('g.vertex[data-vertex="langid"] text.title').click();
+    assert.match((await page.locator(".details").textContent()) ?? "", /Queue\d+ waiting, \d+ in flight.*Batch/);
+    await page.keyboard.press("b");
+    await page.waitForFunction(() => document.querySelector('g.cell[data-load^="load-"]') === null);
+  });
+
+  it("takes events that come while a long journal is read after it, in order", async () => {
+    const { page, show, post } = await open();
+    await show(languageDetection());
+    const events = killedInstance(languageDetection());
+    const cut = events.findIndex(({ kind }) => kind === "fault.injected");
+    const lines = `${events
+      .slice(0, cut + 3)
+      .map((event) => JSON.stringify(event))
+      .join("\n")}\n`;
+    await post({ kind: "runStarted", run: { id: "long", job: "test", startedAt: START, live: true } });
+    const give = (text: string, last: boolean): Promise<void> =>
+      page.evaluate(
+        ([words, end]) =>
+          window.postMessage({ kind: "journal", run: "long", bytes: new TextEncoder().encode(words), last: end }, "*"),
+        [text, last] as const,
+      );
+    await give(lines.slice(0, 1000), false);
+    // Some of these are in the journal too.
+    await post({ kind: "events", run: "long", from: cut, events: events.slice(cut) });
+    await give(lines.slice(1000), true);
+    await page.waitForFunction(() => document.body.dataset["journal"] === "long");
+    await page.waitForFunction(() => /serves again/.test(document.querySelector(".status")?.textContent ?? ""));
+    assert.deepEqual(await sentOf("resync"), []);
+  });
+
   it("leads from a fault on the timeline to its moment, its lane and the journal", async () => {
     const { page, show, play } = await open();
     await show(languageDetection());

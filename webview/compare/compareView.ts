@@ -288,6 +288,7 @@ export class CompareView {
       });
     groups.attr("transform", (tick) => translate(scale(tick), 0));
     groups.select("line").attr("y2", bottom);
+    groups.select("text").attr("class", (tick) => (scale(tick) > right - 24 ? "last" : null));
     groups.select("text").text((tick) => {
       if (tick === 0) return this.#alignment.kind === "fault" ? "fault" : "0";
       return `${tick < 0 ? "−" : "+"}${duration(Math.abs(tick))}`;

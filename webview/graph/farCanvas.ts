@@ -7,6 +7,7 @@ import type { LivePicture } from "../model/livePicture";
 import type { Picture } from "../model/picture";
 import { groupTitle, REGION_COLORS } from "../model/regionGroups";
 import type { Look } from "../model/subtaskLook";
+import type { Shade } from "../model/subtaskShade";
 import { lineStyle, trace, type LineStyle } from "./edgeLine";
 import { LOOK_SIGN } from "./icons";
 import type { Card } from "./vertexCard";
@@ -21,7 +22,7 @@ export interface FarColors {
   readonly call: string;
   readonly focus: string;
   readonly regions: readonly string[];
-  readonly looks: Readonly<Record<Look, string>>;
+  readonly looks: Readonly<Record<Shade, string>>;
   readonly font: string;
 }
 
@@ -55,6 +56,12 @@ export function readColors(): FarColors {
       stopping: look("--quiet"),
       stopped: look("--quiet"),
       finished: look("--running"),
+      "load-0": look("--load-0"),
+      "load-1": look("--load-1"),
+      "load-2": look("--load-2"),
+      "load-3": look("--load-3"),
+      "load-4": look("--load-4"),
+      pressed: look("--pressed"),
     },
     font: getComputedStyle(document.body).fontFamily,
   };
@@ -227,14 +234,14 @@ export class FarScene {
   ): void {
     const { cells, vertex } = card;
     let looks = "";
-    for (let index = 0; index < cells.count; index++) looks += LOOK_LETTER[live.look(vertex.id, index).look];
+    for (let index = 0; index < cells.count; index++) looks += SHADE_LETTER[live.shade(vertex.id, index)];
     let grid = this.#grids.get(vertex.id);
     if (grid === undefined || grid.looks !== looks) {
       const image = new OffscreenCanvas(cells.columns, cells.rows);
       const pixels = image.getContext("2d");
       if (pixels === null) return;
       for (let index = 0; index < cells.count; index++) {
-        pixels.fillStyle = colors.looks[live.look(vertex.id, index).look];
+        pixels.fillStyle = colors.looks[live.shade(vertex.id, index)];
         pixels.fillRect(index % cells.columns, Math.floor(index / cells.columns), 1, 1);
       }
       grid = { looks, image };
@@ -269,7 +276,13 @@ export class FarScene {
   }
 }
 
-const LOOK_LETTER: Readonly<Record<Look, string>> = {
+const SHADE_LETTER: Readonly<Record<Shade, string>> = {
+  "load-0": "0",
+  "load-1": "1",
+  "load-2": "2",
+  "load-3": "3",
+  "load-4": "4",
+  pressed: "b",
   idle: "i",
   waiting: "w",
   starting: "s",

@@ -340,7 +340,7 @@ export class GraphView {
       showGrid(
         group,
         card,
-        Array.from({ length: grid.count }, (_, index) => live.look(vertex, index).look),
+        Array.from({ length: grid.count }, (_, index) => live.shade(vertex, index)),
       );
     }
     for (const cell of node.querySelectorAll<SVGGElement>("g.cell")) {
@@ -349,6 +349,7 @@ export class GraphView {
       showCell(
         group.select<SVGGElement>(() => cell),
         live.look(vertex, index),
+        live.shade(vertex, index),
         live.cell(vertex, index),
         words,
       );

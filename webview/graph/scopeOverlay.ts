@@ -37,7 +37,7 @@ export function drawScope(
     } else {
       for (const index of hit) {
         const { x, y } = cellPlace(grid, index);
-        outline.push(box(place.x + x, place.y + y, grid.cellWidth, grid.cellHeight, Math.min(3, grid.gap)));
+        outline.push(box(place.x + x, place.y + y, grid.cellWidth, grid.cellHeight, Math.min(3, grid.gap / 2 - 0.5)));
       }
     }
   }

@@ -1,7 +1,8 @@
 /** Subtasks and service instances within a card: elements of their own while they are few, masses of one shape for each look when many. */
 import type { RegionMap } from "../model/regionGroups";
 import { regionName } from "../model/regionGroups";
-import type { Look, SubtaskLook } from "../model/subtaskLook";
+import type { SubtaskLook } from "../model/subtaskLook";
+import { LOADS, type Shade } from "../model/subtaskShade";
 import { LOOK_SIGN } from "./icons";
 import { add, setText, translate, type SvgGroup } from "./svgElements";
 import { cellPlace, type Card, type CellGrid } from "./vertexCard";
@@ -65,13 +66,15 @@ function shortRegion(id: string): string {
   return name.startsWith("Region ") ? `R${name.slice(7)}` : "";
 }
 
-export function showCell(cell: SvgGroup, look: SubtaskLook, figures: CellFigures, label: string): void {
+export function showCell(cell: SvgGroup, look: SubtaskLook, shade: Shade, figures: CellFigures, label: string): void {
   const node = cell.node();
   if (node === null) return;
   if (node.dataset.look !== look.look) {
     node.dataset.look = look.look;
     node.querySelector("path.sign")?.setAttribute("d", LOOK_SIGN[look.look]);
   }
+  const load = shade === look.look ? "" : shade;
+  if ((node.dataset.load ?? "") !== load) node.dataset.load = load;
   setText(cell, "text.cell-words", look.words);
   setText(cell, "text.cell-first", figures.first);
   setText(cell, "text.cell-second", figures.second);
@@ -94,12 +97,12 @@ function arc(share: number, radius: number): string {
 }
 
 /** All cells of a large grid with one path for each look; or, for a bar, one stretch for each look. */
-export function showGrid(group: SvgGroup, card: Card, looks: readonly Look[]): void {
+export function showGrid(group: SvgGroup, card: Card, looks: readonly Shade[]): void {
   const grid = card.cells;
   const layer = group.select<SVGGElement>("g.cells");
   const shapes = grid.mode === "bar" ? barShapes(grid, looks) : gridShapes(grid, looks);
   layer
-    .selectAll<SVGPathElement, readonly [Look, string]>("path.mass")
+    .selectAll<SVGPathElement, readonly [Shade, string]>("path.mass")
     .data(shapes, ([look]) => look)
     .join((enter) => enter.insert("path", "path.gaps, g").attr("class", "mass"))
     .attr("data-look", ([look]) => look)
@@ -111,9 +114,9 @@ export function showGrid(group: SvgGroup, card: Card, looks: readonly Look[]): v
     );
     return;
   }
-  const counts = [...countLooks(looks)];
+  const counts = [...countShades(looks)];
   const text = counts
-    .map(([look, number]) => (look === "idle" ? `${number} subtasks` : `${number} ${look}`))
+    .map(([look, number]) => (look === "idle" ? `${number} subtasks` : `${number} ${SHADE_WORDS[look] ?? look}`))
     .join(" · ");
   layer
     .selectAll("text.bar-words")
@@ -130,8 +133,8 @@ export function showGrid(group: SvgGroup, card: Card, looks: readonly Look[]): v
  * Neighbours in a row that look alike are one shape: thousands of cells are drawn with a few dozen. The gaps between them come from
  * {@link gridLines}, which is drawn over them once.
  */
-function gridShapes(grid: CellGrid, looks: readonly Look[]): [Look, string][] {
-  const parts = new Map<Look, string[]>();
+function gridShapes(grid: CellGrid, looks: readonly Shade[]): [Shade, string][] {
+  const parts = new Map<Shade, string[]>();
   const pitch = grid.cellWidth + grid.gap;
   for (let index = 0; index < looks.length;) {
     const look = looks[index];
@@ -143,7 +146,7 @@ function gridShapes(grid: CellGrid, looks: readonly Look[]): [Look, string][] {
     let list = parts.get(look);
     if (list === undefined) parts.set(look, (list = []));
     list.push(`M${x} ${y}h${width}v${grid.cellHeight}h${-width}z`);
-    if (grid.cellWidth >= 10 && (look === "failing" || look === "restarting")) {
+    if (grid.cellWidth >= 10 && (look === "failing" || look === "restarting" || look === "pressed")) {
       for (let at = index; at < end; at++) list.push(hole(look, x + (at - index) * pitch, y, grid.cellWidth));
     }
     index = end;
@@ -162,19 +165,19 @@ function gridLines(grid: CellGrid): string {
 }
 
 /** A hole in the cell: a bar across for what failed, one upright for what restarts, so that colour is not all. */
-function hole(look: Look, x: number, y: number, size: number): string {
+function hole(look: Shade, x: number, y: number, size: number): string {
   const thin = size * 0.2;
   const long = size * 0.5;
-  return look === "failing"
+  return look === "failing" || look === "pressed"
     ? `M${x + size * 0.25} ${y + size * 0.4}v${thin}h${long}v${-thin}z`
     : `M${x + size * 0.4} ${y + size * 0.25}v${long}h${thin}v${-long}z`;
 }
 
-function barShapes(grid: CellGrid, looks: readonly Look[]): [Look, string][] {
+function barShapes(grid: CellGrid, looks: readonly Shade[]): [Shade, string][] {
   const total = Math.max(1, looks.length);
-  const shapes: [Look, string][] = [];
+  const shapes: [Shade, string][] = [];
   let x = grid.x;
-  for (const [look, number] of countLooks(looks)) {
+  for (const [look, number] of countShades(looks)) {
     const width = Math.max(3, (grid.cellWidth * number) / total);
     shapes.push([look, `M${x} ${grid.y}h${width}v${grid.cellHeight}h${-width}z`]);
     x += (grid.cellWidth * number) / total;
@@ -182,7 +185,7 @@ function barShapes(grid: CellGrid, looks: readonly Look[]): [Look, string][] {
   return shapes;
 }
 
-const BAR_ORDER: readonly Look[] = [
+const BAR_ORDER: readonly Shade[] = [
   "running",
   "finished",
   "idle",
@@ -192,11 +195,22 @@ const BAR_ORDER: readonly Look[] = [
   "draining",
   "stopping",
   "stopped",
+  ...LOADS,
   "failing",
 ];
 
-function countLooks(looks: readonly Look[]): Map<Look, number> {
-  const counts = new Map<Look, number>();
+/** Where a shade's own name does not say it. */
+const SHADE_WORDS: Partial<Record<Shade, string>> = {
+  "load-0": "under 20 % busy",
+  "load-1": "under 40 %",
+  "load-2": "under 60 %",
+  "load-3": "under 80 %",
+  "load-4": "80 % and more",
+  pressed: "back-pressured",
+};
+
+function countShades(looks: readonly Shade[]): Map<Shade, number> {
+  const counts = new Map<Shade, number>();
   for (const look of looks) counts.set(look, (counts.get(look) ?? 0) + 1);
   return new Map([...counts].sort(([a], [b]) => BAR_ORDER.indexOf(a) - BAR_ORDER.indexOf(b)));
 }

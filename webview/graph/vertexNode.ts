@@ -10,7 +10,7 @@ import { drawCell } from "./subtaskCells";
 import { add, setText, translate, type SvgGroup } from "./svgElements";
 import { displayName, PADDING, TITLE_Y, type Card } from "./vertexCard";
 
-const LOAD_WIDTH = 44;
+const LOAD_WIDTH = 36;
 
 export function drawVertex(group: SvgGroup, card: Card, regions: RegionMap): void {
   const { vertex, width, height } = card;
@@ -60,7 +60,7 @@ function drawFigures(face: SvgGroup, card: Card): void {
   add(figures, "line", { class: "rule", x1: PADDING, x2: right, y1: 3, y2: 3 });
   add(figures, "text", { class: "figure main", x: PADDING, y: 19 });
   add(figures, "text", { class: "figure side", x: right, y: 19 });
-  const bar = add(figures, "g", { class: "load", transform: translate(right - 112, 10) });
+  const bar = add(figures, "g", { class: "load", transform: translate(right - 104, 10) });
   add(bar, "rect", { class: "load-track", width: LOAD_WIDTH, height: 9, rx: 2 });
   add(bar, "rect", { class: "load-busy", width: 0, height: 9, rx: 2 });
   add(bar, "rect", { class: "load-back", width: 0, height: 9, rx: 2 });

@@ -3,18 +3,21 @@ import type { CellFigures } from "../graph/subtaskCells";
 import { displayName } from "../graph/vertexCard";
 import type { Injection } from "../../simulator/observe/runFacts";
 import { activeFaults, ends, timeLeft } from "./activeFaults";
-import { callFigures, vertexFigures, type CallFigures, type VertexFigures } from "./figures";
+import { callFigures, subtaskLoad, vertexFigures, type CallFigures, type VertexFigures } from "./figures";
 import { count, duration, plural } from "./numberWords";
 import { realSubtask, type Picture } from "./picture";
 import { groupTitle, hitWords, regionName, UNTOUCHED_WORDS } from "./regionGroups";
 import type { RunModel } from "./runModel";
 import { IDLE, latestBefore, lookAt, type SubtaskLook } from "./subtaskLook";
+import { shadeOf, type CellColouring, type Shade } from "./subtaskShade";
 
 /** What the picture shows of the run at a moment. */
 export interface LivePicture {
   /** There is a run to speak of. */
   readonly live: boolean;
   readonly look: (vertex: string, index: number) => SubtaskLook;
+  /** What its cell is coloured by. */
+  readonly shade: (vertex: string, index: number) => Shade;
   readonly cell: (vertex: string, index: number) => CellFigures;
   readonly vertex: (vertex: string) => VertexFigures | undefined;
   readonly edgeRate: (edge: string) => number | undefined;
@@ -27,7 +30,12 @@ export interface LivePicture {
 }
 
 /** @param at moment of the picture, ms since the epoch; @param figures false while looking back at a moment without metrics. */
-export function livePicture(picture: Picture, run: RunModel | undefined, at: number): LivePicture {
+export function livePicture(
+  picture: Picture,
+  run: RunModel | undefined,
+  at: number,
+  colouring: CellColouring = "state",
+): LivePicture {
   const looks = new Map<string, SubtaskLook>();
   const figures = new Map<string, VertexFigures | undefined>();
   const look = (vertex: string, index: number): SubtaskLook => {
@@ -55,8 +63,14 @@ export function livePicture(picture: Picture, run: RunModel | undefined, at: num
     if (!figures.has(id)) figures.set(id, vertexFigures(run, vertex, at));
     return figures.get(id);
   };
+  const shade = (vertex: string, index: number): Shade => {
+    const { look: seen } = look(vertex, index);
+    if (colouring === "state" || run === undefined) return seen;
+    return shadeOf(seen, subtaskLoad(run, realSubtask(picture, vertex, index), at));
+  };
   return {
     look,
+    shade,
     vertex: vertexFigure,
     cell: (vertex, index) => {
       const words = cellFigures(picture, run, look(vertex, index), vertex, index, at);

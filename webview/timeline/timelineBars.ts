@@ -19,6 +19,7 @@ export interface BarArea {
 interface BarText {
   readonly x: number;
   readonly words: string;
+  readonly look: Look;
 }
 
 export function drawLanes(layer: SvgGroup, lanes: readonly Lane[], area: BarArea): void {
@@ -68,7 +69,7 @@ function drawBars(group: SvgGroup, lane: Lane, { start, now, scale, laneHeight }
     if (list === undefined) shapes.set(bar.look, (list = []));
     list.push(`M${begin.toFixed(1)} 2h${length.toFixed(1)}v${height}h${(-length).toFixed(1)}z`);
     const words = barWords(lane, bar);
-    if (laneHeight >= 14 && length > words.length * 6.4 + 10) texts.push({ x: begin + 5, words });
+    if (laneHeight >= 14 && length > words.length * 6.4 + 10) texts.push({ x: begin + 5, words, look: bar.look });
   }
   group
     .selectAll<SVGPathElement, [Look, string[]]>("path.bar")
@@ -81,6 +82,7 @@ function drawBars(group: SvgGroup, lane: Lane, { start, now, scale, laneHeight }
     .data(texts)
     .join("text")
     .attr("x", (text) => text.x)
+    .attr("data-on", (text) => text.look)
     .attr("y", laneHeight / 2 + 4)
     .text((text) => text.words);
 }

@@ -26,6 +26,8 @@ interface ChartPoint {
 const STEP = 3;
 /** Metrics are kept in bins of this many milliseconds. */
 const BIN_MS = 100;
+/** Among so many of the newest points the newest p99 is looked for. */
+const RECENT = 12;
 
 export function drawChart(layer: SvgGroup, chart: ChartArea): void {
   const { scale, height } = chart;
@@ -51,7 +53,7 @@ export function drawChart(layer: SvgGroup, chart: ChartArea): void {
   layer.selectAll("path.p99").data([points]).join("path").attr("class", "p99").attr("d", p99);
   layer
     .selectAll<SVGTextElement, readonly [string, string]>("text.chart-name")
-    .data(namesOf(chart.run, points.at(-1)))
+    .data(namesOf(chart.run, points))
     .join("text")
     .attr("class", ([name]) => name)
     .attr("x", 10)
@@ -79,10 +81,13 @@ function pointsOf({ run, now, scale }: ChartArea): ChartPoint[] {
   return points;
 }
 
-function namesOf(run: RunModel, last: ChartPoint | undefined): (readonly [name: string, words: string])[] {
+function namesOf(run: RunModel, points: readonly ChartPoint[]): (readonly [name: string, words: string])[] {
+  const last = points.at(-1);
+  // Calls that ended in the newest interval are not always there yet.
+  const p99 = points.slice(-RECENT).findLast((point) => point.p99 !== undefined)?.p99;
   const where = run.facts.throughput?.measure === "sources" ? "out of sources" : "into sinks";
   return [
     ["chart-name rate-words", last === undefined ? `Records ${where}` : `${count(last.rate)} rec/s ${where}`],
-    ["chart-name p99-words", last?.p99 === undefined ? "p99 of calls" : `p99 ${duration(last.p99)} of calls`],
+    ["chart-name p99-words", p99 === undefined ? "p99 of calls" : `p99 of calls ${duration(p99)}`],
   ];
 }

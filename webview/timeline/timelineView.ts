@@ -1,6 +1,7 @@
 /**
  * The recovery timeline: lanes with phases as bars, faults and checkpoints as marks, throughput and p99 beneath, all on one axis. It follows
- * the run until somebody looks closer; a click on a lane goes to the node, a drag of the cursor goes back in time.
+ * the run until somebody looks closer. A drag over the lanes goes through time, the wheel and a drag with Shift look closer, a drag of the
+ * axis moves along, a click on a lane's name goes to the node.
  */
 import {
   scaleLinear,
@@ -13,7 +14,7 @@ import {
 } from "d3";
 import type { Injection } from "../../simulator/observe/runFacts";
 import type { GraphDescription } from "../../simulator/graph/graphDescription";
-import { duration } from "../model/numberWords";
+import { count, duration } from "../model/numberWords";
 import type { SvgGroup } from "../graph/svgElements";
 import type { RunModel } from "../model/runModel";
 import type { PictureElement } from "../protocol";
@@ -47,6 +48,11 @@ const LEAST_LANE = 11;
 const MOST_LANE = 18;
 const FOLLOWED_MS = 30_000;
 const RIGHT = 12;
+const MOST_ZOOM = 2000;
+/** What the curves say of a moment is of this much before and after it, ms. */
+const CHART_AROUND = 250;
+/** A stretch that is marked narrower than this, in pixels, was a click. */
+const LEAST_BRUSH = 4;
 
 export class TimelineView {
   readonly #svg: Selection<SVGSVGElement, unknown, null, undefined>;
@@ -62,6 +68,8 @@ export class TimelineView {
   #drawnNext = -1;
   #shown: { readonly lanes: readonly Lane[]; readonly laneHeight: number } = { lanes: [], laneHeight: MOST_LANE };
   #zooming = false;
+  /** What the pointer is dragged for, and where in the drawing that began. */
+  #drag: { readonly for: "time" | "window"; readonly x: number } | undefined;
 
   constructor(
     private readonly host: HTMLElement,
@@ -82,14 +90,19 @@ export class TimelineView {
     this.#tip.hidden = true;
     host.append(this.#tip);
     this.#zoom
-      .scaleExtent([1, 2000])
-      .filter((event: Event) => event.type === "wheel" || (event as MouseEvent).button === 0)
+      .scaleExtent([1, MOST_ZOOM])
+      .filter((event: MouseEvent) => event.type === "wheel" || (event.button === 0 && this.#isOnAxis(event)))
       .on("zoom", (event: D3ZoomEvent<SVGSVGElement, unknown>) => this.#zoomed(event));
     this.#svg.call(this.#zoom).on("dblclick.zoom", null);
     this.#svg.on("click", (event: MouseEvent) => this.#clicked(event));
     this.#svg.on("dblclick", () => this.follow());
     this.#svg.on("contextmenu", (event: MouseEvent) => this.#menu(event));
-    this.#svg.on("pointermove", (event: PointerEvent) => this.#hover(event));
+    this.#svg.on("pointerdown", (event: PointerEvent) => this.#dragFrom(event));
+    this.#svg.on("pointermove", (event: PointerEvent) =>
+      this.#drag === undefined ? this.#hover(event) : this.#dragTo(event),
+    );
+    this.#svg.on("pointerup", (event: PointerEvent) => this.#dragEnd(event));
+    this.#svg.on("pointercancel", () => this.#dropDrag());
     this.#svg.on("pointerleave", () => (this.#tip.hidden = true));
     new ResizeObserver(() => this.#redraw()).observe(host);
   }
@@ -180,6 +193,7 @@ export class TimelineView {
       });
     groups.attr("transform", (tick) => `translate(${this.#scale(tick)},0)`);
     groups.select("line").attr("y2", bottom);
+    groups.select("text").attr("class", (tick) => (this.#scale(tick) > width - RIGHT - 24 ? "last" : null));
     groups.select("text").text((tick) => clock(tick, this.#scale.domain()));
   }
 
@@ -213,6 +227,79 @@ export class TimelineView {
     this.#redraw();
   }
 
+  /** The strip that moves along; with Shift a stretch is marked there too. */
+  #isOnAxis(event: MouseEvent): boolean {
+    const [x, y] = pixels(event, this.host);
+    return !event.shiftKey && x >= LABEL_WIDTH && y < AXIS_HEIGHT;
+  }
+
+  #dragFrom(event: PointerEvent): void {
+    const [x] = pixels(event, this.host);
+    if (this.#drawn === undefined || event.button !== 0 || x < LABEL_WIDTH || this.#isOnAxis(event)) return;
+    this.#drag = { for: event.shiftKey ? "window" : "time", x };
+    this.#tip.hidden = true;
+    this.#svg.node()?.setPointerCapture(event.pointerId);
+  }
+
+  #dragTo(event: PointerEvent): void {
+    const drag = this.#drag;
+    if (drag === undefined) return;
+    const [x] = pixels(event, this.host);
+    if (drag.for === "time") this.#travel(x);
+    else this.#drawBrush([this.#brush(drag.x, x)]);
+  }
+
+  #dragEnd(event: PointerEvent): void {
+    const drag = this.#drag;
+    this.#dropDrag();
+    if (drag?.for !== "window") return;
+    const [left, right] = this.#brush(drag.x, pixels(event, this.host)[0]);
+    if (right - left > LEAST_BRUSH) this.#lookAt(this.#scale.invert(left), this.#scale.invert(right));
+  }
+
+  #dropDrag(): void {
+    this.#drag = undefined;
+    this.#drawBrush([]);
+  }
+
+  #brush(from: number, to: number): readonly [left: number, right: number] {
+    const [low, high] = this.#scale.range();
+    return [Math.max(low, Math.min(from, to)), Math.min(high, Math.max(from, to))];
+  }
+
+  #drawBrush(marked: readonly (readonly [left: number, right: number])[]): void {
+    this.#layers.cursor
+      .selectAll<SVGRectElement, readonly [number, number]>("rect.brush")
+      .data(marked)
+      .join("rect")
+      .attr("class", "brush")
+      .attr("y", 0)
+      .attr("height", this.host.clientHeight)
+      .attr("x", ([left]) => left)
+      .attr("width", ([left, right]) => right - left);
+  }
+
+  /** Shows this stretch, ms from the run's start; the wheel goes on from there. */
+  #lookAt(from: number, to: number): void {
+    const drawn = this.#drawn;
+    if (drawn === undefined) return;
+    const end = Math.max(2000, drawn.now - drawn.run.facts.startAt);
+    const full = scaleLinear([0, end], [LABEL_WIDTH, this.host.clientWidth - RIGHT]);
+    const k = Math.min(MOST_ZOOM, end / Math.max(1, to - from));
+    this.#zooming = true;
+    this.#zoom.transform(this.#svg, zoomIdentity.translate(LABEL_WIDTH - k * full(from), 0).scale(k));
+    this.#zooming = false;
+    this.#window = { from, to };
+    this.#redraw();
+  }
+
+  #travel(x: number): void {
+    const drawn = this.#drawn;
+    if (drawn === undefined) return;
+    const at = drawn.run.facts.startAt + this.#scale.invert(Math.max(LABEL_WIDTH, x));
+    this.events.travelled(Math.min(drawn.now, at));
+  }
+
   #resetZoom(): void {
     this.#zooming = true;
     this.#zoom.transform(this.#svg, zoomIdentity);
@@ -231,7 +318,7 @@ export class TimelineView {
     const [x, y] = pixels(event, this.host);
     const element = elementOf(this.#laneAt(y));
     if (x >= LABEL_WIDTH) {
-      this.events.travelled(Math.min(drawn.now, drawn.run.facts.startAt + this.#scale.invert(x)));
+      if (!event.shiftKey) this.#travel(x);
     } else if (element !== undefined) this.events.picked(element);
   }
 
@@ -250,6 +337,10 @@ export class TimelineView {
   #hover(event: PointerEvent): void {
     const drawn = this.#drawn;
     const [x, y] = pixels(event, this.host);
+    if (drawn !== undefined && x >= LABEL_WIDTH && y > this.host.clientHeight - this.#chartHeight) {
+      this.#tell(this.#chartWords(drawn, this.#scale.invert(x)), x, y);
+      return;
+    }
     const lane = x < LABEL_WIDTH ? undefined : this.#laneAt(y);
     const start = drawn?.run.facts.startAt ?? 0;
     const at = start + this.#scale.invert(x);
@@ -259,9 +350,26 @@ export class TimelineView {
     if (drawn === undefined || lane === undefined || bar === undefined) return;
     const lasted = duration((bar.to ?? drawn.now) - bar.from);
     const number = lane.index === undefined ? ` (${bar.count})` : "";
-    this.#tip.textContent = `${lane.label}: ${bar.words}${number} for ${lasted}, from ${duration(bar.from - start)}`;
+    this.#tell(`${lane.label}: ${bar.words}${number} for ${lasted}, from ${duration(bar.from - start)}`, x, y);
+  }
+
+  #tell(words: string, x: number, y: number): void {
+    this.#tip.hidden = false;
+    this.#tip.textContent = words;
     this.#tip.style.left = `${Math.min(x + 12, this.host.clientWidth - this.#tip.offsetWidth - 8)}px`;
     this.#tip.style.top = `${Math.max(2, y - 30)}px`;
+  }
+
+  /** Throughput and p99 around a moment, ms from the run's start. */
+  #chartWords({ run }: Drawn, at: number): string {
+    const series = run.facts.throughput;
+    const words = [duration(Math.max(0, at))];
+    if (series !== undefined && at >= 0 && at <= series.until) {
+      words.push(`${count(series.rate(at - CHART_AROUND, at + CHART_AROUND))} rec/s`);
+      const p99 = series.latency(at - CHART_AROUND, at + CHART_AROUND, 0.99);
+      if (p99 !== null) words.push(`p99 of calls ${duration(p99)}`);
+    }
+    return words.join(" · ");
   }
 }
 

@@ -414,3 +414,21 @@ export function lostTaskManager(graph: GraphDescription, until = 12_000): Journa
   script.at(lost + 1495, { kind: "failover.finished", id: 1 });
   return script.done();
 }
+
+/** A run whose second vertex is skewed: a few of its subtasks are busy all the time, so that those before it are held up. */
+export function loadedRun(graph: GraphDescription): JournalEvent[] {
+  const script = new JournalScript(graph).begin().startAll();
+  graph.vertices.forEach((vertex, place) => {
+    const tasks = Object.fromEntries(
+      subtasksOf(vertex).map((task, index) => {
+        const busyMs = place === 1 ? (index % 17 === 3 ? 198 : 20 + ((index * 37) % 110)) : (index * 13) % 70;
+        const backPressuredMs = place === 0 && index % 5 === 1 ? 150 : 0;
+        const counts = { recordsIn: 20 + busyMs, recordsOut: 20 + busyMs, bytesIn: 9000, bytesOut: 9000 };
+        const times = { busyMs, backPressuredMs, idleMs: Math.max(0, 200 - busyMs - backPressuredMs) };
+        return [task, { attempt: 1, ...counts, ...times, buffersInUse: 2 }];
+      }),
+    );
+    script.at(2000, { kind: "metrics", intervalMs: 200, process: "taskmanager:0", rssBytes: 1e8, tasks });
+  });
+  return script.done();
+}

@@ -3,7 +3,7 @@ import type { GraphDescription } from "../../../simulator/graph/graphDescription
 import type { JournalEvent } from "../../../simulator/observe/journalEvent";
 import { FAULTS } from "./sampleFaults";
 import { batchJob, hostileNames, languageDetection, severalServices, wideChain } from "./sampleGraphs";
-import { killedInstance, lostTaskManager, START } from "./sampleJournal";
+import { killedInstance, loadedRun, lostTaskManager, START } from "./sampleJournal";
 import type { OpenOptions, OpenView } from "./webviewHost";
 
 export interface Scene {
@@ -130,6 +130,15 @@ export const SCENES: readonly Scene[] = [
   { name: "hostile-names", set: ({ show }) => show(hostileNames()) },
   { name: "128-x-20", options: { state: { level: "subtask" } }, set: ({ show }) => show(wideChain(20, 128)) },
   { name: "2000-x-4", options: { state: { level: "subtask" } }, set: ({ show }) => show(wideChain(4, 2000)) },
+  {
+    name: "load",
+    options: { state: { level: "subtask", cells: "load", legend: true } },
+    set: async (view) => {
+      const graph = wideChain(4, 100);
+      await view.show(graph);
+      await view.play(loadedRun(graph));
+    },
+  },
   { name: "narrow", options: { width: 400, height: 700 }, set: (view) => withRun(view, 6050) },
   { name: "zoom-200", options: { width: 640, height: 400, zoom: 2 }, set: (view) => withRun(view, 6050) },
 ];
