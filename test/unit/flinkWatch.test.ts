@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { finishRun } from "../../simulator/client/finishRun";
-import { watchFlink } from "../../simulator/client/watchFlink";
+import { clockAhead, watchFlink } from "../../simulator/client/watchFlink";
 import type { JournalEvent, JournalEventOf } from "../../simulator/observe/journalEvent";
 import { readJournal } from "../../simulator/observe/journalReader";
 import { reportText } from "../../simulator/observe/reportText";
@@ -199,6 +199,76 @@ describe("a job of a real Flink as a run", function () {
     assert.equal(log?.code, "FL5016");
     assert.match(log.message, /cannot be reached for the moment/);
     assert.equal(of(events, "process.lost").length, 1);
+  });
+
+  it("asks at the cluster's own interval, and a fifth as often while nobody looks", async () => {
+    const answers = madeUpJob(1, 1);
+    const refreshMs = 100;
+    let isSeen = true;
+    const askedAt: number[] = [];
+    let onRound = (): void => undefined;
+    const server = await serve((request, response) => {
+      const url = request.url ?? "";
+      if (/^\/jobs\/[0-9a-f]{32}$/.test(url)) {
+        askedAt.push(performance.now());
+        onRound();
+      }
+      const body = url === "/config" ? { "refresh-interval": refreshMs, "flink-version": "2.3.0" } : answers(url);
+      json(response, body ?? {}, body === undefined ? 404 : 200);
+    });
+    const rounds = (count: number): Promise<readonly number[]> =>
+      new Promise((resolve) => {
+        askedAt.length = 0;
+        onRound = () => {
+          if (askedAt.length > count) resolve(askedAt.slice(1).map((at, index) => at - (askedAt[index] ?? 0)));
+        };
+      });
+    const watch = await watchFlink({ address: { url: server.url }, directory: newRun(), visible: () => isSeen });
+    const seen = await rounds(5);
+    isSeen = false;
+    await rounds(1);
+    const hidden = await rounds(2);
+    watch.stop();
+    await watch.ended;
+    await server.close();
+    // Timers of Node may come a moment early.
+    assert.ok(Math.min(...seen) >= refreshMs - 5, `while seen: ${seen.map(Math.round).join(", ")}`);
+    assert.ok(Math.min(...hidden) >= 5 * (refreshMs - 50), `while hidden: ${hidden.map(Math.round).join(", ")}`);
+    assert.ok(Math.min(...hidden) > 2 * Math.min(...seen));
+  });
+
+  it("waits for the plan of a job that is being initialized, and for a cluster that is too busy to say it", async () => {
+    const answers = madeUpJob(2, 2);
+    let asked = 0;
+    const server = await serve((request, response) => {
+      const url = request.url ?? "";
+      const body = answers(url);
+      if (!/^\/jobs\/[0-9a-f]{32}$/.test(url)) return json(response, body ?? {}, body === undefined ? 404 : 200);
+      asked++;
+      if (asked === 1) return json(response, { errors: ["Internal server error."] }, 500);
+      if (asked === 2) return json(response, { ...(body as object), state: "INITIALIZING", plan: {}, vertices: [] });
+      return json(response, body);
+    });
+    const watch = await watchFlink({ address: { url: server.url }, directory: newRun(), intervalMs: 10 });
+    watch.stop();
+    await watch.ended;
+    assert.ok(asked >= 3);
+    asked = 0;
+    const impatient = watchFlink({
+      address: { url: server.url },
+      job: "0123456789abcdef0123456789abcdef",
+      directory: newRun(),
+      patienceMs: 0,
+    });
+    await assert.rejects(impatient, (error: Error & { code?: string }) => error.code === "FL5009");
+    await server.close();
+  });
+
+  it("tells a clock that is another from an answer that took long", () => {
+    assert.equal(clockAhead(1_000_000, 999_000, 1_000_400), 0);
+    assert.equal(clockAhead(5_000_000, 1_000_000, 1_000_100), 3_999_950);
+    assert.equal(clockAhead(1_000_000, 4_600_000, 4_600_010), -3_600_005);
+    assert.equal(clockAhead(1_004_000, 1_000_000, 1_009_000), 0, "half of a long answer is no difference");
   });
 
   it("ends when the job vanishes from its cluster", async () => {
