@@ -18,7 +18,7 @@ import { float32Bytes, float32Numbers, IndependentClient } from "../fixtures/ind
 const OTHER_PID = 1;
 
 describe("services beside a Flink cluster", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let services: FlinkServices;
   let links: FlinkLinkFaults;
   let events: JournalEventBody[];

@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { finishRun } from "../../simulator/client/finishRun";
 import { clockAhead, watchFlink } from "../../simulator/client/watchFlink";
-import type { JournalEvent, JournalEventOf } from "../../simulator/observe/journalEvent";
+import type { GraphDescription } from "../../simulator/graph/graphDescription";
+import type { JournalEvent, JournalEventBody, JournalEventOf } from "../../simulator/observe/journalEvent";
 import { readJournal } from "../../simulator/observe/journalReader";
+import { reportOf } from "../../simulator/observe/recoveryReport";
 import { reportText } from "../../simulator/observe/reportText";
 import { json, madeUpJob, readRecording, recordings, replay, serve } from "../fixtures/flinkAnswers";
 
@@ -317,5 +319,78 @@ describe("a job of a real Flink as a run", function () {
     await server.close();
     const vertices = server.asked.filter((url) => url.includes("/vertices/")).length;
     assert.ok(vertices < 5 * (asked - 1), `${vertices} answers about vertices in ${asked} rounds`);
+  });
+});
+
+describe("services beside a job of a real Flink, in the report", () => {
+  const GRAPH: GraphDescription = {
+    name: "job",
+    vertices: [
+      { id: "v", name: "classify", kind: "stream", parallelism: 1, operators: [] },
+      {
+        id: "langid",
+        name: "langid",
+        kind: "service",
+        parallelism: 1,
+        operators: [],
+        service: { model: "m.onnx", deployment: "external", device: "auto" },
+      },
+    ],
+    edges: [],
+    regions: [{ id: "region-0", vertices: ["v"], subtasks: ["v#0"] }],
+    calls: [],
+    origin: { form: "rest-job", notes: [] },
+  };
+  const machine = { cores: 2, memoryBytes: 1, platform: "linux", node: "v20" };
+  const run = {
+    id: "r",
+    job: "job",
+    jobFile: "",
+    directory: "/r",
+    engine: "flink",
+    deployment: "external",
+    failoverStrategy: "region",
+    scheduler: "default",
+    machine,
+  } as const;
+
+  /** A fault on `target`, and a task that fails after it, in a run of which nobody knows who calls the service. */
+  function failuresOf(
+    target: string,
+  ): readonly { readonly fault: string; readonly restartedTasks: readonly string[] }[] {
+    const bodies: readonly (readonly [number, JournalEventBody])[] = [
+      [0, { kind: "run.started", schema: 1, run, graph: GRAPH }],
+      [1, { kind: "job.state", from: "CREATED", to: "RUNNING" }],
+      [100, { kind: "fault.injected", injection: 1, fault: "black-hole", target, parameters: {}, by: "schedule" }],
+      [101, { kind: "fault.effective", injection: 1, evidence: "seen" }],
+      [200, { kind: "failure", id: 1, task: "v#0", attempt: 0, cause: { code: "FL5014", message: "timed out" } }],
+      [
+        201,
+        {
+          kind: "failover",
+          id: 1,
+          failures: [1],
+          strategy: "region",
+          regions: ["region-0"],
+          tasks: ["v#0"],
+          instances: [],
+          untouched: 0,
+          delayMs: 0,
+        },
+      ],
+      [300, { kind: "failover.finished", id: 1 }],
+    ];
+    return reportOf(bodies.map(([at, body], seq) => ({ ...body, seq, at: 1_000_000 + at }))).failures;
+  }
+
+  it("a task that fails after a fault on a service, or on a link to one, failed for it: who calls is not known", () => {
+    for (const target of ["service:langid#0", "link:taskmanager:tm-1->service:langid#0"]) {
+      const failures = failuresOf(target);
+      assert.deepEqual(
+        failures.map(({ fault, restartedTasks }) => [fault, restartedTasks]),
+        [["black-hole", ["v#0"]]],
+        target,
+      );
+    }
   });
 });

@@ -122,7 +122,7 @@ export class FlinkEngine {
         address: this.address,
         job,
         patienceMs: READY_LIMIT_MS,
-        services: this.services.vertices(),
+        services: this.services.describe(),
         onEvent: (event) => {
           run.observe(event);
           if (event.kind !== "job.state" || event.to !== "RUNNING" || endTimer !== undefined) return;
