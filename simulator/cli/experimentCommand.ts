@@ -14,6 +14,9 @@ import { junitXml } from "./junitXml";
 import type { Paint } from "./paint";
 import { paintFor } from "./paint";
 
+/** As a shell says it of a command that Ctrl-C ended. */
+const STOPPED = 130;
+
 export function registerExperimentCommand(program: Command, io: CommandIo): void {
   program
     .command("experiment")
@@ -33,18 +36,31 @@ export function registerExperimentCommand(program: Command, io: CommandIo): void
       };
       // One question for all commands, before the first experiment runs; in a log of a machine they can be read too.
       const confirmed = await confirmAll(experiments, options.yes, io);
+      // What was started is ended and tidied up; a second signal ends this process at once, and everything else with it.
+      const stopping = new AbortController();
+      const stop = (): void => stopping.abort();
+      process.once("SIGINT", stop).once("SIGTERM", stop);
       let over = 0;
       const results = await inParallel(experiments, sideBySide(options.parallel), async (experiment) => {
         const result = await runExperiment(
           experiment,
           (stage) => say(`${experiment.name}: ${stage === "control" ? "running without faults" : "running with faults"}`),
-          { confirm: confirmed },
+          { confirm: confirmed, signal: stopping.signal },
         );
         over++;
         if (experiments.length > 1) say(`${experiment.name}: ${result.held ? "held" : "did not hold"} (${over} of ${experiments.length})`);
         if (options.format === "text") io.out(verdictText(result, paint));
         return result;
+      }).catch((error: unknown) => {
+        if (!stopping.signal.aborted) throw error;
+        io.err("Stopped.\n");
+        return undefined;
       });
+      process.off("SIGINT", stop).off("SIGTERM", stop);
+      if (results === undefined) {
+        process.exitCode = STOPPED;
+        return;
+      }
       if (options.junit !== undefined) await writeFile(options.junit, junitXml(results));
       const [only] = results;
       if (options.format === "json") {

@@ -65,7 +65,7 @@ describe("services beside a Flink cluster", function () {
       await new Promise<void>((resolve, reject) => {
         const timer = setTimeout(
           () => reject(new Error(`${what} did not come: ${JSON.stringify(events.slice(-5))}`)),
-          20_000,
+          60_000,
         );
         changed = () => {
           clearTimeout(timer);
