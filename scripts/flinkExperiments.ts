@@ -320,7 +320,9 @@ async function runThere(one: Case, folder: string, home: string): Promise<Outcom
     });
     client.close();
     const refused = await runCase(one, folder, home, { cluster: { url: rig.cluster.url }, job });
-    process.stderr.write(`    without --yes: exit ${refused.code}: ${refused.said.trim().split("\n").at(-2) ?? ""}\n`);
+    process.stderr.write(
+      `    without --yes: exit ${refused.code}: ${refused.said.split("\n").find((line) => line.includes("FL5017")) ?? ""}\n`,
+    );
     if (refused.code !== 2 || !refused.said.includes("FL5017"))
       throw new Error("Commands were run that nobody confirmed.");
     return await runCase(one, folder, home, { cluster: { url: rig.cluster.url }, job }, ["--yes"]);
