@@ -192,7 +192,7 @@ async function cases(
             "job.sql",
             "CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '100', 'fields.n.min' = '0', 'fields.n.max' = '9');\nCREATE TABLE nothing (n BIGINT, c BIGINT) WITH ('connector' = 'blackhole');\nINSERT INTO nothing SELECT n, COUNT(*) FROM numbers GROUP BY n;\n",
           ),
-          parallelism: 2,
+          parallelism: 4,
           settings: STEADY_JOB,
         },
         duration: "30s",
@@ -209,7 +209,7 @@ async function cases(
         flink: {
           python: text("job.py", PYTHON_JOB),
           interpreter: python,
-          parallelism: 2,
+          parallelism: 4,
           settings: { ...STEADY_JOB, "taskmanager.memory.managed.size": "128m" },
         },
         duration: "40s",
