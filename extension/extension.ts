@@ -64,7 +64,7 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.window.registerTreeDataProvider(RUNS_VIEW, tree),
     flinkTree,
     flink,
-    vscode.window.registerTreeDataProvider(FLINK_VIEW, flinkTree),
+    flinkTree.show(vscode.window.createTreeView(FLINK_VIEW, { treeDataProvider: flinkTree })),
     store.onDidChange((change) => {
       if (change.kind !== "ended" || !change.session.live || !readSetting("faultline.report.openWhenRunEnds")) return;
       void vscode.commands.executeCommand("faultline.openReport", change.session.id);

@@ -2,7 +2,7 @@
  * `npm run flink:fetch [-- --version 1.20.3]`: fetches a Flink distribution and its example job, for development and checks only, into a folder
  * that git ignores (`.flink/`). The tests need none of it.
  *
- * The distribution comes from PyPI (`apache-flink-libraries` carries the jars), the example from Maven Central, by pip and Maven themselves. Needs Python 3 with
+ * The distribution comes from PyPI (`apache-flink-libraries` carries the jars), the example and the SQL gateway from Maven Central, by pip and Maven themselves. Needs Python 3 with
  * pip, a JDK 17 and Maven.
  */
 import { execFileSync } from "node:child_process";
@@ -12,6 +12,8 @@ import { parseArgs } from "node:util";
 
 export const FLINK_VERSION = "2.3.0";
 const FOLDER = process.env.FAULTLINE_FLINK ?? join(__dirname, "..", ".flink");
+
+const REPOSITORY = join(FOLDER, "m2");
 
 /** `FLINK_HOME` of a fetched version, whether it is there or not. */
 export function fetchedHome(version = FLINK_VERSION): string {
@@ -50,6 +52,23 @@ function fetchDistribution(version: string): void {
   rmSync(download, { recursive: true, force: true });
 }
 
+/** The SQL client stands on it; the distribution's archive has it, what PyPI has does not. */
+function fetchSqlGateway(version: string): void {
+  const jar = `flink-sql-gateway-${version}.jar`;
+  const target = join(fetchedHome(version), "opt", jar);
+  if (existsSync(target)) return;
+  mvn(
+    "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:get",
+    `-Dartifact=org.apache.flink:flink-sql-gateway:${version}:jar`,
+    "-Dtransitive=false",
+  );
+  copyFileSync(join(REPOSITORY, "org/apache/flink/flink-sql-gateway", version, jar), target);
+}
+
+function mvn(...goals: string[]): Buffer {
+  return execFileSync("mvn", ["-q", "-B", `-Dmaven.repo.local=${REPOSITORY}`, ...goals]);
+}
+
 /** Up to 1.20 the examples are published within the distribution's archive alone, and not in Maven Central. */
 function hasPublishedExample(version: string): boolean {
   return !version.startsWith("1.");
@@ -58,16 +77,13 @@ function hasPublishedExample(version: string): boolean {
 /** The parent POM of the examples is not published; an empty one in a repository of our own stands in for it. */
 function fetchExample(version: string): void {
   if (existsSync(fetchedExample(version)) || !hasPublishedExample(version)) return;
-  const repository = join(FOLDER, "m2");
   mkdirSync(join(fetchedHome(version), "examples"), { recursive: true });
-  mkdirSync(repository, { recursive: true });
-  const parent = join(repository, "parent.pom");
+  mkdirSync(REPOSITORY, { recursive: true });
+  const parent = join(REPOSITORY, "parent.pom");
   writeFileSync(
     parent,
     `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>org.apache.flink</groupId><artifactId>flink-examples</artifactId><version>${version}</version><packaging>pom</packaging></project>\n`,
   );
-  const mvn = (...goals: string[]): Buffer =>
-    execFileSync("mvn", ["-q", "-B", `-Dmaven.repo.local=${repository}`, ...goals]);
   mvn("org.apache.maven.plugins:maven-install-plugin:3.1.1:install-file", `-Dfile=${parent}`, `-DpomFile=${parent}`);
   mvn(
     "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:get",
@@ -76,7 +92,7 @@ function fetchExample(version: string): void {
   );
   copyFileSync(
     join(
-      repository,
+      REPOSITORY,
       "org/apache/flink/flink-examples-streaming",
       version,
       `flink-examples-streaming-${version}-TopSpeedWindowing.jar`,
@@ -89,5 +105,6 @@ if (require.main === module) {
   const { values } = parseArgs({ options: { version: { type: "string", default: FLINK_VERSION } } });
   fetchDistribution(values.version);
   fetchExample(values.version);
+  fetchSqlGateway(values.version);
   process.stdout.write(`export FLINK_HOME=${fetchedHome(values.version)}\n`);
 }

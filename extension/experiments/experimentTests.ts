@@ -9,6 +9,7 @@ import type { HypothesisResult } from "../../simulator/faults/verdict";
 import type { Problem } from "../../simulator/graph/errors";
 import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
+import { confirmCommands } from "../flink/confirmCommands";
 import { problemOf, problemText } from "../problem";
 import type { RunStore } from "../runs/runStore";
 import { readSetting } from "../setting";
@@ -146,6 +147,7 @@ export class ExperimentTests implements vscode.Disposable {
       const result = await runExperiment(experiment, (stage) => say(STAGES[stage]), {
         start: (options) => startKeptRun({ ...options, ...(node === "" ? {} : { node }) }),
         signal: canceling.signal,
+        confirm: confirmCommands,
         onRun: (one) => {
           say(`Run ${one.id} in ${one.directory}`);
           this.runs.show(one, experiment.jobFile);

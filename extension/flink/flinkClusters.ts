@@ -1,10 +1,16 @@
 /** The clusters that the person named: addresses in the settings, headers (a token, say) in the secret storage. */
+import { readFile } from "node:fs/promises";
 import * as vscode from "vscode";
 import { FaultlineError } from "../../simulator/graph/errors";
 import type { ClusterAddress } from "../../simulator/flink/restTransport";
 import { readSetting } from "../setting";
 
 const SETTING = "faultline.flink.clusters";
+const PEM_SETTINGS = [
+  "faultline.flink.certificateAuthority",
+  "faultline.flink.certificate",
+  "faultline.flink.key",
+] as const;
 
 export class FlinkClusters {
   constructor(private readonly secrets: vscode.SecretStorage) {}
@@ -17,11 +23,14 @@ export class FlinkClusters {
     return [...new Set(urls)];
   }
 
+  /** @throws FaultlineError FL1001 for a certificate that cannot be read */
   async address(url: string): Promise<ClusterAddress> {
     const header = await this.secrets.get(secretKey(url));
     const match = /^([^:\s]+)\s*:\s*(.*)$/.exec(header ?? "");
+    const tls = url.startsWith("https:") ? await certificates() : undefined;
     return {
       url,
+      ...(tls === undefined ? {} : { tls }),
       ...(match?.[1] === undefined || match[2] === undefined
         ? {}
         : { headers: { [match[1].toLowerCase()]: match[2] } }),
@@ -73,6 +82,29 @@ export class FlinkClusters {
       .getConfiguration()
       .update(SETTING, [...new Set(urls)].join(", "), vscode.ConfigurationTarget.Global);
   }
+}
+
+/** The files that the settings name. */
+async function certificates(): Promise<NonNullable<ClusterAddress["tls"]>> {
+  const pem = async (id: (typeof PEM_SETTINGS)[number]): Promise<string | undefined> => {
+    const file = readSetting(id);
+    if (file === "") return undefined;
+    return readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+      throw FaultlineError.of(
+        "FL1001",
+        `The file of the setting ${id} cannot be read (${error.code ?? error.message}).`,
+        "Check the path.",
+        { file },
+        error,
+      );
+    });
+  };
+  const [ca, cert, key] = await Promise.all(PEM_SETTINGS.map(pem));
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
 }
 
 function secretKey(url: string): string {

@@ -90,6 +90,11 @@ export class JobGraphPanel implements vscode.Disposable {
     return sourceKey(this.source);
   }
 
+  /** It can be seen, whether it has the focus or not. */
+  get visible(): boolean {
+    return this.panel.visible;
+  }
+
   get active(): boolean {
     return this.panel.active;
   }

@@ -41,6 +41,13 @@ export class JobGraphPanels implements vscode.Disposable, vscode.WebviewPanelSer
     return [...this.panels.values()].find((panel) => panel.active);
   }
 
+  /** Whether a view of the run can be seen. */
+  shows(runId: string): boolean {
+    return [...this.panels.values()].some(
+      ({ source, visible }) => visible && source.kind === "run" && source.runId === runId,
+    );
+  }
+
   /** After a reload of the window: the title tells which source it was. */
   async deserializeWebviewPanel(panel: vscode.WebviewPanel): Promise<void> {
     const kept = this.memory.get<Readonly<Record<string, KeptState["source"]>>>(KEPT_SOURCES, {})[panel.title];

@@ -38,6 +38,25 @@ export const SETTINGS = {
       "Addresses of Flink clusters (`http://HOST:8081`), with commas between them. Headers, such as a token, are kept in the secret storage: *Faultline: Set Header for Flink Cluster*.",
     scope: "machine",
   },
+  "faultline.flink.certificateAuthority": {
+    type: "string",
+    default: "",
+    markdownDescription:
+      "PEM file of the authority that signed the certificates of your Flink clusters (`https://…`), where the system does not know it.",
+    scope: "machine",
+  },
+  "faultline.flink.certificate": {
+    type: "string",
+    default: "",
+    markdownDescription: "PEM file of your own certificate, for Flink clusters that ask for one.",
+    scope: "machine",
+  },
+  "faultline.flink.key": {
+    type: "string",
+    default: "",
+    markdownDescription: "PEM file of the key of `#faultline.flink.certificate#`.",
+    scope: "machine",
+  },
 } as const satisfies Readonly<Record<`faultline.${string}`, SettingContribution>>;
 
 export type SettingId = keyof typeof SETTINGS;

@@ -15,6 +15,9 @@ import { junitXml } from "./junitXml";
 import type { Paint } from "./paint";
 import { paintFor } from "./paint";
 
+/** As a shell says it of a command that Ctrl-C ended. */
+const STOPPED = 130;
+
 export function registerExperimentCommand(program: Command, io: CommandIo): void {
   program
     .command("experiment")
@@ -33,12 +36,30 @@ export function registerExperimentCommand(program: Command, io: CommandIo): void
       // One question for all commands, before the first experiment runs; in a log of a machine they can be read too.
       const confirmed = await confirmAll(experiments, options.yes, io);
       const progress = new ExperimentProgress(io, options.format === "text", experiments.length);
+      // What was started is ended and tidied up; a second signal ends this process at once, and everything else with it.
+      const stopping = new AbortController();
+      const stop = (): void => stopping.abort();
+      process.once("SIGINT", stop).once("SIGTERM", stop);
       const results = await inParallel(experiments, sideBySide(options.parallel), async (experiment) => {
-        const result = await runExperiment(experiment, (stage) => progress.onStage(experiment.name, stage), { confirm: confirmed });
+        const result = await runExperiment(experiment, (stage) => progress.onStage(experiment.name, stage), {
+          confirm: confirmed,
+          signal: stopping.signal,
+        });
         progress.onOver(experiment.name, result);
         if (options.format === "text") io.out(verdictText(result, paint));
         return result;
-      }).finally(() => progress.end());
+      })
+        .catch((error: unknown) => {
+          if (!stopping.signal.aborted) throw error;
+          io.err("Stopped.\n");
+          return undefined;
+        })
+        .finally(() => progress.end());
+      process.off("SIGINT", stop).off("SIGTERM", stop);
+      if (results === undefined) {
+        process.exitCode = STOPPED;
+        return;
+      }
       if (options.junit !== undefined) await writeFile(options.junit, junitXml(results));
       const [only] = results;
       if (options.format === "json") {

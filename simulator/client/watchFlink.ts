@@ -15,7 +15,7 @@ import { didYouMean } from "../graph/closestName";
 import { describeAnalyzed } from "../graph/describeGraph";
 import { FaultlineError } from "../graph/errors";
 import { isJobTerminal, type JobState } from "../graph/executionState";
-import type { VertexDescription } from "../graph/graphDescription";
+import type { GraphDescription } from "../graph/graphDescription";
 import {
   JOURNAL_SCHEMA,
   type Cause,
@@ -37,7 +37,7 @@ export interface WatchOptions {
   /** How long the first questions are asked again, ms, where the cluster is too busy to answer or the job has no plan yet. Default 10,000. */
   readonly patienceMs?: number;
   /** Services that the job calls and that are no part of it, for the graph, and how they are run. */
-  readonly services?: readonly VertexDescription[];
+  readonly services?: Pick<GraphDescription, "vertices" | "regions">;
   readonly onEvent?: (event: JournalEvent) => void;
   /** Waited for before the journal is closed: the last that can be added to it. */
   readonly onEnding?: () => Promise<void>;
@@ -96,13 +96,17 @@ export async function watchFlink(options: WatchOptions): Promise<FlinkWatch> {
       const event = writer.append(body, at);
       options.onEvent?.(event);
     };
-    const { services = [] } = options;
+    const { services = { vertices: [], regions: [] } } = options;
     const described = describeAnalyzed(graph);
     append(
       runStarted(
-        { id, directory, failoverStrategy, deployment: services[0]?.service?.deployment ?? "" },
+        { id, directory, failoverStrategy, deployment: services.vertices[0]?.service?.deployment ?? "" },
         job,
-        services.length === 0 ? described : { ...described, vertices: [...described.vertices, ...services] },
+        {
+          ...described,
+          vertices: [...described.vertices, ...services.vertices],
+          regions: [...described.regions, ...services.regions],
+        },
       ),
       Math.min(startedAt, job.now - aheadMs),
     );

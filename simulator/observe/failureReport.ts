@@ -46,8 +46,9 @@ export function failureReport(
     injectedAtMs: round(incident.at - start),
     detectedAfterMs: after(course.detectedAt),
     recoveredAfterMs: after(course.recoveredAt),
-    restartedTasks: tasks.map((restart) => restart.task),
-    restartedInstances: instances.map((restart) => restart.task),
+    // A task may take several attempts to come back: one that is deployed where nothing runs any more fails again.
+    restartedTasks: [...new Set(tasks.map((restart) => restart.task))],
+    restartedInstances: [...new Set(instances.map((restart) => restart.task))],
     untouchedTasks: untouched.filter((task) => kindOf(task, facts) === "stream").length,
     untouchedInstances: untouched.filter((task) => kindOf(task, facts) === "service").length,
     recordsReplayed: recordsReplayed(course, facts),

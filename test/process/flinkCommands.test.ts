@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { serve, json, madeUpJob, type TestServer } from "../fixtures/flinkAnswers";
-import { Workspace } from "./faultlineCli";
+import { until, Workspace } from "./faultlineCli";
 
 interface Verdict {
   readonly held: boolean;
@@ -42,11 +42,11 @@ describe("an experiment on a Flink cluster that is there", function () {
     await workspace.dispose();
   });
 
-  const experiment = (faults: readonly object[], url = server.url): string =>
+  const experiment = (faults: readonly object[], duration = "2s"): string =>
     workspace.write("there.experiment.json", {
       engine: "flink",
-      flink: { cluster: { url, headers: { authorization: "Bearer ${FLINK_TOKEN}" } }, job: "made up" },
-      duration: "2s",
+      flink: { cluster: { url: server.url, headers: { authorization: "Bearer ${FLINK_TOKEN}" } }, job: "made up" },
+      duration,
       faults,
       hypothesis: [{ probe: "streamTasksRestarted", equals: 0 }],
     });
@@ -98,6 +98,23 @@ describe("an experiment on a Flink cluster that is there", function () {
     assert.equal(code, 0, stderr);
     assert.equal(readFileSync(workspace.path("thawed"), "utf8"), "x\n");
     assert.equal((JSON.parse(stdout) as Verdict).injected, 1);
+  });
+
+  it("heals what it broke when it is stopped by Ctrl-C, and ends with 130", async () => {
+    process.env.FLINK_TOKEN = "secret";
+    const once = { ...CRASH, on: { event: "run.started" }, after: undefined };
+    const running = workspace.start(
+      "experiment",
+      experiment([CRASH, { ...once, command: "true", heal: undefined }], "10m"),
+      "--yes",
+    );
+    delete process.env.FLINK_TOKEN;
+    // The run without faults comes first, for as long: the second run is not waited for.
+    await until(() => server.asked.some((url) => url.includes("/vertices/")), "the job to be watched", 20_000);
+    running.child.kill("SIGINT");
+    assert.equal(await running.exit, 130);
+    assert.match(running.stderr, /Stopped\./);
+    assert.ok(!existsSync(workspace.path("gone")));
   });
 
   it("says of a command that failed what it said, and that no fault took effect", async () => {

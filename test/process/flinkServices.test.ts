@@ -18,7 +18,7 @@ import { float32Bytes, float32Numbers, IndependentClient } from "../fixtures/ind
 const OTHER_PID = 1;
 
 describe("services beside a Flink cluster", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let services: FlinkServices;
   let links: FlinkLinkFaults;
   let events: JournalEventBody[];
@@ -65,7 +65,7 @@ describe("services beside a Flink cluster", function () {
       await new Promise<void>((resolve, reject) => {
         const timer = setTimeout(
           () => reject(new Error(`${what} did not come: ${JSON.stringify(events.slice(-5))}`)),
-          20_000,
+          60_000,
         );
         changed = () => {
           clearTimeout(timer);

@@ -11,6 +11,14 @@ import { onnxSignature } from "../../simulator/inference/onnxSignature";
 
 const EXAMPLE = path.join(__dirname, "../../examples/language-detection/language-detection.faultline.json");
 
+const SOURCE_AND_SINK = {
+  operators: {
+    a: { type: "source", connector: "generator", limit: 10 },
+    s: { type: "sink", connector: "blackhole" },
+  },
+  edges: [{ from: "a", to: "s" }],
+};
+
 describe("faultline export", () => {
   let folder: string;
   let number = 0;
@@ -86,6 +94,54 @@ describe("faultline export", () => {
     assert.match(manifest, /minReplicas: 2\n {4}maxReplicas: 2/);
     assert.match(manifest, /protocolVersion: v2/);
     assert.match(read("model-repository/langid/langid/config.pbtxt"), /count: 1/);
+  });
+
+  it("writes several services side by side, each with its own batching, instances and models", async () => {
+    const model = path.join(EXAMPLE, "../model/langid.onnx");
+    const several = (services: object): string => {
+      const file = path.join(folder, "several.faultline.json");
+      const { operators, edges } = SOURCE_AND_SINK;
+      writeFileSync(file, JSON.stringify({ name: "several", services, operators, edges }));
+      return file;
+    };
+    const two = several({
+      first: { model, parallelism: 3, device: "cpu", batching: { maxSize: 8, maxDelay: "5ms" } },
+      second_one: {
+        models: { small: model, large: model },
+        parallelism: 1,
+        device: "cuda:1",
+        batching: { maxSize: 64, maxDelay: "0ms" },
+      },
+    });
+    const write = async (target: "triton" | "kserve", jobFile: string): Promise<(name: string) => string> => {
+      const directory = path.join(folder, `several-${target}`);
+      await exportJob({ jobFile, target, directory, force: true });
+      return (name) => readFileSync(path.join(directory, name), "utf8");
+    };
+    const triton = await write("triton", two);
+    assert.match(
+      triton("first/config.pbtxt"),
+      /max_batch_size: 8\n[\s\S]*count: 3\n {4}kind: KIND_CPU[\s\S]*max_queue_delay_microseconds: 5000/,
+    );
+    for (const name of ["small", "large"])
+      assert.match(
+        triton(`${name}/config.pbtxt`),
+        /max_batch_size: 64\n[\s\S]*count: 1\n {4}kind: KIND_GPU\n {4}gpus: \[ 1 \]/,
+      );
+    assert.match(triton("README.md"), /- service first: model first\n- service second_one: models small, large\n/);
+    const kserve = await write("kserve", two);
+    assert.match(kserve("first.inference-service.yaml"), /minReplicas: 3\n/);
+    assert.match(kserve("second-one.inference-service.yaml"), /minReplicas: 1\n[\s\S]*nvidia.com\/gpu/);
+    assert.match(kserve("model-repository/second-one/large/config.pbtxt"), /max_batch_size: 64/);
+    const refused = (error: unknown): boolean => error instanceof FaultlineError && error.code === "FL5020";
+    // One model name, served in two ways: neither may silently win.
+    const clash = several({
+      one: { models: { m: model }, parallelism: 1 },
+      two: { models: { m: model }, parallelism: 2 },
+    });
+    await assert.rejects(write("triton", clash), refused);
+    await write("kserve", clash);
+    await assert.rejects(write("kserve", several({ a_b: { model }, "a-b": { model } })), refused);
   });
 
   it("writes into no folder that has something in it, unless told to", async () => {

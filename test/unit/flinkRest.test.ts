@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { FlinkRestClient } from "../../simulator/flink/restClient";
 import { FaultlineError } from "../../simulator/graph/errors";
 import { json, madeUpJob, serve, type TestServer } from "../fixtures/flinkAnswers";
+import { selfSignedCertificate } from "../fixtures/selfSignedCertificate";
 
 const CONFIG = { "refresh-interval": 500, "flink-version": "2.3.0" };
 const JOB = "0123456789abcdef0123456789abcdef";
@@ -70,6 +71,19 @@ describe("REST client of Flink", () => {
       assert.equal(client.version.text, version);
       client.close();
     }
+  });
+
+  it("trusts a certificate whose authority it is given, and no other: FL5008", async () => {
+    const certificate = selfSignedCertificate();
+    const { url } = await started((_, response) => json(response, CONFIG), certificate);
+    const error = await failure(FlinkRestClient.connect({ url }));
+    assert.equal(error.code, "FL5008");
+    assert.match(error.message, /is not trusted/);
+    const client = await FlinkRestClient.connect({ url, tls: { ca: certificate.cert } });
+    assert.equal(client.version.text, "2.3.0");
+    client.close();
+    const other = selfSignedCertificate();
+    assert.equal((await failure(FlinkRestClient.connect({ url, tls: { ca: other.cert } }))).code, "FL5008");
   });
 
   it("says that it was refused, and shows no header", async () => {

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { finishRun } from "../../simulator/client/finishRun";
-import { watchFlink } from "../../simulator/client/watchFlink";
-import type { JournalEvent, JournalEventOf } from "../../simulator/observe/journalEvent";
+import { clockAhead, watchFlink } from "../../simulator/client/watchFlink";
+import type { GraphDescription } from "../../simulator/graph/graphDescription";
+import type { JournalEvent, JournalEventBody, JournalEventOf } from "../../simulator/observe/journalEvent";
 import { readJournal } from "../../simulator/observe/journalReader";
+import { reportOf } from "../../simulator/observe/recoveryReport";
 import { reportText } from "../../simulator/observe/reportText";
 import { json, madeUpJob, readRecording, recordings, replay, serve } from "../fixtures/flinkAnswers";
 
@@ -201,6 +203,76 @@ describe("a job of a real Flink as a run", function () {
     assert.equal(of(events, "process.lost").length, 1);
   });
 
+  it("asks at the cluster's own interval, and a fifth as often while nobody looks", async () => {
+    const answers = madeUpJob(1, 1);
+    const refreshMs = 100;
+    let isSeen = true;
+    const askedAt: number[] = [];
+    let onRound = (): void => undefined;
+    const server = await serve((request, response) => {
+      const url = request.url ?? "";
+      if (/^\/jobs\/[0-9a-f]{32}$/.test(url)) {
+        askedAt.push(performance.now());
+        onRound();
+      }
+      const body = url === "/config" ? { "refresh-interval": refreshMs, "flink-version": "2.3.0" } : answers(url);
+      json(response, body ?? {}, body === undefined ? 404 : 200);
+    });
+    const rounds = (count: number): Promise<readonly number[]> =>
+      new Promise((resolve) => {
+        askedAt.length = 0;
+        onRound = () => {
+          if (askedAt.length > count) resolve(askedAt.slice(1).map((at, index) => at - (askedAt[index] ?? 0)));
+        };
+      });
+    const watch = await watchFlink({ address: { url: server.url }, directory: newRun(), visible: () => isSeen });
+    const seen = await rounds(5);
+    isSeen = false;
+    await rounds(1);
+    const hidden = await rounds(2);
+    watch.stop();
+    await watch.ended;
+    await server.close();
+    // Timers of Node may come a moment early.
+    assert.ok(Math.min(...seen) >= refreshMs - 5, `while seen: ${seen.map(Math.round).join(", ")}`);
+    assert.ok(Math.min(...hidden) >= 5 * (refreshMs - 50), `while hidden: ${hidden.map(Math.round).join(", ")}`);
+    assert.ok(Math.min(...hidden) > 2 * Math.min(...seen));
+  });
+
+  it("waits for the plan of a job that is being initialized, and for a cluster that is too busy to say it", async () => {
+    const answers = madeUpJob(2, 2);
+    let asked = 0;
+    const server = await serve((request, response) => {
+      const url = request.url ?? "";
+      const body = answers(url);
+      if (!/^\/jobs\/[0-9a-f]{32}$/.test(url)) return json(response, body ?? {}, body === undefined ? 404 : 200);
+      asked++;
+      if (asked === 1) return json(response, { errors: ["Internal server error."] }, 500);
+      if (asked === 2) return json(response, { ...(body as object), state: "INITIALIZING", plan: {}, vertices: [] });
+      return json(response, body);
+    });
+    const watch = await watchFlink({ address: { url: server.url }, directory: newRun(), intervalMs: 10 });
+    watch.stop();
+    await watch.ended;
+    assert.ok(asked >= 3);
+    asked = 0;
+    const impatient = watchFlink({
+      address: { url: server.url },
+      job: "0123456789abcdef0123456789abcdef",
+      directory: newRun(),
+      patienceMs: 0,
+    });
+    await assert.rejects(impatient, (error: Error & { code?: string }) => error.code === "FL5009");
+    await server.close();
+  });
+
+  it("tells a clock that is another from an answer that took long", () => {
+    assert.equal(clockAhead(1_000_000, 999_000, 1_000_400), 0);
+    assert.equal(clockAhead(5_000_000, 1_000_000, 1_000_100), 3_999_950);
+    assert.equal(clockAhead(1_000_000, 4_600_000, 4_600_010), -3_600_005);
+    assert.equal(clockAhead(1_004_000, 1_000_000, 1_009_000), 0, "half of a long answer is no difference");
+  });
+
   it("ends when the job vanishes from its cluster", async () => {
     const answers = madeUpJob(2, 2);
     let vanished = false;
@@ -247,5 +319,78 @@ describe("a job of a real Flink as a run", function () {
     await server.close();
     const vertices = server.asked.filter((url) => url.includes("/vertices/")).length;
     assert.ok(vertices < 5 * (asked - 1), `${vertices} answers about vertices in ${asked} rounds`);
+  });
+});
+
+describe("services beside a job of a real Flink, in the report", () => {
+  const GRAPH: GraphDescription = {
+    name: "job",
+    vertices: [
+      { id: "v", name: "classify", kind: "stream", parallelism: 1, operators: [] },
+      {
+        id: "langid",
+        name: "langid",
+        kind: "service",
+        parallelism: 1,
+        operators: [],
+        service: { model: "m.onnx", deployment: "external", device: "auto" },
+      },
+    ],
+    edges: [],
+    regions: [{ id: "region-0", vertices: ["v"], subtasks: ["v#0"] }],
+    calls: [],
+    origin: { form: "rest-job", notes: [] },
+  };
+  const machine = { cores: 2, memoryBytes: 1, platform: "linux", node: "v20" };
+  const run = {
+    id: "r",
+    job: "job",
+    jobFile: "",
+    directory: "/r",
+    engine: "flink",
+    deployment: "external",
+    failoverStrategy: "region",
+    scheduler: "default",
+    machine,
+  } as const;
+
+  /** A fault on `target`, and a task that fails after it, in a run of which nobody knows who calls the service. */
+  function failuresOf(
+    target: string,
+  ): readonly { readonly fault: string; readonly restartedTasks: readonly string[] }[] {
+    const bodies: readonly (readonly [number, JournalEventBody])[] = [
+      [0, { kind: "run.started", schema: 1, run, graph: GRAPH }],
+      [1, { kind: "job.state", from: "CREATED", to: "RUNNING" }],
+      [100, { kind: "fault.injected", injection: 1, fault: "black-hole", target, parameters: {}, by: "schedule" }],
+      [101, { kind: "fault.effective", injection: 1, evidence: "seen" }],
+      [200, { kind: "failure", id: 1, task: "v#0", attempt: 0, cause: { code: "FL5014", message: "timed out" } }],
+      [
+        201,
+        {
+          kind: "failover",
+          id: 1,
+          failures: [1],
+          strategy: "region",
+          regions: ["region-0"],
+          tasks: ["v#0"],
+          instances: [],
+          untouched: 0,
+          delayMs: 0,
+        },
+      ],
+      [300, { kind: "failover.finished", id: 1 }],
+    ];
+    return reportOf(bodies.map(([at, body], seq) => ({ ...body, seq, at: 1_000_000 + at }))).failures;
+  }
+
+  it("a task that fails after a fault on a service, or on a link to one, failed for it: who calls is not known", () => {
+    for (const target of ["service:langid#0", "link:taskmanager:tm-1->service:langid#0"]) {
+      const failures = failuresOf(target);
+      assert.deepEqual(
+        failures.map(({ fault, restartedTasks }) => [fault, restartedTasks]),
+        [["black-hole", ["v#0"]]],
+        target,
+      );
+    }
   });
 });

@@ -122,7 +122,7 @@ export class FlinkEngine {
         address: this.address,
         job,
         patienceMs: READY_LIMIT_MS,
-        services: this.services.vertices(),
+        services: this.services.describe(),
         onEvent: (event) => {
           run.observe(event);
           if (event.kind !== "job.state" || event.to !== "RUNNING" || endTimer !== undefined) return;
@@ -142,7 +142,8 @@ export class FlinkEngine {
       const from = run.facts.startAt;
       take = ({ body, at }) => watch.append(body, Math.max(at, from));
       for (const event of early) take(event);
-      const onAbort = (): void => void this.end(job, watch);
+      // A cluster that ends with the experiment takes its job along.
+      const onAbort = (): void => (this.cluster === undefined ? void this.end(job, watch) : watch.stop());
       signal?.addEventListener("abort", onAbort);
       await watch.ended;
       signal?.removeEventListener("abort", onAbort);

@@ -12,7 +12,7 @@ import { LinkRelay, type RelayRules } from "../../cluster/links/linkRelay";
 import { runPaths } from "../../cluster/runDirectory";
 import type { FlinkService } from "../../faults/experiment";
 import { FaultlineError } from "../../graph/errors";
-import type { VertexDescription } from "../../graph/graphDescription";
+import type { GraphDescription } from "../../graph/graphDescription";
 import type { JobSpec } from "../../graph/jobFile";
 import type { Cause, JournalEvent, JournalEventBody, SubtaskName } from "../../observe/journalEvent";
 import { runControls } from "../attachedRun";
@@ -93,16 +93,25 @@ export class FlinkServices {
     );
   }
 
-  /** As vertices of the job's graph. */
-  vertices(): readonly VertexDescription[] {
-    return this.services.map((service) => ({
-      id: service.name,
-      name: service.name,
-      kind: "service",
-      parallelism: this.countOf(service),
-      operators: [],
-      service: { model: service.model, deployment: service.deployment, device: "auto" },
-    }));
+  /** As a part of the job's graph: a vertex each, and a region for each instance, which restarts alone. */
+  describe(): Pick<GraphDescription, "vertices" | "regions"> {
+    return {
+      vertices: this.services.map((service) => ({
+        id: service.name,
+        name: service.name,
+        kind: "service",
+        parallelism: this.countOf(service),
+        operators: [],
+        service: { model: service.model, deployment: service.deployment, device: "auto" },
+      })),
+      regions: this.services.flatMap(({ name, ...service }) =>
+        Array.from({ length: this.countOf({ name, ...service }) }, (_, index) => ({
+          id: regionOf(`${name}#${index}`),
+          vertices: [name],
+          subtasks: [`${name}#${index}`],
+        })),
+      ),
+    };
   }
 
   /**
@@ -244,6 +253,11 @@ function variableOf({ name }: FlinkService): string {
   return `FAULTLINE_${name.toUpperCase().replace(/[^A-Z0-9]+/g, "_")}_ADDRESSES`;
 }
 
+/** The job's own are called `region-0` and so on. */
+function regionOf(instance: SubtaskName): string {
+  return instance;
+}
+
 /** What of the services' journal belongs into that of the job. */
 function forJob(event: JournalEvent): JournalEventBody | undefined {
   const { seq: _seq, at: _at, ...body } = event;
@@ -262,7 +276,12 @@ function forJob(event: JournalEvent): JournalEventBody | undefined {
     case "failure":
       return { ...body, id: body.id + COUNTED_FROM };
     case "failover":
-      return { ...body, id: body.id + COUNTED_FROM, failures: body.failures.map((id) => id + COUNTED_FROM) };
+      return {
+        ...body,
+        id: body.id + COUNTED_FROM,
+        failures: body.failures.map((id) => id + COUNTED_FROM),
+        regions: body.instances.map(regionOf),
+      };
     case "failover.finished":
       return { ...body, id: body.id + COUNTED_FROM };
     case "fault.injected":

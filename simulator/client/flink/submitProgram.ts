@@ -87,7 +87,7 @@ async function submitScript(
   const java =
     script.kind === "sql"
       ? [
-          ...javaArguments(distribution, [sqlClientOf(distribution)]),
+          ...javaArguments(distribution, sqlClientOf(distribution)),
           "org.apache.flink.table.client.SqlClient",
           ...(parallelism === undefined ? [] : [`-Dparallelism.default=${parallelism}`]),
           ...["-f", script.path],
@@ -101,14 +101,10 @@ async function submitScript(
         ];
   const { code, said } = await runJava(java, { distribution, configuration, signal });
   const started = (await client.jobs()).filter(({ id }) => !before.has(id));
-  const error =
-    script.kind === "sql"
-      ? /\[ERROR\][^\n]*\n?[^\n]*/.exec(said)?.[0].replace(/\s+/g, " ")
-      : code === 0
-        ? undefined
-        : lastProblem(said);
+  // The SQL client ends with 0 when a statement failed, and says so.
+  const error = sqlErrorOf(script, said) ?? (code === 0 ? undefined : lastProblem(said));
   const [job] = started;
-  if (code === 0 && error === undefined && job !== undefined && started.length === 1) return job.id;
+  if (error === undefined && job !== undefined && started.length === 1) return job.id;
   for (const { id, state } of started) if (!isJobTerminal(state)) await client.cancel(id);
   const what = script.kind === "sql" ? "SQL script" : "Python program";
   throw FaultlineError.of(
@@ -121,6 +117,10 @@ async function submitScript(
       : "The interpreter has to have apache-flink of the cluster's version, and the program has to start one job.",
     { file: script.path },
   );
+}
+
+function sqlErrorOf(script: Script, said: string): string | undefined {
+  return script.kind === "sql" ? /\[ERROR\][^\n]*\n?[^\n]*/.exec(said)?.[0].replace(/\s+/g, " ") : undefined;
 }
 
 /** The line that says most: Python's own last one, or the innermost cause of Java. */
@@ -180,8 +180,14 @@ async function runJava(
   }
 }
 
-function sqlClientOf(distribution: FlinkDistribution): string {
-  return optionalJar(distribution, "flink-sql-client") ?? missing(distribution, "SQL client", "flink-sql-client");
+/** What Flink's own script puts on the class path: the client stands on the gateway, and reads options of Python before all others. */
+function sqlClientOf(distribution: FlinkDistribution): readonly string[] {
+  const python = optionalJar(distribution, "flink-python");
+  return [
+    optionalJar(distribution, "flink-sql-client") ?? missing(distribution, "SQL client", "flink-sql-client"),
+    optionalJar(distribution, "flink-sql-gateway") ?? missing(distribution, "SQL gateway", "flink-sql-gateway"),
+    ...(python === undefined ? [] : [python]),
+  ];
 }
 
 function pythonJarOf(distribution: FlinkDistribution): string {

@@ -404,13 +404,14 @@ final class ServiceClient implements AutoCloseable {
       request.addInputs(tensor).addRawInputContents(ByteString.copyFrom(input.getValue().raw()));
     }
     CompletableFuture<Map<String, Tensor>> result = new CompletableFuture<>();
-    attempt(request.build(), System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs), 1, result);
+    attempt(request.build(), System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs), next.getAndIncrement(), 1, result);
     return result;
   }
 
-  private void attempt(ModelInferRequest request, long deadline, int attempt, CompletableFuture<Map<String, Tensor>> result) {
+  /** Each attempt goes to the address after the one before: by one count for all calls, a call could meet the same dead one every time. */
+  private void attempt(ModelInferRequest request, long deadline, int first, int attempt, CompletableFuture<Map<String, Tensor>> result) {
     long left = Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()));
-    GRPCInferenceServiceGrpc.GRPCInferenceServiceStub stub = stubs.get(Math.floorMod(next.getAndIncrement(), stubs.size()));
+    GRPCInferenceServiceGrpc.GRPCInferenceServiceStub stub = stubs.get(Math.floorMod(first + attempt - 1, stubs.size()));
     stub.withDeadlineAfter(left, TimeUnit.MILLISECONDS).modelInfer(request, new StreamObserver<>() {
       @Override
       public void onNext(ModelInferResponse response) {
@@ -430,7 +431,7 @@ final class ServiceClient implements AutoCloseable {
           result.completeExceptionally(error);
           return;
         }
-        timer.schedule(() -> attempt(request, deadline, attempt + 1, result), backoff, TimeUnit.MILLISECONDS);
+        timer.schedule(() -> attempt(request, deadline, first, attempt + 1, result), backoff, TimeUnit.MILLISECONDS);
       }
 
       @Override

@@ -1,16 +1,28 @@
 /** KServe manifests of a job's services: an InferenceService each, on the Triton runtime, with its model repository beside it. */
+import { FaultlineError } from "../../graph/errors";
 import type { JobSpec, ServiceSpec } from "../../graph/jobFile";
 import { slugOf, type ExportedFile, type ExportedProject } from "./exportedFile";
 import { tritonFiles, type ExportedModel } from "./tritonRepository";
 
 const HOST = "STORAGE"; // marked in the README; where models lie is the person's to say
 
+/** @throws FaultlineError FL5020 when two names become one in Kubernetes */
 export function kserveManifests(job: JobSpec, models: readonly ExportedModel[]): ExportedProject {
   const notes: string[] = [
     `Put model-repository/SERVICE where your cluster reads models from, and write its place for ${HOST} in each manifest.`,
   ];
   const files: ExportedFile[] = [];
+  const names = new Map<string, string>();
   for (const service of new Set(models.map((model) => model.service))) {
+    const other = names.get(slugOf(service.id));
+    if (other !== undefined) {
+      throw FaultlineError.of(
+        "FL5020",
+        `The services "${other}" and "${service.id}" would both be called "${slugOf(service.id)}" in Kubernetes.`,
+        "Give one of them another id.",
+      );
+    }
+    names.set(slugOf(service.id), service.id);
     const own = models.filter((model) => model.service === service);
     // One instance for each replica: replicas are what KServe scales and starts again.
     const repository = tritonFiles(

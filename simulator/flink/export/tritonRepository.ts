@@ -37,26 +37,34 @@ const TRITON_TYPES: Readonly<Record<TensorType, string>> = {
   BYTES: "TYPE_STRING",
 };
 
-/** `NAME/config.pbtxt` and `NAME/1/model.onnx` for each model, below `folder`. @throws FaultlineError FL5020 when two models have one name */
+/** `NAME/config.pbtxt` and `NAME/1/model.onnx` for each model, below `folder`. @throws FaultlineError FL5020 when two models, or two ways to serve one, have one name */
 export function tritonFiles(
   models: readonly ExportedModel[],
   folder = "",
 ): { readonly files: readonly ExportedFile[]; readonly notes: readonly string[] } {
   const notes: string[] = [];
-  const paths = new Map<string, string>();
+  const known = new Map<string, { readonly model: ExportedModel; readonly text: string }>();
   const files = models.flatMap((model): ExportedFile[] => {
-    const known = paths.get(model.name);
-    if (known !== undefined && known !== model.path) {
+    const text = config(model, notes);
+    const other = known.get(model.name);
+    if (other !== undefined && other.model.path !== model.path) {
       throw FaultlineError.of(
         "FL5020",
         `Two models are called "${model.name}".`,
         "Give them names of their own: a Triton model repository holds one of each name.",
       );
     }
-    if (known !== undefined) return [];
-    paths.set(model.name, model.path);
+    if (other !== undefined && other.text !== text) {
+      throw FaultlineError.of(
+        "FL5020",
+        `The model "${model.name}" is served by "${other.model.service.id}" and by "${model.service.id}", each in its own way (batching, queue or instances).`,
+        "Write the same for both, or give it another name in one of them: a Triton model repository holds one of each name.",
+      );
+    }
+    if (other !== undefined) return [];
+    known.set(model.name, { model, text });
     return [
-      { path: `${folder}${model.name}/config.pbtxt`, text: config(model, notes) },
+      { path: `${folder}${model.name}/config.pbtxt`, text },
       { path: `${folder}${model.name}/1/model.onnx`, copyOf: model.path },
     ];
   });
@@ -65,8 +73,10 @@ export function tritonFiles(
 
 export function tritonRepository(job: JobSpec, models: readonly ExportedModel[]): ExportedProject {
   const { files, notes } = tritonFiles(models);
-  const [first] = models;
-  const services = [...new Set(models.map(({ service }) => service.id))];
+  const served = [...new Set(models.map(({ service }) => service.id))].map((id) => {
+    const names = models.filter(({ service }) => service.id === id).map(({ name }) => name);
+    return `- service ${id}: ${names.length === 1 ? "model" : "models"} ${names.join(", ")}`;
+  });
   const readme = `# Models of ${job.name.replace(/[\r\n]/g, " ")} for Triton
 
 Written by \`faultline export\`: batching, queue limits, instances and warm-up are those of the job file.
@@ -75,9 +85,10 @@ Written by \`faultline export\`: batching, queue limits, instances and warm-up a
 docker run --rm -p 127.0.0.1:8001:8001 -v "$PWD":/models nvcr.io/nvidia/tritonserver:VERSION-py3 tritonserver --model-repository=/models
 \`\`\`
 
-Triton listens for gRPC on port 8001. In the job file, a service with \`"deployment": "external"\` and \`"addresses": ["127.0.0.1:8001"]\` calls it${
-    services.length > 0 && first !== undefined ? ` (service ${services.join(", ")}, model ${first.name})` : ""
-  }; the exported Flink project takes \`--SERVICE.addresses\`.
+Triton listens for gRPC on port 8001. In the job file, a service with \`"deployment": "external"\` and \`"addresses": ["127.0.0.1:8001"]\` calls it; the exported Flink project takes
+\`--SERVICE.addresses\` and \`--SERVICE.model\`.
+
+${served.join("\n")}
 `;
   return { files: [...files, { path: "README.md", text: readme }], notes };
 }
