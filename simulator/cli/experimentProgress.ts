@@ -17,7 +17,7 @@ export class ExperimentProgress {
     private readonly wanted: boolean,
     private readonly count: number,
   ) {
-    this.bar = new ProgressBar(io, wanted && io.isTerminal);
+    this.bar = new ProgressBar(io, wanted && io.isTerminal ? "bar" : "none");
     if (wanted && io.isTerminal) this.timer = setInterval(() => this.draw(), REFRESH_MS);
   }
 
