@@ -41,13 +41,13 @@ export class FlinkCommands implements vscode.Disposable {
     const key = `${job.url} ${job.id}`;
     let watch = this.watches.get(key);
     if (watch === undefined) {
-      let runId: string | undefined;
+      const run: { id?: string } = {};
       const started = await loadBundle("extensionRun").watchFlink({
         address: await this.clusters.address(job.url),
         job: job.id,
-        visible: () => vscode.window.state.focused && (runId === undefined || this.panels.shows(runId)),
+        visible: () => vscode.window.state.focused && (run.id === undefined || this.panels.shows(run.id)),
       });
-      runId = started.id;
+      run.id = started.id;
       watch = started;
       this.watches.set(key, started);
       void started.ended.finally(() => this.watches.delete(key));
