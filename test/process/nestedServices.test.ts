@@ -220,7 +220,7 @@ describe("services that call services", function () {
       "run",
       job(workspace, { services: (code) => ({ s: { function: code("numbers") } }), ask: "s", limit: 1 }),
     );
-    assert.equal(noService.code, 1);
+    assert.equal(noService.code, 2);
     assert.match(noService.stderr, /FL1020: .*code\.ts#numbers is no RpcService/);
     const noExport = await workspace.cli(
       "run",
