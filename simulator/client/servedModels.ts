@@ -27,8 +27,12 @@ export class ServedModels {
   readonly loads: { readonly readyAt: number; readonly tookMs: number }[] = [];
   private readonly begunAt: number[] = [];
 
-  /** As many processes for each service as it has instances. @throws FaultlineError FL3008 when one does not come up. */
+  /** As many processes for each service as it has instances. @throws FaultlineError FL3008 when one does not come up, FL1015 for one of code */
   static async start(services: readonly ServiceSpec[]): Promise<ServedModels> {
+    const code = services.find((service) => service.function !== undefined);
+    if (code !== undefined) {
+      throw FaultlineError.of("FL1015", `The service "${code.id}" runs code, which only runs inside a job.`, "Leave external out: --deployments embedded,sidecar,rpc-service.", { element: `services.${code.id}.function` });
+    }
     const models = new ServedModels();
     try {
       await Promise.all(services.flatMap((service) => Array.from({ length: service.parallelism }, () => models.serve(service))));

@@ -58,7 +58,8 @@ export function onWorkerConnected(t: Transition, input: Extract<JobMasterInput, 
   } else if (input.instance !== undefined && state.recovering !== undefined) {
     adoptInstance(t, input.instance, input.process);
   }
-  if (input.role === "service") pushEndpointsTo(t, input.process);
+  // While a JobMaster takes over, not all of them are there again yet; what an instance knows is better.
+  if (input.role === "service" && state.recovering === undefined) pushEndpointsTo(t, input.process);
   if (state.recovering !== undefined) {
     endRecoveryWhenComplete(t);
     deployScheduled(t);
@@ -119,6 +120,9 @@ export function endRecovery(t: Transition): void {
   startMissingWorkers(t);
   state.recovering = undefined;
   for (const service of state.job.services.filter(hasInstances)) publishEndpoints(t, service.id);
+  for (const { name, role, state: connection } of state.processes.values()) {
+    if (role === "service" && connection === "CONNECTED") pushEndpointsTo(t, name);
+  }
   scheduleAll(t);
 }
 

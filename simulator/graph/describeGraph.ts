@@ -9,7 +9,7 @@ import type {
   VertexDescription,
 } from "./graphDescription";
 import { buildJobGraph, type JobGraph } from "./jobGraph";
-import type { JobSpec } from "./jobFile";
+import type { JobSpec, ServiceSpec } from "./jobFile";
 import { computeRegions, regionId, regionMembers, type PipelinedRegions } from "./pipelinedRegion";
 
 /** A graph with everything computed from it: what `graph` and `failover` answer from, for job files and plans alike. */
@@ -107,7 +107,7 @@ function describeVertex(vertex: JobGraph["vertices"][number]): VertexDescription
       ? {}
       : {
           service: {
-            model: vertex.service.model,
+            model: modelOrCode(vertex.service),
             deployment: vertex.service.deployment,
             device: vertex.service.device,
           },
@@ -137,4 +137,9 @@ export function cycleNotes(graph: ExecutionGraph, regions: PipelinedRegions): st
       "Flink merges such cycles only among tasks that pipelined exchanges join; it would wait here for ever."
     );
   });
+}
+
+/** What people see as a service's model. */
+function modelOrCode({ model, function: code }: ServiceSpec): string {
+  return code === undefined ? model : `${code.module}#${code.exportName}`;
 }
