@@ -91,14 +91,18 @@ describe("services of code and the JobMaster", () => {
 
   it("go by the sidecars of their own TaskManager", () => {
     const sidecar = { deployment: "sidecar" };
-    const master = jobOf({
-      code: { function: "f.ts#f", calls: ["m"], ...sidecar },
-      m: { model: "m.onnx", ...sidecar },
-    });
+    const services = { code: { function: "f.ts#f", calls: ["m"], ...sidecar }, m: { model: "m.onnx", ...sidecar } };
+    const master = jobOf(services, { taskManagers: 2 });
     master.step({ kind: "start" });
-    for (const process of ["taskmanager:0", "service:code#0", "service:m#0"]) master.connect(process);
+    for (const index of [0, 1])
+      for (const process of ["taskmanager:", "service:code#", "service:m#"]) master.connect(`${process}${index}`);
     master.take();
-    master.ready("m#0");
-    assert.deepEqual(master.take(), ["taskmanager:0 m: m#0/0", "service:code#0 m: m#0/0"]);
+    master.ready("m#1");
+    assert.deepEqual(master.take().sort(), [
+      "service:code#0 m: ",
+      "service:code#1 m: m#1/0",
+      "taskmanager:0 m: ",
+      "taskmanager:1 m: m#1/0",
+    ]);
   });
 });
