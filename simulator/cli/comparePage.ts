@@ -50,7 +50,7 @@ function bandsSvg(compared: readonly ComparedVariant[]): string {
   const from = Math.min(...points.map(({ atMs }) => atMs));
   const to = Math.max(...points.map(({ atMs }) => atMs), from + 1) + 250;
   const right = WIDTH - NOTES;
-  const x = (atMs: number): number => LEFT + 60 + ((atMs - from) / (to - from)) * (right - LEFT - 60);
+  const x = (atMs: number): number => LEFT + 80 + ((atMs - from) / (to - from)) * (right - LEFT - 80);
   const levels = compared.map(({ faulted: [run] }) => levelOf(run));
   // Sources catch up several times as fast as they usually go: were that drawn whole, the usual would be a line at the bottom.
   const top = Math.max(1, Math.max(...levels) > 0 ? Math.max(...levels) * 1.8 : Math.max(...points.map(({ perSecond }) => perSecond)));

@@ -25,7 +25,8 @@ export function compareRows(compared: readonly ComparedVariant[]): readonly Comp
     ["no fault: records a second at most", ({ capacityPerSecond }) => whole(capacityPerSecond)],
     ["load of a model", ({ loadMs }) => time(loadMs)],
   ];
-  return rows.map(([name, value]) => ({ name, values: compared.map(value) }));
+  const hasBaseline = compared.some(({ baseline }) => baseline !== undefined);
+  return rows.filter(([name]) => hasBaseline || !name.startsWith("no fault:")).map(([name, value]) => ({ name, values: compared.map(value) }));
 }
 
 export function compareText(rows: readonly CompareRow[], names: readonly string[]): string {

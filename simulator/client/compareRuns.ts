@@ -2,6 +2,7 @@
 import type { ScheduledFault } from "../faults/experiment";
 import { FaultlineError } from "../graph/errors";
 import type { Deployment } from "../graph/jobFile";
+import { drainedAt } from "../observe/failureReport";
 import { throughputDip } from "../observe/throughputDip";
 import type { DipReport, RunReport } from "../observe/runReport";
 import type { RunFacts } from "../observe/runFacts";
@@ -189,7 +190,7 @@ function faultedRun(measured: MeasuredRun, outsideAt: number | undefined, models
 
 function outsideDip(facts: RunFacts, at: number): DipReport | null {
   const series = facts.throughput;
-  return series === undefined ? null : throughputDip(series, { at, steadyFrom: series.from, until: Math.min(series.until, at + 60_000) });
+  return series === undefined ? null : throughputDip(series, { at, steadyFrom: series.from, until: Math.min(series.until, at + 60_000, drainedAt(facts) - facts.startAt) });
 }
 
 /** Copies of models that were loaded at all: one for each instance, sidecar or task that carries one. */
@@ -202,7 +203,11 @@ function recordsPerCount({ throughput }: RunFacts, { records, failures }: RunRep
   if (throughput === undefined || records.in === null) return 1;
   const counted = (throughput.rate(throughput.from, throughput.until) * (throughput.until - throughput.from)) / 1000;
   const replayed = failures.reduce((sum, failure) => sum + failure.recordsReplayed, 0);
-  return counted > 0 ? (records.in + replayed) / counted : 1;
+  if (counted === 0) return 1;
+  // What a killed process had counted since its last metrics is missing: near a whole number of sinks, it is that number.
+  const times = counted / (records.in + replayed);
+  const sinks = Math.round(times);
+  return sinks > 0 && Math.abs(times - sinks) < 0.15 * sinks ? 1 / sinks : 1 / times;
 }
 
 /** Records of the sources a second, between two times from when the job ran. */

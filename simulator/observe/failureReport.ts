@@ -197,8 +197,8 @@ function dipOf(
   });
 }
 
-/** When sources began to run dry or the job to stop: from then on throughput falls for that reason. */
-function drainedAt(facts: RunFacts): number {
+/** When sources began to run dry or the job to stop, ms since the epoch: from then on throughput falls for that reason. */
+export function drainedAt(facts: RunFacts): number {
   let at = facts.endAt;
   for (const attempts of facts.tasks.values()) {
     for (const attempt of attempts) {
