@@ -107,5 +107,5 @@ export function showMenu(
     }
     event.preventDefault();
   });
-  entries[0]?.focus();
+  (entries.find((entry) => entry.getAttribute("aria-disabled") !== "true") ?? entries[0])?.focus();
 }

@@ -13,7 +13,7 @@ import { drawScope } from "./graph/scopeOverlay";
 import { textMeasure } from "./graph/textMeasure";
 import { HostChannel } from "./hostChannel";
 import { IsolateDialog } from "./isolateDialog";
-import { commandOf, type Command } from "./keymap";
+import { commandOf, keyOf, type Command } from "./keymap";
 import type { Point } from "./layout/layoutRequest";
 import { drawLegend } from "./legend";
 import { Minimap } from "./minimap";
@@ -372,7 +372,10 @@ export class GraphPage {
   #drawStatus(at: number): void {
     if (this.#notice !== undefined && this.#notice.until < Date.now()) this.#notice = undefined;
     const { run, travel } = this.#session;
-    const behind = run !== undefined && travel !== undefined ? "Looking back" : "";
+    const behind =
+      run !== undefined && travel !== undefined
+        ? `Looking back at ${duration(travel - run.facts.startAt)} · ${keyOf("present")}: now`
+        : "";
     this.#status.show(this.#notice?.status ?? this.#statusAt(at), behind);
   }
 

@@ -130,7 +130,9 @@ export function keyWords(binding: KeyBinding): string {
     ContextMenu: "Menu key",
   };
   return binding.keys
-    .map((key) => `${binding.shift === true ? "Shift+" : ""}${names[key] ?? key.toUpperCase()}`)
+    .map(
+      (key) => `${binding.shift === true ? "Shift+" : ""}${names[key] ?? (key.length === 1 ? key.toUpperCase() : key)}`,
+    )
     .join(" or ");
 }
 

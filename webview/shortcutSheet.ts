@@ -12,7 +12,7 @@ export class ShortcutSheet {
     this.element.append(title);
     const columns = document.createElement("div");
     columns.className = "sheet-columns";
-    for (const group of ["Move", "Look", "Act"] as const) {
+    for (const group of ["Move", "Act", "Look"] as const) {
       const part = document.createElement("section");
       const heading = document.createElement("h3");
       heading.textContent = group;

@@ -28,6 +28,8 @@ export class EdgeLayer {
   readonly #drawn = new Map<string, DrawnEdge>();
   readonly #bounds = new Map<string, Rectangle>();
   #picture: Picture | undefined;
+  /** What the rates were shown of: a line that comes into sight has them too. */
+  #live: LivePicture | undefined;
   #layout: LayoutResult | undefined;
 
   constructor(layer: SvgGroup) {
@@ -37,6 +39,7 @@ export class EdgeLayer {
 
   setPicture(picture: Picture, layout: LayoutResult): void {
     this.clear();
+    this.#live = undefined;
     this.#picture = picture;
     this.#layout = layout;
     this.#bounds.clear();
@@ -47,20 +50,26 @@ export class EdgeLayer {
     for (const id of [...this.#drawn.keys()]) this.#remove(id);
   }
 
-  /** Draws what came into sight and takes away what left it. */
-  cull(sight: Rectangle): void {
+  /**
+   * Draws what came into sight and takes away what left it.
+   * @param until by the page's clock: nothing more is drawn after that. @returns whether all that is in sight is drawn.
+   */
+  cull(sight: Rectangle, until = Infinity): boolean {
     const picture = this.#picture;
-    if (picture === undefined) return;
-    for (const call of picture.calls) this.#keep(call.id, sight, () => this.#drawCall(picture, call));
-    for (const edge of picture.edges) this.#keep(edge.id, sight, () => this.#drawEdge(picture, edge));
+    if (picture === undefined) return true;
+    let complete = true;
+    for (const call of picture.calls)
+      complete = this.#keep(call.id, sight, until, () => this.#drawCall(picture, call)) && complete;
+    for (const edge of picture.edges)
+      complete = this.#keep(edge.id, sight, until, () => this.#drawEdge(picture, edge)) && complete;
+    return complete;
   }
 
   showRates(live: LivePicture): void {
     const picture = this.#picture;
     if (picture === undefined) return;
-    const short = picture.services === "right";
-    for (const { id } of picture.edges) this.#setRate(id, () => edgeRateWords(live.edgeRate(id)));
-    for (const { id } of picture.calls) this.#setRate(id, () => callRateWords(live.call(id), short));
+    this.#live = live;
+    for (const id of this.#drawn.keys()) this.#showRate(picture, id, live);
   }
 
   /** Lines that begin or end at this vertex stand out; undefined ends that. */
@@ -89,13 +98,16 @@ export class EdgeLayer {
     }
   }
 
-  #keep(id: string, sight: Rectangle, draw: () => DrawnEdge | undefined): void {
+  #keep(id: string, sight: Rectangle, until: number, draw: () => DrawnEdge | undefined): boolean {
     const bounds = this.#bounds.get(id);
     const wanted = bounds !== undefined && touches(bounds, sight);
     if (wanted && !this.#drawn.has(id)) {
+      if (until !== Infinity && performance.now() > until) return false;
       const drawn = draw();
       if (drawn !== undefined) this.#drawn.set(id, drawn);
+      if (this.#picture !== undefined && this.#live !== undefined) this.#showRate(this.#picture, id, this.#live);
     } else if (!wanted && this.#drawn.has(id)) this.#remove(id);
+    return true;
   }
 
   #remove(id: string): void {
@@ -105,10 +117,12 @@ export class EdgeLayer {
     this.#drawn.delete(id);
   }
 
-  #setRate(id: string, words: () => string): void {
+  #showRate(picture: Picture, id: string, live: LivePicture): void {
     const rate = this.#drawn.get(id)?.rate;
     if (rate === undefined) return;
-    const text = words();
+    const text = picture.edgeById.has(id)
+      ? edgeRateWords(live.edgeRate(id))
+      : callRateWords(live.call(id), picture.services === "right");
     if (rate.textContent !== text) rate.textContent = text;
   }
 

@@ -257,14 +257,14 @@ export class GraphView {
       if (performance.now() > end) complete = false;
       else this.#add(picture, vertex, layout.nodes.get(vertex) as Rectangle);
     }
+    if (!crowded) complete = this.#edges.cull(this.#wholly ? EVERYWHERE : sight, end) && complete;
     if (!complete) this.#cullAgain();
     const isFar = crowded || (this.#isFar && !complete);
     if (isFar !== this.#isFar) {
       this.#isFar = isFar;
       this.svg.classList.toggle("is-far", isFar);
     }
-    if (isFar) this.#edges.clear();
-    else this.#edges.cull(this.#wholly ? EVERYWHERE : sight);
+    if (crowded) this.#edges.clear();
     this.#markTraced();
     this.#drawFar();
   }
