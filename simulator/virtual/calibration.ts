@@ -8,11 +8,41 @@ import type { ServiceTimings, SimulatedTimings } from "./simulatedTimings";
 /** Values kept of each kind: a long run says the same again and again. */
 const KEPT = 2_000;
 
+/**
+ * How long something took each time. Once the job has run, things take other times than at its start, when every process starts at once and
+ * nothing is in the system's caches; a simulation asks for what comes after failures, so those times count where there are any.
+ */
+class Measured {
+  private readonly atStart: number[] = [];
+  private readonly later: number[] = [];
+
+  add(ms: number, hasRun: boolean): void {
+    const values = hasRun ? this.later : this.atStart;
+    if (values.length < KEPT && ms >= 0) values.push(ms);
+  }
+
+  get valuesMs(): readonly number[] {
+    return this.later.length > 0 ? this.later : this.atStart;
+  }
+
+  or(usual: Distribution): Distribution {
+    const { valuesMs } = this;
+    return valuesMs.length === 0 ? usual : { kind: "measured", valuesMs };
+  }
+}
+
+/** Tasks that were deployed to, or canceled in, one process in one moment: what is waited for is the last of them. */
+interface TogetherOnProcess {
+  readonly since: number;
+  readonly first: boolean;
+  longestMs: number | undefined;
+}
+
 /** What one service's instances did. */
 class ServiceMeasures {
-  readonly startMs: number[] = [];
-  readonly loadMs: number[] = [];
-  readonly warmMs: number[] = [];
+  readonly startMs = new Measured();
+  readonly loadMs = new Measured();
+  readonly warmMs = new Measured();
   readonly inInstance = new LatencyHistogram();
   readonly atClient = new LatencyHistogram();
   /** Sums for the least squares of busy time over batches and requests. */
@@ -23,31 +53,41 @@ export class Calibration {
   private readonly startedAt = new Map<ProcessName, number>();
   private readonly connectedAt = new Map<ProcessName, number>();
   private readonly phaseAt = new Map<SubtaskName, { readonly phase: string; readonly at: number }>();
-  private readonly deployedAt = new Map<SubtaskName, number>();
-  private readonly cancelingAt = new Map<SubtaskName, number>();
-  private readonly injectedAt = new Map<string, number>();
+  private readonly deployed = new Map<SubtaskName, TogetherOnProcess>();
+  private readonly canceling = new Map<SubtaskName, TogetherOnProcess>();
+  private readonly deployments: TogetherOnProcess[] = [];
+  private readonly cancellations: TogetherOnProcess[] = [];
+  /** The last of each, by process. */
+  private readonly lastDeployment = new Map<ProcessName, TogetherOnProcess>();
+  private readonly lastCancellation = new Map<ProcessName, TogetherOnProcess>();
+  /** Processes that have not had tasks yet. */
+  private readonly fresh = new Set<ProcessName>();
+  private hasRun = false;
+  private recoveredAt: number | undefined;
+  private readonly injectedAt = new Map<string, { readonly at: number; readonly fault: string }>();
   private readonly services = new Map<string, ServiceMeasures>();
   /** Vertices that load a model of their own before they run. */
   private readonly loading = new Set<string>();
   private readonly busy = new Map<string, { busyMs: number; records: number }>();
-  private readonly processStartMs: number[] = [];
-  private readonly exitMs: number[] = [];
-  private readonly taskStartMs: number[] = [];
-  private readonly taskCancelMs: number[] = [];
-  private readonly checkpointMs: number[] = [];
-  private readonly coordinatorMs: number[] = [];
+  private readonly processStartMs = new Measured();
+  private readonly instanceStartMs = new Measured();
+  private readonly reconnectMs = new Measured();
+  private readonly exitMs = new Measured();
+  private readonly terminateMs = new Measured();
+  private readonly checkpointMs = new Measured();
+  private readonly coordinatorMs = new Measured();
 
   /** How much the run says, for people: name → number of values. */
   get found(): Readonly<Record<string, number>> {
     const services = [...this.services.values()];
     return {
-      "process starts": this.processStartMs.length,
-      "ends noticed": this.exitMs.length,
-      "task starts": this.taskStartMs.length,
-      "task cancels": this.taskCancelMs.length,
-      checkpoints: this.checkpointMs.length,
-      "coordinator restarts": this.coordinatorMs.length,
-      "model loads": services.reduce((sum, { loadMs }) => sum + loadMs.length, 0),
+      "process starts": this.processStartMs.valuesMs.length + this.instanceStartMs.valuesMs.length,
+      "ends noticed": this.exitMs.valuesMs.length,
+      "task starts": this.deployments.length,
+      "task cancels": this.cancellations.length,
+      checkpoints: this.checkpointMs.valuesMs.length,
+      "coordinator restarts": this.coordinatorMs.valuesMs.length,
+      "model loads": services.reduce((sum, { loadMs }) => sum + loadMs.valuesMs.length, 0),
       "model runs": services.reduce((sum, { sums }) => sum + sums.batches, 0),
     };
   }
@@ -55,6 +95,7 @@ export class Calibration {
   observe(event: JournalEvent): void {
     switch (event.kind) {
       case "run.started":
+        this.hasRun = false;
         for (const vertex of event.graph.vertices) {
           if (event.run.deployment === "embedded" && vertex.operators.some(({ kind }) => kind === "rpc")) this.loading.add(vertex.id);
         }
@@ -62,28 +103,29 @@ export class Calibration {
       case "process.started":
         this.startedAt.set(event.process, event.at);
         return;
-      case "process.connected": {
-        const started = this.startedAt.get(event.process);
-        if (started !== undefined && event.process !== "coordinator") keep(this.processStartMs, event.at - started);
-        this.startedAt.delete(event.process);
-        this.connectedAt.set(event.process, event.at);
+      case "process.connected":
+        this.connected(event);
         return;
-      }
-      case "process.lost": {
-        const injected = this.injectedAt.get(event.process);
-        if (injected !== undefined && event.evidence.by !== "heartbeat") keep(this.exitMs, event.at - injected);
-        this.injectedAt.delete(event.process);
+      case "process.lost":
+        this.lost(event);
         return;
-      }
       case "fault.injected":
-        if (event.fault === "crash") this.injectedAt.set(event.target, event.at);
+        if (event.fault !== "crash" && event.fault !== "terminate") return;
+        this.injectedAt.set(event.target, event);
         return;
       case "coordinator.recovered": {
         const injected = this.injectedAt.get("coordinator");
-        if (injected !== undefined) keep(this.coordinatorMs, event.at - injected);
+        if (injected !== undefined) this.coordinatorMs.add(event.at - injected.at, this.hasRun);
         this.injectedAt.delete("coordinator");
+        this.recoveredAt = event.at;
         return;
       }
+      case "job.state":
+        if (event.to === "RUNNING") {
+          this.hasRun = true;
+          this.recoveredAt = undefined;
+        }
+        return;
       case "task.state":
         this.taskState(event);
         return;
@@ -91,7 +133,7 @@ export class Calibration {
         this.instancePhase(event);
         return;
       case "checkpoint.completed":
-        keep(this.checkpointMs, event.durationMs);
+        this.checkpointMs.add(event.durationMs, true);
         return;
       case "metrics":
         this.metrics(event);
@@ -105,35 +147,57 @@ export class Calibration {
     const services = new Map([...this.services].map(([service, measures]): [string, ServiceTimings] => [service, serviceTimings(measures, usual.anyService)]));
     let recordMs = 0;
     for (const { busyMs, records } of this.busy.values()) if (records > 100) recordMs = Math.max(recordMs, busyMs / records);
-    const known = (values: readonly number[], other: Distribution): Distribution => (values.length === 0 ? other : { kind: "measured", valuesMs: values });
+    const taskStart = { first: new Measured(), again: new Measured() };
+    for (const { first, longestMs } of this.deployments) if (longestMs !== undefined) (first ? taskStart.first : taskStart.again).add(longestMs, true);
+    const taskCancel = new Measured();
+    for (const { longestMs } of this.cancellations) if (longestMs !== undefined) taskCancel.add(longestMs, true);
     return {
       ...usual,
-      processStartMs: known(this.processStartMs, usual.processStartMs),
-      exitMs: known(this.exitMs, usual.exitMs),
-      taskStartMs: known(this.taskStartMs, usual.taskStartMs),
-      taskCancelMs: known(this.taskCancelMs, usual.taskCancelMs),
+      processStartMs: this.processStartMs.or(usual.processStartMs),
+      instanceStartMs: this.instanceStartMs.or(this.processStartMs.or(usual.instanceStartMs)),
+      reconnectMs: this.reconnectMs.or(usual.reconnectMs),
+      exitMs: this.exitMs.or(usual.exitMs),
+      terminateMs: this.terminateMs.or(usual.terminateMs),
+      taskStartMs: taskStart.again.or(taskStart.first.or(usual.taskStartMs)),
+      firstTaskStartMs: taskStart.first.or(taskStart.again.or(usual.firstTaskStartMs)),
+      taskCancelMs: taskCancel.or(usual.taskCancelMs),
       // The journal says how long a checkpoint takes as a whole.
-      snapshotMs: this.checkpointMs.length === 0 ? usual.snapshotMs : constant(1),
-      storeMs: known(this.checkpointMs, usual.storeMs),
-      coordinatorRestartMs: known(this.coordinatorMs, usual.coordinatorRestartMs),
+      snapshotMs: this.checkpointMs.valuesMs.length === 0 ? usual.snapshotMs : constant(1),
+      storeMs: this.checkpointMs.or(usual.storeMs),
+      coordinatorRestartMs: this.coordinatorMs.or(usual.coordinatorRestartMs),
       recordMs: recordMs === 0 ? usual.recordMs : recordMs,
       services,
       anyService: [...services.values()][0] ?? usual.anyService,
     };
   }
 
-  private taskState({ task, to, at, vertexKind }: JournalEventOf<"task.state">): void {
-    if (vertexKind !== "stream") return;
-    if (to === "DEPLOYING") this.deployedAt.set(task, at);
-    if (to === "CANCELING") this.cancelingAt.set(task, at);
-    if (to === "RUNNING") {
-      const deployed = this.deployedAt.get(task);
-      if (deployed !== undefined && !this.loading.has(vertexOf(task))) keep(this.taskStartMs, at - deployed);
-    }
-    if (to === "CANCELED") {
-      const canceling = this.cancelingAt.get(task);
-      if (canceling !== undefined) keep(this.taskCancelMs, at - canceling);
-      this.cancelingAt.delete(task);
+  private lost({ process, at, evidence }: JournalEventOf<"process.lost">): void {
+    const injected = this.injectedAt.get(process);
+    this.injectedAt.delete(process);
+    if (injected === undefined || evidence.by === "heartbeat") return;
+    (injected.fault === "crash" ? this.exitMs : this.terminateMs).add(at - injected.at, this.hasRun);
+  }
+
+  private connected({ process, at }: JournalEventOf<"process.connected">): void {
+    const started = this.startedAt.get(process);
+    this.startedAt.delete(process);
+    this.connectedAt.set(process, at);
+    if (process === "coordinator") return;
+    if (started !== undefined) {
+      (process.startsWith("service:") ? this.instanceStartMs : this.processStartMs).add(at - started, this.hasRun);
+      this.fresh.add(process);
+    } else if (this.recoveredAt !== undefined) this.reconnectMs.add(at - this.recoveredAt, true);
+  }
+
+  private taskState({ task, to, at, vertexKind, process }: JournalEventOf<"task.state">): void {
+    if (vertexKind !== "stream" || process === undefined) return;
+    if (to === "DEPLOYING") {
+      this.deployed.set(task, together(this.lastDeployment, this.deployments, process, at, this.fresh.delete(process)));
+    } else if (to === "CANCELING") this.canceling.set(task, together(this.lastCancellation, this.cancellations, process, at, false));
+    else if (to === "RUNNING" && !this.loading.has(vertexOf(task))) note(this.deployed.get(task), at);
+    else if (to === "CANCELED") {
+      note(this.canceling.get(task), at);
+      this.canceling.delete(task);
     }
   }
 
@@ -143,10 +207,10 @@ export class Calibration {
     const measures = this.serviceOf(instance);
     if (phase === "LOADING") {
       const connected = this.connectedAt.get(`service:${instance}`);
-      if (connected !== undefined) keep(measures.startMs, Math.max(0, at - connected));
+      if (connected !== undefined) measures.startMs.add(Math.max(0, at - connected), this.hasRun);
     }
-    if (phase === "WARMING" && before?.phase === "LOADING") keep(measures.loadMs, Math.max(0, at - before.at - (loadDelayMs ?? 0)));
-    if (phase === "READY" && before?.phase === "WARMING") keep(measures.warmMs, at - before.at);
+    if (phase === "WARMING" && before?.phase === "LOADING") measures.loadMs.add(Math.max(0, at - before.at - (loadDelayMs ?? 0)), this.hasRun);
+    if (phase === "READY" && before?.phase === "WARMING") measures.warmMs.add(at - before.at, this.hasRun);
   }
 
   private metrics({ tasks, instances }: JournalEventOf<"metrics">): void {
@@ -186,12 +250,11 @@ export class Calibration {
 }
 
 function serviceTimings({ startMs, loadMs, warmMs, sums, inInstance, atClient }: ServiceMeasures, usual: ServiceTimings): ServiceTimings {
-  const known = (values: readonly number[], other: Distribution): Distribution => (values.length === 0 ? other : { kind: "measured", valuesMs: values });
   const [inside, outside] = [inInstance.quantile(0.5), atClient.quantile(0.5)];
   return {
-    startMs: known(startMs, usual.startMs),
-    loadMs: known(loadMs, usual.loadMs),
-    warmMs: known(warmMs, usual.warmMs),
+    startMs: startMs.or(usual.startMs),
+    loadMs: loadMs.or(usual.loadMs),
+    warmMs: warmMs.or(usual.warmMs),
     run: sums.batches === 0 ? usual.run : { ...runTime(sums), spread: usual.run.spread },
     callMs: inside === null || outside === null ? usual.callMs : constant(Math.max(0.05, outside - inside)),
   };
@@ -213,6 +276,17 @@ function vertexOf(task: SubtaskName): string {
   return task.slice(0, task.lastIndexOf("#"));
 }
 
-function keep(values: number[], ms: number): void {
-  if (values.length < KEPT && ms >= 0) values.push(ms);
+/** Joins what happens in the process in the same moment. */
+function together(last: Map<ProcessName, TogetherOnProcess>, all: TogetherOnProcess[], process: ProcessName, at: number, first: boolean): TogetherOnProcess {
+  const known = last.get(process);
+  // Events of one decision have one time, but for the microseconds of writing them.
+  if (known !== undefined && at - known.since < 5) return known;
+  const begun: TogetherOnProcess = { since: at, first, longestMs: undefined };
+  last.set(process, begun);
+  if (all.length < KEPT) all.push(begun);
+  return begun;
+}
+
+function note(one: TogetherOnProcess | undefined, at: number): void {
+  if (one !== undefined) one.longestMs = Math.max(one.longestMs ?? 0, at - one.since);
 }

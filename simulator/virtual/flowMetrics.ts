@@ -1,29 +1,64 @@
-/** Metrics of a simulated job, as the TaskManagers of a real run send them: what a report and a timeline read throughput and latency from. */
+/**
+ * Metrics of a simulated job, sent as the TaskManagers of a real run send theirs: each by its own clock, which begins with its process. What a
+ * task did last comes with its end; what a process did last before it was killed never comes.
+ */
 import type { SubtaskName, TaskMetrics } from "../observe/journalEvent";
 import { LatencyHistogram } from "../observe/latencyHistogram";
+import type { FlowTask, FlowTaskManager } from "./flowTaskManager";
 import type { FlowWorld } from "./flowWorld";
 
-/** From now on the journal gets them every so many milliseconds. */
+/** From now on the journal gets them, from each TaskManager every so many milliseconds. */
 export function tellMetrics(world: FlowWorld, intervalMs: number): void {
   world.measures.intervalCalls = new LatencyHistogram();
-  const tell = (): void => {
-    world.record({ kind: "metrics", intervalMs, process: "taskmanager:0", rssBytes: 0, tasks: metricsOf(world) });
-    world.loop.after(intervalMs, tell);
-  };
-  world.loop.after(intervalMs, tell);
+  const metrics = new FlowMetrics(world, intervalMs);
+  world.metrics = metrics;
+  for (const manager of world.taskManagers.values()) metrics.watch(manager);
 }
 
-/** Every vertex of a region has seen what its flow gave, shared by its tasks. */
-function metricsOf(world: FlowWorld): Record<SubtaskName, TaskMetrics> {
-  const metrics: Record<SubtaskName, TaskMetrics> = {};
-  for (const { flow, running } of world.regions.values()) {
-    const results = flow.takeResults();
-    const widths = new Map<string, number>();
-    for (const { deployment } of running.values()) widths.set(deployment.vertex, (widths.get(deployment.vertex) ?? 0) + 1);
-    for (const { name, deployment } of running.values()) {
-      const share = results / (widths.get(deployment.vertex) ?? 1);
-      metrics[name] = { attempt: deployment.attempt, recordsIn: share, recordsOut: share, bytesIn: 0, bytesOut: 0, busyMs: 0, backPressuredMs: 0, idleMs: 0, buffersInUse: 0 };
-    }
+export class FlowMetrics {
+  /** Results of its region when they were told of last, by task. */
+  private readonly told = new WeakMap<FlowTask, number>();
+
+  constructor(
+    private readonly world: FlowWorld,
+    private readonly intervalMs: number,
+  ) {}
+
+  /** A TaskManager that has just connected, or connected some time ago. */
+  watch(manager: FlowTaskManager): void {
+    const { intervalMs, world } = this;
+    const passed = (world.loop.now - manager.sinceMs) % intervalMs;
+    const tell = (): void => {
+      this.tell(manager, [...manager.liveTasks], intervalMs);
+      manager.process.timer(world.loop.now + intervalMs, tell);
+    };
+    for (const task of manager.liveTasks) this.begun(task);
+    manager.process.timer(world.loop.now + intervalMs - passed, tell);
   }
-  return metrics;
+
+  /** Its region flows from now on. */
+  begun(task: FlowTask): void {
+    this.told.set(task, task.place.region.flow.resultCount);
+  }
+
+  /** They have ended, otherwise than with their process. */
+  ended(manager: FlowTaskManager, tasks: readonly FlowTask[]): void {
+    if (manager.process.alive) this.tell(manager, tasks, 0);
+  }
+
+  private tell(manager: FlowTaskManager, from: readonly FlowTask[], intervalMs: number): void {
+    const tasks: Record<SubtaskName, TaskMetrics> = {};
+    for (const task of from) {
+      const known = this.told.get(task);
+      if (known === undefined) continue;
+      const { vertex, region } = task.place;
+      const { resultCount } = region.flow;
+      this.told.set(task, resultCount);
+      // Every vertex of a region has seen what its flow gave, shared by its tasks.
+      const share = (resultCount - known) / (region.widths.get(vertex.id) ?? 1);
+      tasks[task.name] = { attempt: task.deployment.attempt, recordsIn: share, recordsOut: share, bytesIn: 0, bytesOut: 0, busyMs: 0, backPressuredMs: 0, idleMs: 0, buffersInUse: 0 };
+    }
+    if (intervalMs === 0 && Object.keys(tasks).length === 0) return;
+    this.world.record({ kind: "metrics", intervalMs, process: manager.process.name, rssBytes: 0, tasks });
+  }
 }

@@ -133,11 +133,9 @@ export class FlowRegion {
     return this.records.count - this.admitted;
   }
 
-  /** Results since this was asked before. */
-  takeResults(): number {
-    const { results } = this;
-    this.results = 0;
-    return results;
+  /** Results so far, those that came again after a restart included. */
+  get resultCount(): number {
+    return this.results;
   }
 
   /** All tasks run. @param checkpoint the one that they were restored from. */

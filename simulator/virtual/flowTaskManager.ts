@@ -27,6 +27,8 @@ export interface RegionState {
   readonly flow: FlowRegion;
   readonly tasks: number;
   readonly sources: number;
+  /** Tasks of each of its vertices. */
+  readonly widths: ReadonlyMap<string, number>;
   readonly running: Map<SubtaskName, FlowTask>;
   readonly stalledBy: Set<number>;
   lastTriggered: number;
@@ -76,6 +78,10 @@ export interface FlowTaskManagerHost {
 export class FlowTaskManager {
   readonly link: WorkerLink;
   readonly endpoints = new Map<string, readonly ServiceEndpoint[]>();
+  /** When its process had connected first. */
+  readonly sinceMs: number;
+  /** Its process has run tasks before. */
+  hasHadTasks = false;
   private readonly tasks = new Map<SubtaskName, FlowTask>();
 
   constructor(
@@ -83,6 +89,7 @@ export class FlowTaskManager {
     dataAddress: string,
     private readonly host: FlowTaskManagerHost,
   ) {
+    this.sinceMs = host.now();
     this.link = new WorkerLink({
       process,
       heartbeatIntervalMs: host.heartbeatIntervalMs,

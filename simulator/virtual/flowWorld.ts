@@ -13,9 +13,10 @@ import type { Cause, JournalEvent, SubtaskName } from "../observe/journalEvent";
 import type { ArrivalPattern } from "./arrivals";
 import { Chance } from "./chance";
 import type { Distribution } from "./distribution";
-import { draw } from "./distribution";
+import { draw, medianOf } from "./distribution";
 import { EventLoop } from "./eventLoop";
 import { FlowMeasures } from "./flowMeasures";
+import type { FlowMetrics } from "./flowMetrics";
 import type { FlowSlot } from "./flowRegion";
 import { FlowRegion } from "./flowRegion";
 import { FlowService } from "./flowService";
@@ -71,6 +72,8 @@ export class FlowWorld {
   readonly services = new Map<string, FlowService>();
   ended: { readonly state: JobState; readonly cause: Cause | undefined } | undefined;
   coordinator: VirtualCoordinator | undefined;
+  /** Where somebody reads them. */
+  metrics: FlowMetrics | undefined;
   readonly processes = new Map<number, VirtualProcess>();
   /** Integral over time of the share of the sources that stood still, ms. */
   private downMs = 0;
@@ -85,6 +88,8 @@ export class FlowWorld {
   private readonly places = new Map<SubtaskName, TaskPlace>();
   private readonly instances = new Map<number, InstanceProcess>();
   private readonly externals = new Map<string, VirtualInstance>();
+  /** When the present coordinator hears of a process that the one before had started. */
+  private readonly reconnects = new Map<VirtualProcess, number>();
   private lastPid = 100;
   private lastOrigin = 0;
 
@@ -153,6 +158,12 @@ export class FlowWorld {
     });
   }
 
+  /** SIGTERM. */
+  terminate(process: VirtualProcess): void {
+    const [asked, noticed] = [this.draw(this.options.timings.terminateMs), medianOf(this.options.timings.exitMs)];
+    this.loop.after(Math.max(0, asked - noticed), () => process.exit(0));
+  }
+
   private makeService(spec: ServiceSpec): FlowService {
     const { loop, measures, chance, options } = this;
     let clients = 0;
@@ -209,7 +220,8 @@ export class FlowWorld {
         },
       });
       this.sourcesInAll += own;
-      const region: RegionState = { flow, tasks, sources: own, running, stalledBy: new Set(), lastTriggered: 0 };
+      const widths = new Map([...vertices].map(([{ id }, width]) => [id, width]));
+      const region: RegionState = { flow, tasks, sources: own, widths, running, stalledBy: new Set(), lastTriggered: 0 };
       this.regions.set(name, region);
       for (const [task, vertex] of names) this.places.set(task, { vertex, region });
     }
@@ -239,6 +251,8 @@ export class FlowWorld {
       recovered,
     );
     this.coordinator = coordinator;
+    this.reconnects.clear();
+    if (recovered !== undefined) this.awaitOrphans();
     process.whenDead(() => {
       if (this.coordinator === coordinator) this.coordinator = undefined;
       if (this.ended === undefined) loop.after(this.draw(options.timings.coordinatorRestartMs), () => this.startCoordinator());
@@ -282,7 +296,7 @@ export class FlowWorld {
     this.machines.placeCopy(this.nodeOfSidecar(instance), wanted, (device) => {
       this.nodeOf.set(process, this.machines.nodes[device.node]);
       process.whenDead(() => this.machines.release(device));
-      process.post(this.draw(timings.processStartMs), () => this.startInstance(process, instance, device));
+      process.post(this.draw(timings.instanceStartMs), () => this.startInstance(process, instance, device));
     });
     return process;
   }
@@ -307,7 +321,7 @@ export class FlowWorld {
 
   private dial(worker: ConnectionEnd<CoordinatorMessage>): ControlConnection | undefined {
     const { coordinator } = this;
-    if (coordinator === undefined) return undefined;
+    if (coordinator === undefined || this.loop.now < (this.reconnects.get(worker.process) ?? 0)) return undefined;
     const weather = { latencyMs: () => this.draw(this.options.timings.controlMs), heldUntilMs: () => 0, together: true };
     const connection: ControlConnection = new VirtualConnection<WorkerMessage, CoordinatorMessage>(
       this.loop,
@@ -318,8 +332,20 @@ export class FlowWorld {
     return connection;
   }
 
+  /** Who lived through the end of a coordinator takes a moment to find the next one. */
+  private awaitOrphans(): void {
+    const links = [...this.taskManagers.values(), ...this.instances.values()].map(({ link }) => link);
+    for (const link of links) {
+      const at = this.loop.now + this.draw(this.options.timings.reconnectMs);
+      this.reconnects.set(link.worker, at);
+      link.worker.timer(at, () => link.connectNow());
+    }
+  }
+
   private startTaskManager(process: VirtualProcess): void {
-    this.taskManagers.set(process.pid, new FlowTaskManager(process, `data:${process.pid}`, this.hostOfTasks));
+    const manager = new FlowTaskManager(process, `data:${process.pid}`, this.hostOfTasks);
+    this.taskManagers.set(process.pid, manager);
+    this.metrics?.watch(manager);
   }
 
   private readonly hostOfTasks: FlowTaskManagerHost = (() => {
@@ -347,8 +373,12 @@ export class FlowWorld {
 
   /** State, then one model after the other, then clients. */
   private prepareAll(tasks: readonly FlowTask[]): void {
-    const process = tasks[0]?.manager.process;
-    process?.post(this.draw(this.options.timings.taskStartMs), () => {
+    const manager = tasks.at(0)?.manager;
+    if (manager === undefined) return;
+    const { timings } = this.options;
+    const first = !manager.hasHadTasks;
+    manager.hasHadTasks = true;
+    manager.process.post(this.draw(first ? timings.firstTaskStartMs : timings.taskStartMs), () => {
       for (const task of tasks) {
         if (task.place.vertex.services.length === 0) task.manager.run(task);
         else this.openClients(task);
@@ -494,7 +524,7 @@ export class FlowWorld {
         this.copies.delete(copy);
         this.machines.release(found);
       });
-      process.post(first ? 0 : this.draw(this.options.timings.processStartMs), () => instance.start());
+      process.post(first ? 0 : this.draw(this.options.timings.instanceStartMs), () => instance.start());
     });
     process.whenDead(() => {
       if (isReady) this.changeReady(service, -1);
@@ -523,12 +553,14 @@ export class FlowWorld {
       region.flow.start(slots, task.deployment.restore?.checkpoint);
       region.flow.stall(region.stalledBy.size > 0);
     });
+    if (this.metrics !== undefined) for (const member of region.running.values()) this.metrics.begun(member);
   }
 
   private onEnded(task: FlowTask, wasRunning: boolean): void {
     const { region } = task.place;
     if (!wasRunning || region.running.get(task.name) !== task) return;
     region.running.delete(task.name);
+    this.metrics?.ended(task.manager, [task]);
     this.changeFlow(region, () => region.flow.stop());
   }
 

@@ -1,4 +1,4 @@
-/** What one fault would do to a job, as the journal of a run that never was: the same report can be drawn from it as from a real one. */
+/** What a fault would do to a job, as the journal of a run that never was: the same report can be drawn from it as from a real one. */
 import type { JobSpec } from "../graph/jobFile";
 import type { JournalEvent, ProcessName } from "../observe/journalEvent";
 import type { ArrivalPattern } from "./arrivals";
@@ -14,11 +14,13 @@ export interface PredictionOptions {
   readonly machines: MachineCount;
   readonly timings: SimulatedTimings;
   readonly fault: "crash" | "terminate";
-  /** A process; of an embedded model, the task manager that carries it. */
-  readonly target: ProcessName;
-  /** How long the job runs before the fault, and after it. */
-  readonly beforeMs: number;
-  readonly afterMs: number;
+  /** As the fault is told to a run: a process, or the instance that is in one. */
+  readonly target: string;
+  /** The process that it hits; of an embedded model, the task manager that carries it. */
+  readonly process: ProcessName;
+  /** When it strikes, once or again and again: ms after the job began to run. */
+  readonly strikesMs: readonly number[];
+  readonly untilMs: number;
 }
 
 const METRICS_MS = 250;
@@ -31,13 +33,17 @@ export function predictFault(options: PredictionOptions): readonly JournalEvent[
   world.openSources();
   const from = loop.now;
   tellMetrics(world, METRICS_MS);
-  loop.after(options.beforeMs, () => {
-    const process = [...world.processes.values()].find(({ name, alive }) => name === options.target && alive);
-    world.record({ kind: "fault.injected", injection: 1, fault: options.fault, target: options.target, parameters: {}, by: "schedule" });
-    if (process === undefined) return;
-    process.kill();
-    world.record({ kind: "fault.effective", injection: 1, evidence: `${options.target} was killed` });
-  });
-  while (world.ended === undefined && loop.step(from + options.beforeMs + options.afterMs));
+  options.strikesMs.forEach((afterMs, index) => loop.at(from + afterMs, () => strike(world, options, index + 1)));
+  while (world.ended === undefined && loop.step(from + options.untilMs));
   return events;
+}
+
+function strike(world: FlowWorld, { fault, target, process: name }: PredictionOptions, injection: number): void {
+  const process = [...world.processes.values()].find((one) => one.name === name && one.alive);
+  world.record({ kind: "fault.injected", injection, fault, target, parameters: {}, by: "schedule" });
+  if (process === undefined) return;
+  if (fault === "crash") process.kill();
+  // Who is asked to end takes its time for that; what its parent takes to notice is in that time.
+  else world.terminate(process);
+  world.record({ kind: "fault.effective", injection, evidence: `${name} was ${fault === "crash" ? "killed" : "asked to end"}` });
 }

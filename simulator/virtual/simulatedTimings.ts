@@ -14,18 +14,26 @@ export interface ServiceTimings {
 }
 
 export interface SimulatedTimings {
-  /** From the decision until the process has connected. */
+  /** From the decision until the process of a TaskManager has connected. */
   readonly processStartMs: Distribution;
+  /** The same of a service instance. */
+  readonly instanceStartMs: Distribution;
   /** From the end of a process until its parent knows. */
   readonly exitMs: Distribution;
+  /** From asking a process to end (SIGTERM) until its parent knows of the end. */
+  readonly terminateMs: Distribution;
   readonly controlMs: Distribution;
-  /** From a task's deployment until it runs, without loading a model. */
+  /** From the deployment of tasks to a process until the last of them runs, without loading a model. */
   readonly taskStartMs: Distribution;
+  /** The same for the first tasks of a process, which still has to load and to compile what they need. */
+  readonly firstTaskStartMs: Distribution;
   readonly taskCancelMs: Distribution;
   /** From the barrier at the sources until a task has acknowledged. */
   readonly snapshotMs: Distribution;
   readonly storeMs: Distribution;
   readonly coordinatorRestartMs: Distribution;
+  /** From when another coordinator is there until a process that had lived on has connected to it. */
+  readonly reconnectMs: Distribution;
   /** What a stream task spends on a record. */
   readonly recordMs: number;
   readonly services: ReadonlyMap<string, ServiceTimings>;
@@ -34,13 +42,17 @@ export interface SimulatedTimings {
 
 export const DEFAULT_TIMINGS: SimulatedTimings = {
   processStartMs: lognormal(250),
+  instanceStartMs: lognormal(250),
   exitMs: lognormal(8),
+  terminateMs: lognormal(20),
   controlMs: lognormal(0.5),
   taskStartMs: lognormal(40),
+  firstTaskStartMs: lognormal(80),
   taskCancelMs: lognormal(5),
   snapshotMs: lognormal(20),
   storeMs: lognormal(15),
   coordinatorRestartMs: lognormal(600),
+  reconnectMs: lognormal(60),
   recordMs: 0.02,
   services: new Map(),
   anyService: {

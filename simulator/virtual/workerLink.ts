@@ -44,6 +44,15 @@ export class WorkerLink {
     return this.options.process.name;
   }
 
+  get worker(): VirtualProcess {
+    return this.options.process;
+  }
+
+  /** Looks for a coordinator before it is time to, where it has none. */
+  connectNow(): void {
+    if (this.connection === undefined) this.connect();
+  }
+
   /** Sends now, or as soon as a coordinator welcomes this worker; the latter only for what still means something then. */
   send(input: JobMasterInput): void {
     this.deliver({ kind: "input", input }, input.kind === "instancePhase" || input.kind === "instanceFailed");
@@ -116,6 +125,6 @@ export class WorkerLink {
     this.disconnectedAtMs ??= now;
     if (wasConnected) options.onDisconnected();
     if (now - this.disconnectedAtMs > GIVE_UP_MS) options.process.exit(1);
-    else options.process.timer(now + RETRY_MS, () => this.connect());
+    else options.process.timer(now + RETRY_MS, () => this.connectNow());
   }
 }

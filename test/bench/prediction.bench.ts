@@ -1,6 +1,7 @@
 /**
- * Prediction against reality: the example runs once with a few crashes, times are taken from its journal, and four faults under two deployments are
- * predicted in virtual time and then done to real processes. Both reports are drawn by the same code.
+ * Prediction against reality. Under each of two deployments the example runs once with one fault of each kind, and times are taken from its
+ * journal. With these each of four faults is predicted in virtual time, from many seeds; then it is done to real processes, three times in one
+ * run. Both reports are drawn by the same code, strike by strike, and medians are compared; the spread of both is printed beside them.
  */
 import { openRun } from "../../simulator/client/openRun";
 import { calibrationOf } from "../../simulator/client/calibrateFromRun";
@@ -10,99 +11,133 @@ import { predictFault } from "../../simulator/virtual/predictFault";
 import type { SimulatedTimings } from "../../simulator/virtual/simulatedTimings";
 import type { FailureReport } from "../../simulator/observe/runReport";
 import { reportOf } from "../../simulator/observe/recoveryReport";
+import type { RunUnderTest } from "../process/faultlineCli";
 import { Workspace } from "../process/faultlineCli";
 
 const RATE = 600;
-const BEFORE_MS = 6_000;
-const AFTER_MS = 12_000;
+const FIRST_MS = 4_000;
+const APART_MS = 5_000;
+const STRIKES = 3;
+const SEEDS = 20;
+const ASKED = 0.2;
 const FAULTS = [
   ["crash", "service:langid#1"],
   ["crash", "taskmanager:0"],
   ["terminate", "taskmanager:1"],
   ["crash", "coordinator"],
 ] as const;
+type DeploymentUnderTest = "rpc-service" | "embedded";
 
 async function main(): Promise<void> {
   const workspace = new Workspace();
+  let [within, rows] = [0, 0];
   try {
-    const timings = await calibrate(workspace);
-    process.stdout.write("| deployment | fault | | recovered after | predicted | off by | dip: depth | predicted | dip: duration | predicted |\n|---|---|---|---|---|---|---|---|---|---|\n");
+    process.stdout.write("Medians; in brackets the least and the greatest. `off`: the prediction against what happened.\n\n");
+    print(["deployment", "fault", "target", "figure", "happened", "predicted", "off"]);
+    print(Array.from({ length: 7 }, () => "---"));
     for (const deployment of ["rpc-service", "embedded"] as const) {
+      const timings = await calibrate(workspace, deployment);
       for (const [fault, target] of FAULTS) {
-        const real = await strike(workspace, deployment, fault, target);
+        const happened = await strike(workspace, deployment, FAULTS.filter((one) => one[0] === fault && one[1] === target), STRIKES);
+        const real = (await happened.report()).failures.filter((failure) => failure.fault === fault);
         const predicted = await predict(workspace, timings, deployment, fault, target);
-        print(deployment, fault, target, real, predicted);
+        for (const [name, unit, of] of FIGURES) {
+          const [was, will] = [valuesOf(real, of), valuesOf(predicted, of)];
+          const off = median(will) / median(was) - 1;
+          const bothNone = median(was) === 0 && median(will) === 0;
+          rows++;
+          if (bothNone || Math.abs(off) <= ASKED) within++;
+          print([deployment, fault, target, name, spreadText(was, unit), spreadText(will, unit), bothNone ? "0 %" : `${(off * 100).toFixed(0)} %`]);
+        }
       }
     }
+    process.stdout.write(`\n${within} of ${rows} within ${ASKED * 100} %\n`);
   } finally {
     await workspace.dispose();
   }
 }
 
-/** Under the deployment with most parts: each kind of process ends once. */
-async function calibrate(workspace: Workspace): Promise<SimulatedTimings> {
-  const run = workspace.run(example(workspace));
-  await run.event("checkpoint.completed");
-  const client = await openRun(run.directory);
-  for (const target of ["service:langid#0", "taskmanager:1", "coordinator"]) {
-    const events = run.events.length;
-    await client.inject({ fault: "crash", target });
-    await run.event("job.state", (event) => event.seq >= events || target === "service:langid#0");
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
-  }
+const FIGURES: readonly (readonly [string, "ms" | "%" | "records", (of: FailureReport) => number | null | undefined])[] = [
+  ["recovered after", "ms", (failure) => failure.recoveredAfterMs],
+  ["dip: depth", "%", (failure) => (failure.dip === null ? null : failure.dip.depth * 100)],
+  ["dip: duration", "ms", (failure) => failure.dip?.durationMs],
+  ["dip: records late", "records", (failure) => failure.dip?.area],
+];
+
+/** Each kind of fault once, under this deployment. */
+async function calibrate(workspace: Workspace, deployment: DeploymentUnderTest): Promise<SimulatedTimings> {
+  const run = await strike(workspace, deployment, FAULTS, 1);
   await run.report();
   return calibrationOf(run.directory);
 }
 
+/** Faults one after the other, all of them so many times; then the job is stopped. */
+async function strike(workspace: Workspace, deployment: DeploymentUnderTest, faults: readonly (typeof FAULTS)[number][], times: number): Promise<RunUnderTest> {
+  const run = workspace.run(example(workspace), "--deployment", deployment);
+  await run.event("job.state", (event) => event.to === "RUNNING");
+  const client = await openRun(run.directory);
+  await new Promise((resolve) => setTimeout(resolve, FIRST_MS));
+  for (let time = 0; time < times; time++) {
+    for (const [fault, target] of faults) {
+      await client.inject({ fault, target });
+      await new Promise((resolve) => setTimeout(resolve, APART_MS));
+    }
+  }
+  await client.stop("drain");
+  return run;
+}
+
 function example(workspace: Workspace): string {
   return workspace.exampleJob((job) => {
-    job.operators.texts.repeat = 1;
+    job.operators.texts.repeat = 4;
     job.operators.texts.rate = RATE;
   });
 }
 
-async function strike(workspace: Workspace, deployment: string, fault: string, target: string): Promise<FailureReport | undefined> {
-  const run = workspace.run(example(workspace), "--deployment", deployment);
-  await run.event("job.state", (event) => event.to === "RUNNING");
-  const client = await openRun(run.directory);
-  await new Promise((resolve) => setTimeout(resolve, BEFORE_MS));
-  await client.inject({ fault, target });
-  const report = await run.report();
-  return report.failures[0];
-}
-
-async function predict(workspace: Workspace, timings: SimulatedTimings, deployment: "rpc-service" | "embedded", fault: "crash" | "terminate", target: string): Promise<FailureReport | undefined> {
+async function predict(workspace: Workspace, timings: SimulatedTimings, deployment: DeploymentUnderTest, fault: "crash" | "terminate", target: string): Promise<FailureReport[]> {
   const file = await loadJobFile(example(workspace));
   const job = { ...file, services: file.services.map((service) => ({ ...service, deployment })) };
   const copies = copiesOf(job);
-  const events = predictFault({
-    job,
-    seed: 1,
-    arrivals: { ratePerSecond: RATE, burst: undefined, kind: "paced" },
-    machines: { nodes: job.runtime.taskManagers, devices: copies, copiesPerDevice: 1 },
-    timings,
-    fault,
-    // The task manager that carries that copy.
-    target: deployment === "embedded" && target.startsWith("service:") ? "taskmanager:1" : target,
-    beforeMs: BEFORE_MS,
-    afterMs: AFTER_MS,
-  });
-  return reportOf(events).failures[0];
+  const failures: FailureReport[] = [];
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const events = predictFault({
+      job,
+      seed,
+      arrivals: { ratePerSecond: RATE, burst: undefined, kind: "paced" },
+      machines: { nodes: job.runtime.taskManagers, devices: copies, copiesPerDevice: 1 },
+      timings,
+      fault,
+      target,
+      // The task manager that carries that copy.
+      process: deployment === "embedded" && target.startsWith("service:") ? "taskmanager:1" : target,
+      strikesMs: Array.from({ length: STRIKES }, (_, index) => FIRST_MS + index * APART_MS),
+      untilMs: FIRST_MS + STRIKES * APART_MS,
+    });
+    failures.push(...reportOf(events).failures.filter((failure) => failure.fault === fault));
+  }
+  return failures;
 }
 
-function print(deployment: string, fault: string, target: string, real: FailureReport | undefined, predicted: FailureReport | undefined): void {
-  const [was, will] = [real?.recoveredAfterMs ?? NaN, predicted?.recoveredAfterMs ?? NaN];
-  const depth = (of: FailureReport | undefined): string => {
-    const dip = of?.dip ?? undefined;
-    return dip === undefined ? "not known" : `${(dip.depth * 100).toFixed(0)} %`;
-  };
-  const duration = (of: FailureReport | undefined): string => ms(of?.dip?.durationMs ?? NaN);
-  const cells = [deployment, fault, target, ms(was), ms(will), `${(((will - was) / was) * 100).toFixed(0)} %`, depth(real), depth(predicted), duration(real), duration(predicted)];
+function valuesOf(failures: readonly FailureReport[], of: (failure: FailureReport) => number | null | undefined): readonly number[] {
+  return failures
+    .map(of)
+    .filter((value): value is number => typeof value === "number")
+    .sort((a, b) => a - b);
+}
+
+function median(sorted: readonly number[]): number {
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length === 0 ? NaN : sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function spreadText(sorted: readonly number[], unit: string): string {
+  if (sorted.length === 0) return "not known";
+  const [least, greatest] = [sorted[0], sorted[sorted.length - 1]];
+  return `${median(sorted).toFixed(0)} ${unit} (${least.toFixed(0)} to ${greatest.toFixed(0)})`;
+}
+
+function print(cells: readonly string[]): void {
   process.stdout.write(`| ${cells.join(" | ")} |\n`);
-}
-
-function ms(value: number): string {
-  return Number.isNaN(value) ? "not known" : `${value.toFixed(0)} ms`;
 }
 
 main().catch((error: unknown) => {
