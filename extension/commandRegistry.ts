@@ -20,6 +20,7 @@ export interface CommandArguments {
   "faultline.killServiceInstance": [];
   "faultline.exhaustGpuMemory": [];
   "faultline.partition": [];
+  "faultline.triggerCheckpoint": [clicked?: RunTreeNode | string];
   "faultline.takeSavepoint": [clicked?: RunTreeNode | string];
   "faultline.healAll": [clicked?: RunTreeNode | string];
   "faultline.scaleService": [clicked?: RunTreeNode];
@@ -28,9 +29,10 @@ export interface CommandArguments {
   "faultline.simulateAtScale": [clicked?: Clicked];
   "faultline.openReport": [clicked?: Clicked | string];
   "faultline.revealInGraph": [place?: { readonly uri: vscode.Uri; readonly vertex: string }];
-  "faultline.openJobFile": [clicked?: RunTreeNode];
+  "faultline.openJobFile": [clicked?: Clicked];
   "faultline.openRunFolder": [clicked?: RunTreeNode];
   "faultline.openRun": [];
+  "faultline.openJournal": [clicked?: Clicked];
   "faultline.refreshRuns": [];
   "faultline.showRunActions": [];
   "faultline.addFlinkCluster": [];

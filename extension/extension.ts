@@ -10,10 +10,10 @@ import { ExperimentTests } from "./experiments/experimentTests";
 import { JobGraphPanels } from "./graph/jobGraphPanels";
 import { JobFileDiagnostics } from "./jobFile/jobFileDiagnostics";
 import { registerJobFileLanguage } from "./jobFile/registerJobFileLanguage";
-import { FLINK_VIEW, RUNS_VIEW } from "./manifest/manifest";
+import { FLINK_VIEW, RUNS_VIEW } from "./manifest/viewTypes";
 import { registerLanguageModelTools } from "./languageModel/registerLanguageModelTools";
 import { RecoveryReports } from "./report/recoveryReport";
-import { FailureInjector } from "./runs/injectFailure";
+import type { FailureInjector } from "./runs/injectFailure";
 import { JobTaskProvider, TASK_TYPE } from "./runs/jobTask";
 import { ProcessLogs } from "./runs/processLogs";
 import { RunCommands } from "./runs/runCommands";
@@ -30,7 +30,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Faultline", { log: true });
   const store = (runs = new RunStore(log, workspaceState));
   const panels = new JobGraphPanels({ extensionUri, runs: store, log }, workspaceState);
-  const injector = new FailureInjector(store, workspaceState, log);
+  let failures: FailureInjector | undefined;
+  const injector = (): FailureInjector =>
+    (failures ??= new (loadBundle("extensionActions").FailureInjector)(store, workspaceState, log));
   const reports = new RecoveryReports(store);
   const tree = new RunTree(store);
   const logs = new ProcessLogs();
@@ -77,24 +79,25 @@ export function activate(context: vscode.ExtensionContext): void {
         "faultline.stopRun": (clicked) => commands.stop(clicked, "drain"),
         "faultline.cancelRun": (clicked) => commands.stop(clicked, "cancel"),
         "faultline.injectFailure": (request) =>
-          injector.inject(
+          injector().inject(
             isRunTreeNode(request)
               ? { runId: request.runId, target: "target" in request ? request.target : undefined }
               : (request ?? { runId: panels.active?.runId }),
           ),
-        "faultline.repeatLastFailure": () => injector.repeatLast(),
-        "faultline.killServiceInstance": () => injector.killServiceInstance(),
-        "faultline.exhaustGpuMemory": () => injector.exhaustGpuMemory(),
-        "faultline.partition": () => injector.partition(),
+        "faultline.repeatLastFailure": () => injector().repeatLast(),
+        "faultline.killServiceInstance": () => injector().killServiceInstance(),
+        "faultline.exhaustGpuMemory": () => injector().exhaustGpuMemory(),
+        "faultline.partition": () => injector().partition(),
+        "faultline.triggerCheckpoint": (clicked) => commands.triggerCheckpoint(clicked),
         "faultline.takeSavepoint": (clicked) => commands.takeSavepoint(clicked),
-        "faultline.healAll": (clicked) => injector.healAll(typeof clicked === "string" ? clicked : clicked?.runId),
+        "faultline.healAll": (clicked) => injector().healAll(typeof clicked === "string" ? clicked : clicked?.runId),
         "faultline.scaleService": (clicked) => commands.scale(clicked),
         "faultline.showProcessLog": (clicked) => commands.showProcessLog(clicked),
         "faultline.newJob": async () => {
           const uri = await loadBundle("extensionLanguage").newJob(extensionUri);
           if (uri === undefined) return;
           await vscode.window.showTextDocument(uri);
-          panels.open({ kind: "jobFile", uri }, true);
+          await panels.open({ kind: "jobFile", uri }, true);
         },
         "faultline.simulateAtScale": async (clicked) => {
           const uri = await commands.jobFileOf(clicked, "Simulate Which Job?");
@@ -104,13 +107,14 @@ export function activate(context: vscode.ExtensionContext): void {
           const runId = await commands.reportRunId(clicked);
           if (runId !== undefined) await reports.open(runId);
         },
-        "faultline.revealInGraph": (place) => {
-          if (place !== undefined)
-            panels.open({ kind: "jobFile", uri: place.uri }).show({ kind: "vertex", vertex: place.vertex });
+        "faultline.revealInGraph": async (place) => {
+          if (place === undefined) return;
+          await panels.show({ kind: "jobFile", uri: place.uri }, { kind: "vertex", vertex: place.vertex });
         },
         "faultline.openJobFile": (clicked) => commands.openJobFile(clicked),
         "faultline.openRunFolder": (clicked) => commands.openRunFolder(clicked),
         "faultline.openRun": () => commands.openRun(),
+        "faultline.openJournal": (clicked) => commands.openJournal(clicked),
         "faultline.refreshRuns": () => tree.refresh(),
         "faultline.showRunActions": () => commands.showActions(),
         "faultline.addFlinkCluster": () => flink.add(),

@@ -1,8 +1,6 @@
 /** What every webview of the extension has in common: no content from elsewhere, scripts only with the nonce. */
-import { randomBytes } from "node:crypto";
-
 export function newNonce(): string {
-  return randomBytes(18).toString("base64url");
+  return Array.from(crypto.getRandomValues(new Uint8Array(18)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 export function escapeHtml(text: string): string {

@@ -1,5 +1,5 @@
 /** Builds everything that ships into `dist/`: `npm run build`. */
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -22,8 +22,18 @@ const NODE_ENTRIES: Readonly<Record<string, string>> = {
   modelThread: "simulator/inference/modelThread.ts",
   rpcTaskThread: "simulator/operators/rpcTaskThread.ts",
   extension: "extension/extension.ts",
+  extensionActions: "extension/bundles/extensionActions.ts",
+  extensionDebug: "extension/bundles/extensionDebug.ts",
   extensionLanguage: "extension/bundles/extensionLanguage.ts",
   extensionRun: "extension/bundles/extensionRun.ts",
+};
+
+/** The web extension is one file: its bundles are parts of it. */
+const WEB_BUNDLES: Plugin = {
+  name: "web-bundles",
+  setup: (bundler) => {
+    bundler.onResolve({ filter: /\/loadBundle$/ }, () => ({ path: join(ROOT, "extension/bundles/loadBundleWeb.ts") }));
+  },
 };
 
 export async function buildAll({ minify }: { minify: boolean }): Promise<void> {
@@ -48,6 +58,25 @@ export async function buildAll({ minify }: { minify: boolean }): Promise<void> {
       external: ["vscode", "onnxruntime-node", "esbuild", "tsx"],
       // Its `main` is UMD, whose inner requires no bundler can see.
       alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
+      logLevel: "warning",
+    }),
+    build({
+      absWorkingDir: ROOT,
+      entryPoints: { extension: "extension/webExtension.ts" },
+      outdir: join(DIST, "web"),
+      bundle: true,
+      // A module of Node's in it does not build.
+      platform: "browser",
+      target: "es2022",
+      format: "cjs",
+      mainFields: ["module", "main"],
+      minify,
+      keepNames: true,
+      sourcemap: minify ? false : "linked",
+      legalComments: "none",
+      external: ["vscode"],
+      alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
+      plugins: [WEB_BUNDLES],
       logLevel: "warning",
     }),
     buildWebview({ outdir: join(DIST, "webview"), minify }),

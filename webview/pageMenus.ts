@@ -60,6 +60,12 @@ export function elementMenu(
     },
     {
       kind: "action",
+      label: "Edit…",
+      disabled: state.graph.editable ? undefined : "The graph of a run cannot be edited.",
+      act: () => actions.send({ kind: "edit", element }),
+    },
+    {
+      kind: "action",
       label: "Run as RPC Service…",
       disabled: state.graph.editable ? notIsolatable(element, vertex) : "This graph does not come from a job file.",
       act: actions.isolate,

@@ -99,7 +99,7 @@ export type HostMessage =
       /** This graph can be run here; when not, `runBlocked` says why in one sentence. */
       readonly runnable: boolean;
       readonly runBlocked?: string;
-      /** `isolate` can be asked for: the graph comes from a job file that may be edited. */
+      /** `isolate` and `edit` can be asked for: the graph comes from a job file that may be edited. */
       readonly editable: boolean;
     }
   /** Why the graph cannot be drawn (errors), or what is doubtful about it (warnings). Empty: nothing is wrong any more. */
@@ -158,6 +158,8 @@ export type ViewMessage =
   | { readonly kind: "openEvent"; readonly at: number }
   /** Run this operator's model as an RPC service. `apply` false: only show what would change. */
   | { readonly kind: "isolate"; readonly element: PictureElement; readonly apply: boolean }
+  /** The person wants to edit this operator or service in the job file: the host asks how. */
+  | { readonly kind: "edit"; readonly element: PictureElement }
   | { readonly kind: "exportSvg"; readonly name: string; readonly data: string }
   /** `data` is base64. */
   | { readonly kind: "exportPng"; readonly name: string; readonly data: string }

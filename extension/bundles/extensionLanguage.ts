@@ -17,5 +17,6 @@ export { parseJobDocument } from "../jobFile/jobFileParser";
 export { rangeOfSpan } from "../jobFile/textSpans";
 export { newJob } from "../newJob/newJob";
 export { isolateInJobFile } from "../language/isolateInJobFile";
+export { editJobFile, edgesOf } from "../language/jobFileEdits";
 export { placeAt, placesOf } from "../language/jobFileBreakpoints";
 export { symbolOccurrences } from "../language/jobFileReferences";

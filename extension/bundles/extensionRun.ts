@@ -6,4 +6,6 @@ export { watchFlink } from "../../simulator/client/watchFlink";
 export { connectFlink } from "../../simulator/client/connectFlink";
 export { connectStreamDebugger } from "../../simulator/client/streamDebugConnection";
 export { readJournal } from "../../simulator/observe/journalReader";
-export { recoveryReport, renderFinishedRun, renderLiveRun, renderTrace } from "../report/renderRunReport";
+export { recoveryReport, renderReport, renderTrace } from "../report/renderRunReport";
+export { journalPieces } from "../graph/journalPieces";
+export { wholeRunPage } from "../graph/wholeRunPage";

@@ -41,6 +41,7 @@ export interface Capabilities {
   readonly supportsTerminateRequest: boolean;
   readonly supportsConditionalBreakpoints: boolean;
   readonly supportsLogPoints: boolean;
+  readonly supportsStepBack: boolean;
   readonly supportsEvaluateForHovers: boolean;
   readonly exceptionBreakpointFilters: readonly {
     readonly filter: string;

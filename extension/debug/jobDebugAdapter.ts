@@ -25,7 +25,7 @@ import type {
   StoppedBody,
 } from "./debugProtocol";
 import { errorBody } from "./debugProtocol";
-import type { JobDebugConfiguration } from "./jobDebugConfiguration";
+import type { JobDebugConfiguration } from "./launchConfiguration";
 import { placeName } from "./placeName";
 import { outputOf } from "./runOutput";
 import { StreamConnections } from "./streamConnections";
@@ -38,6 +38,7 @@ const CAPABILITIES: Capabilities = {
   supportsTerminateRequest: true,
   supportsConditionalBreakpoints: true,
   supportsLogPoints: true,
+  supportsStepBack: true,
   supportsEvaluateForHovers: true,
   exceptionBreakpointFilters: [
     {
@@ -62,6 +63,8 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
   private taskManagers: TaskManagerSessions | undefined;
   private stream: StreamConnections | undefined;
   private readonly threads = new StreamThreads();
+  /** Tasks of which a recorded step is looked at. */
+  private readonly inPast = new Set<SubtaskName>();
   /** The tasks begin only when the breakpoints are set. */
   private onConfigured!: () => void;
   private readonly configured = new Promise<void>((resolve) => (this.onConfigured = resolve));
@@ -130,6 +133,12 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
       case "stepIn":
         this.step(threadId, "operator");
         return undefined;
+      case "stepBack":
+        this.goBack(threadId, "step");
+        return undefined;
+      case "reverseContinue":
+        this.goBack(threadId, "breakpoint");
+        return undefined;
       case "stackTrace": {
         const task = this.threads.taskOf(threadId);
         const stackFrames = task === undefined ? [] : this.threads.stackOf(task, this.places, this.jobFile);
@@ -159,11 +168,12 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
     }
   }
 
-  private async launch({ job, deployment, skipFiles }: JobDebugConfiguration): Promise<void> {
+  private async launch({ job, deployment, skipFiles, run: started }: JobDebugConfiguration): Promise<void> {
     this.jobFile = job;
     const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(vscode.Uri.file(job)));
     this.places = loadBundle("extensionLanguage").placesOf(text, job);
-    const run = await this.runs.start(job, { inspect: true, deployment });
+    const known = started === undefined ? undefined : this.runs.get(started);
+    const run = known ?? (await this.runs.start(job, { inspect: true, deployment }));
     this.run = run;
     const { directory } = run;
     this.taskManagers = new TaskManagerSessions(this.session, {
@@ -227,12 +237,15 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
       return;
     }
     this.threads.stop(event.task, event.frames);
-    const { reason, text, breakpoint } = event;
+    const { reason, text, breakpoint, past } = event;
+    if (past === undefined) this.inPast.delete(event.task);
+    else this.inPast.add(event.task);
     this.stop({
       reason,
       threadId: this.threads.idOf(event.task),
       text,
-      description: text === undefined ? undefined : "Paused on an error",
+      description:
+        text !== undefined ? "Paused on an error" : past === undefined ? undefined : "Looking at a recorded step",
       hitBreakpointIds: breakpoint === undefined ? undefined : [breakpoint],
     });
   }
@@ -250,6 +263,7 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
 
   private goOn(): void {
     clearTimeout(this.stepTimer);
+    this.inPast.clear();
     this.stopped = false;
     this.threads.go();
     this.stream?.goOn();
@@ -258,12 +272,20 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
   private step(threadId: number, to: "record" | "operator"): void {
     const task = this.threads.taskOf(threadId);
     if (task === undefined) return;
+    if (this.inPast.has(task)) return this.stream?.forward(task);
     this.threads.go(task);
     this.stream?.step(task, to);
     this.stepTimer = setTimeout(() => {
       this.output("console", `${task} has no record to go on with: step its producer, or continue.`);
       this.stop({ reason: "step", threadId });
     }, STEP_LIMIT_MS);
+  }
+
+  /** The task stays where it is; looked at is what it did before, as far as that is recorded. */
+  private goBack(threadId: number, to: "step" | "breakpoint"): void {
+    const task = this.threads.taskOf(threadId);
+    if (task === undefined) throw new Error("This task has not begun.");
+    this.stream?.back(task, to);
   }
 
   private async evaluate(given: { readonly expression: string }): Promise<unknown> {

@@ -1,23 +1,8 @@
 /** Launch configurations of type `faultline`: those of launch.json, and those that F5 and the debug view make by themselves. */
 import { isAbsolute, join } from "node:path";
 import * as vscode from "vscode";
-import type { Deployment } from "../../simulator/graph/jobFile";
 import { isJobFile } from "../jobFile/jobFileSelector";
-import { DEBUG_TYPE } from "../manifest/debuggers";
-import { jobName } from "../runs/runStore";
-
-/** As in launch.json; the manifest's schema says the same. */
-export interface JobDebugConfiguration extends vscode.DebugConfiguration {
-  /** Job file: absolute after it was resolved. */
-  readonly job: string;
-  readonly deployment?: Deployment;
-  /** As of VS Code's JavaScript debugger, on top of Faultline's own code and Node's. */
-  readonly skipFiles?: readonly string[];
-}
-
-export function jobDebugConfiguration(job: string): JobDebugConfiguration {
-  return { type: DEBUG_TYPE, request: "launch", name: `Debug ${jobName(job)}`, job };
-}
+import { type JobDebugConfiguration, jobDebugConfiguration } from "./launchConfiguration";
 
 export class JobDebugConfigurationProvider implements vscode.DebugConfigurationProvider {
   /** @param ready asks and checks what has to be before a job can run; false leaves it. */
@@ -56,6 +41,7 @@ export class JobDebugConfigurationProvider implements vscode.DebugConfigurationP
       });
       return undefined;
     }
+    if (configuration.run !== undefined) return configuration;
     const path = isAbsolute(job) || folder === undefined ? job : join(folder.uri.fsPath, job);
     return (await this.ready(vscode.Uri.file(path))) ? { ...configuration, job: path } : undefined;
   }

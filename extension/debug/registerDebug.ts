@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import * as vscode from "vscode";
-import { DEBUG_TYPE } from "../manifest/debuggers";
+import { loadBundle } from "../bundles/loadBundle";
+import { DEBUG_TYPE } from "../manifest/viewTypes";
 import type { RunStore } from "../runs/runStore";
-import { JobDebugAdapter } from "./jobDebugAdapter";
 import { JobDebugConfigurationProvider } from "./jobDebugConfiguration";
 
 /** F5: the debug type `faultline`. */
@@ -17,8 +17,12 @@ export function registerDebug(
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider, Initial),
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider, Dynamic),
     vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, {
-      createDebugAdapterDescriptor: (session) =>
-        new vscode.DebugAdapterInlineImplementation(new JobDebugAdapter(session, runs, join(extensionPath, "dist"))),
+      createDebugAdapterDescriptor: (session) => {
+        const { JobDebugAdapter } = loadBundle("extensionDebug");
+        return new vscode.DebugAdapterInlineImplementation(
+          new JobDebugAdapter(session, runs, join(extensionPath, "dist")),
+        );
+      },
     }),
   );
 }

@@ -74,6 +74,14 @@ export class StreamConnections {
     this.connectionOf(task)?.send({ kind: "step", task, to });
   }
 
+  back(task: SubtaskName, to: "step" | "breakpoint"): void {
+    this.connectionOf(task)?.send({ kind: "back", task, to });
+  }
+
+  forward(task: SubtaskName): void {
+    this.connectionOf(task)?.send({ kind: "forward", task });
+  }
+
   async inspect(task: SubtaskName, frame: number): Promise<readonly DebugValue[]> {
     const answer = await this.ask(task, (request) => ({ kind: "inspect", request, task, frame }));
     return answer?.kind === "inspected" ? answer.scopes : [];

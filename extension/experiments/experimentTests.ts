@@ -8,6 +8,7 @@ import type { Experiment } from "../../simulator/faults/experiment";
 import type { HypothesisResult } from "../../simulator/faults/verdict";
 import type { Problem } from "../../simulator/graph/errors";
 import { loadBundle } from "../bundles/loadBundle";
+import { jobDebugConfiguration } from "../debug/launchConfiguration";
 import { DisposableList } from "../disposableList";
 import { confirmCommands } from "../flink/confirmCommands";
 import { problemOf, problemText } from "../problem";
@@ -36,8 +37,11 @@ export class ExperimentTests implements vscode.Disposable {
     this.controller.createRunProfile(
       "Run Experiment",
       vscode.TestRunProfileKind.Run,
-      (request, token) => this.run(request, token),
+      (request, token) => this.run(request, token, false),
       true,
+    );
+    this.controller.createRunProfile("Debug Experiment", vscode.TestRunProfileKind.Debug, (request, token) =>
+      this.run(request, token, true),
     );
     this.disposables.push(vscode.workspace.onDidOpenTextDocument((document) => void this.follow(document)));
     this.disposables.push(vscode.workspace.onDidChangeTextDocument(({ document }) => void this.follow(document)));
@@ -113,13 +117,13 @@ export class ExperimentTests implements vscode.Disposable {
     return experiment;
   }
 
-  private async run(request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> {
+  private async run(request: vscode.TestRunRequest, token: vscode.CancellationToken, debug: boolean): Promise<void> {
     const run = this.controller.createTestRun(request);
     const items = this.experimentsOf(request);
     for (const item of items) each(item, (one) => run.enqueued(one));
     for (const item of items) {
       if (token.isCancellationRequested) each(item, (one) => run.skipped(one));
-      else await this.runOne(item, run, token);
+      else await this.runOne(item, run, token, debug);
     }
     run.end();
   }
@@ -133,7 +137,16 @@ export class ExperimentTests implements vscode.Disposable {
     return [...new Set(asked)].filter((item) => !excluded.has(item));
   }
 
-  private async runOne(item: vscode.TestItem, run: vscode.TestRun, token: vscode.CancellationToken): Promise<void> {
+  /**
+   * Under the debugger both runs of the experiment stop at breakpoints in the job's functions and in its file; times that hypotheses speak of
+   * are then those of the person too.
+   */
+  private async runOne(
+    item: vscode.TestItem,
+    run: vscode.TestRun,
+    token: vscode.CancellationToken,
+    debug: boolean,
+  ): Promise<void> {
     const startedAt = Date.now();
     const canceling = new AbortController();
     const subscription = token.onCancellationRequested(() => canceling.abort());
@@ -145,12 +158,13 @@ export class ExperimentTests implements vscode.Disposable {
       const { runExperiment, startKeptRun } = loadBundle("extensionRun");
       const node = readSetting("faultline.run.node");
       const result = await runExperiment(experiment, (stage) => say(STAGES[stage]), {
-        start: (options) => startKeptRun({ ...options, ...(node === "" ? {} : { node }) }),
+        start: (options) => startKeptRun({ ...options, inspect: debug, ...(node === "" ? {} : { node }) }),
         signal: canceling.signal,
         confirm: confirmCommands,
         onRun: (one) => {
           say(`Run ${one.id} in ${one.directory}`);
           this.runs.show(one, experiment.jobFile);
+          if (debug) void attachDebugger(item, experiment, one.id);
         },
       });
       report(item, run, result, Date.now() - startedAt);
@@ -182,6 +196,11 @@ export class ExperimentTests implements vscode.Disposable {
   }
 }
 
+async function attachDebugger(item: vscode.TestItem, { jobFile, name }: Experiment, run: string): Promise<void> {
+  const folder = item.uri === undefined ? undefined : vscode.workspace.getWorkspaceFolder(item.uri);
+  await vscode.debug.startDebugging(folder, { ...jobDebugConfiguration(jobFile), name: `Debug ${name}`, run });
+}
+
 const STAGES: Readonly<Record<ExperimentStage, string>> = {
   control: "Without faults, for comparison",
   faults: "With faults",
@@ -204,9 +223,17 @@ function report(item: vscode.TestItem, run: vscode.TestRun, result: ExperimentRe
     run.appendOutput(`${verdict.name}: ${text}\r\n`, locationOf(child), child);
     const isBroken = verdict.mustFail && !verdict.held && verdict.observed !== null;
     if ((isBroken || (verdict.held && !verdict.mustFail)) && control?.held !== false) run.passed(child);
-    else if (verdict.mustFail && verdict.held) run.failed(child, failureMessage(verdict, child, "held, though the faults have to break it"));
+    else if (verdict.mustFail && verdict.held)
+      run.failed(child, failureMessage(verdict, child, "held, though the faults have to break it"));
     else
-      run.failed(child, failureMessage(verdict.held && control !== undefined ? control : verdict, child, verdict.held ? "not held without faults already" : "not held"));
+      run.failed(
+        child,
+        failureMessage(
+          verdict.held && control !== undefined ? control : verdict,
+          child,
+          verdict.held ? "not held without faults already" : "not held",
+        ),
+      );
   }
   const { injected } = result.report;
   run.appendOutput(`${injected} ${injected === 1 ? "fault" : "faults"} took effect.\r\n`, undefined, item);
@@ -217,11 +244,7 @@ function report(item: vscode.TestItem, run: vscode.TestRun, result: ExperimentRe
   }
 }
 
-function failureMessage(
-  verdict: HypothesisResult,
-  child: vscode.TestItem,
-  what: string,
-): vscode.TestMessage {
+function failureMessage(verdict: HypothesisResult, child: vscode.TestItem, what: string): vscode.TestMessage {
   const message = new vscode.TestMessage(`${verdict.name}: ${what}. ${observed(verdict)}`);
   message.expectedOutput = verdict.expected;
   message.actualOutput = value(verdict.observed);

@@ -53,7 +53,7 @@ export class FlinkCommands implements vscode.Disposable {
       void started.ended.finally(() => this.watches.delete(key));
     }
     const session = await this.runs.open(watch.id);
-    this.panels.open({ kind: "run", runId: session.id });
+    await this.panels.open({ kind: "run", runId: session.id });
   }
 
   dispose(): void {

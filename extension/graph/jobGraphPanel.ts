@@ -3,24 +3,22 @@
  *
  * The view is not kept while it is hidden. It says `ready` when it is there again, and gets the picture of that moment.
  */
-import { join } from "node:path";
 import * as vscode from "vscode";
 import { formatProblem } from "../../simulator/graph/errors";
-import { JOURNAL_FILE } from "../../simulator/observe/journalLine";
 import type { HostMessage, PictureElement, ViewMessage, ViewMessageOf } from "../../webview/protocol";
 import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
-import { JOB_GRAPH_VIEW_TYPE } from "../manifest/manifest";
+import { JOB_GRAPH_VIEW_TYPE } from "../manifest/viewTypes";
 import { problemOf, problemText } from "../problem";
 import { FAULT_CHOICES } from "../runs/faultChoices";
 import type { RunSession } from "../runs/runSession";
-import { type RunStore, jobName } from "../runs/runStore";
+import type { RunStore } from "../runs/runStore";
+import { jobName } from "../runs/runSummary";
+import { editElement } from "./editJobGraph";
 import { openElement, openLocation } from "./elementLocation";
 import { saveExport } from "./exportPicture";
 import { isolateModel } from "./isolateModel";
 import { graphBundle, jobGraphHtml } from "./jobGraphHtml";
-import { journalPieces } from "./journalPieces";
-import { wholeRunPage } from "./wholeRunPage";
 import { openJournalAt } from "./journalLocation";
 import { type JobGraphSource, openJobDocument, sourceKey } from "./jobGraphSource";
 
@@ -44,7 +42,7 @@ export class JobGraphPanel implements vscode.Disposable {
   private sessionListeners: DisposableList | undefined;
   /** To be shown when the view is ready. */
   private wanted: PictureElement | undefined;
-  private drawTimer: NodeJS.Timeout | undefined;
+  private drawTimer: ReturnType<typeof setTimeout> | undefined;
   /** Counts the journals that were sent, so that a newer one ends an older one. */
   private journals = 0;
 
@@ -68,7 +66,7 @@ export class JobGraphPanel implements vscode.Disposable {
     this.disposables.push(runs.onDidChange((change) => this.runsChanged(change)));
     const known = source.kind === "run" ? runs.get(source.runId) : runs.latestOf(source.uri.fsPath);
     if (known !== undefined) this.attach(known);
-    panel.webview.html = jobGraphHtml(panel.webview, extensionUri, panel.title);
+    panel.webview.html = jobGraphHtml(panel.webview, extensionUri, panel.title || "Job Graph");
   }
 
   static create(
@@ -105,7 +103,8 @@ export class JobGraphPanel implements vscode.Disposable {
   }
 
   reveal(preserveFocus: boolean): void {
-    this.panel.reveal(undefined, preserveFocus);
+    // Where it is: without a column an editor would come to the group that is active.
+    this.panel.reveal(this.panel.viewColumn, preserveFocus);
   }
 
   /** Selects the element; as soon as the view is there, where it is still loading. */
@@ -187,7 +186,9 @@ export class JobGraphPanel implements vscode.Disposable {
   private sendHistory(): void {
     const { session } = this;
     if (session === undefined) return;
-    if (!session.live || session.events > LONG_HISTORY) void this.sendJournal(session);
+    // A journal that was opened by itself may lie where only the editor can read, and was read as a whole.
+    const onDisk = session.journalFile === undefined;
+    if (onDisk && (!session.live || session.events > LONG_HISTORY)) void this.sendJournal(session);
     else this.send({ kind: "snapshot", run: session.id, ...session.snapshot() });
   }
 
@@ -196,7 +197,8 @@ export class JobGraphPanel implements vscode.Disposable {
     const own = ++this.journals;
     const wanted = (): boolean => this.ready && own === this.journals && session === this.session;
     try {
-      for await (const { bytes, last } of journalPieces(join(session.directory, JOURNAL_FILE))) {
+      const { journalPieces } = loadBundle("extensionRun");
+      for await (const { bytes, last } of journalPieces(session.journal.fsPath)) {
         if (!wanted()) return;
         this.send({ kind: "journal", run: session.id, bytes, last });
       }
@@ -254,8 +256,9 @@ export class JobGraphPanel implements vscode.Disposable {
           graph = session.view.graph;
           void this.sendGraph();
         }
-        // Of a past run the view reads the journal by itself.
-        if (session.live) this.send({ kind: "events", run: session.id, from, events });
+        // Of a past run of this machine the view gets the journal as it lies on disk.
+        if (session.live || session.journalFile !== undefined)
+          this.send({ kind: "events", run: session.id, from, events });
       }),
     );
     listeners.push(
@@ -306,11 +309,11 @@ export class JobGraphPanel implements vscode.Disposable {
         if (session !== undefined) await vscode.commands.executeCommand("faultline.openReport", session.id);
         return;
       case "exportSvg":
-        return saveExport(message.name, "svg", Buffer.from(message.data, "utf8"), this.jobFileUri());
+        return saveExport(message.name, "svg", new TextEncoder().encode(message.data), this.jobFileUri());
       case "exportPng":
-        return saveExport(message.name, "png", Buffer.from(message.data, "base64"), this.jobFileUri());
+        return saveExport(message.name, "png", bytesOfBase64(message.data), this.jobFileUri());
       case "openEvent":
-        if (session !== undefined) await openJournalAt(session.directory, message.at);
+        if (session !== undefined) await openJournalAt(session.journal, message.at);
         return;
       case "exportRun":
         return this.exportRun(message.format);
@@ -321,6 +324,9 @@ export class JobGraphPanel implements vscode.Disposable {
       case "isolate":
         if (this.source.kind === "jobFile")
           this.send(await isolateModel(this.source.uri, message.element, message.apply));
+        return;
+      case "edit":
+        if (this.source.kind === "jobFile") await editElement(this.source.uri, message.element);
         return;
       case "listRuns":
         return this.sendRuns();
@@ -347,19 +353,19 @@ export class JobGraphPanel implements vscode.Disposable {
   private async exportRun(format: "trace" | "html"): Promise<void> {
     const { session } = this;
     if (session === undefined) return;
+    const { renderTrace, wholeRunPage } = loadBundle("extensionRun");
     const name = `${session.job} ${session.id}`;
     if (format === "trace") {
-      const trace = await loadBundle("extensionRun").renderTrace(session.directory);
-      return saveExport(`${name} trace`, "json", Buffer.from(trace, "utf8"), this.jobFileUri());
+      const trace = await renderTrace(session);
+      return saveExport(`${name} trace`, "json", new TextEncoder().encode(trace), this.jobFileUri());
     }
     if (!session.live) await session.ended;
     const { id, job, startedAt, view } = session;
     if (view.graph === undefined) return;
     const state = view.jobState ?? (session.active ? "INITIALIZING" : "FAILED");
-    const journal = join(session.directory, JOURNAL_FILE);
-    const run = { id, job, startedAt, state, graph: view.graph, journal };
+    const run = { id, job, startedAt, state, graph: view.graph, journal: session.journal.fsPath };
     const html = await wholeRunPage(run, graphBundle(this.services.extensionUri).fsPath);
-    return saveExport(name, "html", Buffer.from(html, "utf8"), this.jobFileUri());
+    return saveExport(name, "html", new TextEncoder().encode(html), this.jobFileUri());
   }
 
   private jobFileUri(): vscode.Uri | undefined {
@@ -382,4 +388,8 @@ export class JobGraphPanel implements vscode.Disposable {
     const { id, job, startedAt } = other;
     this.send({ kind: "compared", run: { id, job, startedAt, live: false }, events: other.snapshot().events });
   }
+}
+
+function bytesOfBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

@@ -1,39 +1,56 @@
-/** The graph views that are open: one for each job file, and one for each run that was opened by itself. */
+/** The graph views that are open: of a job file an editor beside its text, and one for each run that was opened by itself. */
 import * as vscode from "vscode";
+import type { PictureElement } from "../../webview/protocol";
+import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
-import { JOB_GRAPH_VIEW_TYPE } from "../manifest/manifest";
-import { jobName } from "../runs/runStore";
-import { JobGraphPanel, type JobGraphServices } from "./jobGraphPanel";
+import { JOB_GRAPH_EDITOR, JOB_GRAPH_VIEW_TYPE } from "../manifest/viewTypes";
+import { jobName } from "../runs/runSummary";
+import type { JobGraphPanel, JobGraphServices } from "./jobGraphPanel";
 import { type JobGraphSource, sourceKey } from "./jobGraphSource";
 
-/** What the view itself keeps over a reload of the window; put there by {@link JobGraphPanels}. */
-interface KeptState {
-  readonly source?:
-    { readonly kind: "jobFile"; readonly uri: string } | { readonly kind: "run"; readonly runId: string };
-}
+/** Runs whose graphs are open, by the titles of their tabs: VS Code gives them back after a reload of the window. */
+const KEPT_RUNS = "faultline.jobGraphRuns";
 
-const KEPT_SOURCES = "faultline.jobGraphSources";
-
-export class JobGraphPanels implements vscode.Disposable, vscode.WebviewPanelSerializer<KeptState> {
+export class JobGraphPanels
+  implements vscode.Disposable, vscode.WebviewPanelSerializer, vscode.CustomTextEditorProvider
+{
   private readonly disposables = new DisposableList();
   private readonly panels = new Map<string, JobGraphPanel>();
+  /** What an editor that is being opened is to select. */
+  private readonly wanted = new Map<string, PictureElement>();
 
   constructor(
     private readonly services: JobGraphServices,
     private readonly memory: vscode.Memento,
   ) {
     this.disposables.push(vscode.window.registerWebviewPanelSerializer(JOB_GRAPH_VIEW_TYPE, this));
+    this.disposables.push(
+      vscode.window.registerCustomEditorProvider(JOB_GRAPH_EDITOR, this, { supportsMultipleEditorsPerDocument: false }),
+    );
   }
 
   /** Opens the view beside the editor, or shows the one that is open. */
-  open(source: JobGraphSource, preserveFocus = false): JobGraphPanel {
+  async open(source: JobGraphSource, preserveFocus = false): Promise<void> {
     const known = this.panels.get(sourceKey(source));
     if (known !== undefined) {
       known.reveal(preserveFocus);
-      return known;
+    } else if (source.kind === "jobFile") {
+      const options = { viewColumn: vscode.ViewColumn.Beside, preserveFocus, preview: false };
+      await vscode.commands.executeCommand("vscode.openWith", source.uri, JOB_GRAPH_EDITOR, options);
+    } else {
+      const { JobGraphPanel } = loadBundle("extensionActions");
+      this.keep(JobGraphPanel.create(source, titleOf(source, this.services), this.services, preserveFocus));
     }
-    const panel = JobGraphPanel.create(source, titleOf(source, this.services), this.services, preserveFocus);
-    return this.keep(panel);
+  }
+
+  /** As {@link open}, with this element selected as soon as it is drawn. */
+  async show(source: JobGraphSource, element: PictureElement): Promise<void> {
+    const key = sourceKey(source);
+    this.wanted.set(key, element);
+    await this.open(source);
+    // One that was open already has not taken it.
+    const panel = this.panels.get(key);
+    if (panel !== undefined && this.wanted.delete(key)) panel.show(element);
   }
 
   /** The view that has the focus. */
@@ -48,17 +65,22 @@ export class JobGraphPanels implements vscode.Disposable, vscode.WebviewPanelSer
     );
   }
 
-  /** After a reload of the window: the title tells which source it was. */
+  /** The graph as an editor of the file: opened by us, by `Reopen Editor With…`, or by VS Code after a reload of the window. */
+  resolveCustomTextEditor(document: vscode.TextDocument, panel: vscode.WebviewPanel): void {
+    const source: JobGraphSource = { kind: "jobFile", uri: document.uri };
+    this.keep(new (loadBundle("extensionActions").JobGraphPanel)(panel, source, this.services));
+  }
+
+  /** After a reload of the window: the title tells which run it was. */
   async deserializeWebviewPanel(panel: vscode.WebviewPanel): Promise<void> {
-    const kept = this.memory.get<Readonly<Record<string, KeptState["source"]>>>(KEPT_SOURCES, {})[panel.title];
-    if (kept === undefined) {
+    const runId = this.memory.get<Readonly<Record<string, string>>>(KEPT_RUNS, {})[panel.title];
+    const session = runId === undefined ? undefined : await this.services.runs.open(runId).catch(() => undefined);
+    if (session === undefined) {
       panel.dispose();
       return;
     }
-    const source: JobGraphSource =
-      kept.kind === "run" ? kept : { kind: "jobFile", uri: vscode.Uri.parse(kept.uri, true) };
-    if (source.kind === "run") await this.services.runs.open(source.runId).catch(() => undefined);
-    this.keep(new JobGraphPanel(panel, source, this.services));
+    const source: JobGraphSource = { kind: "run", runId: session.id };
+    this.keep(new (loadBundle("extensionActions").JobGraphPanel)(panel, source, this.services));
   }
 
   dispose(): void {
@@ -66,22 +88,24 @@ export class JobGraphPanels implements vscode.Disposable, vscode.WebviewPanelSer
     this.disposables.dispose();
   }
 
-  private keep(panel: JobGraphPanel): JobGraphPanel {
-    this.panels.set(panel.key, panel);
+  private keep(panel: JobGraphPanel): void {
+    const { key } = panel;
+    this.panels.set(key, panel);
     panel.onDidClose(() => {
-      this.panels.delete(panel.key);
+      if (this.panels.get(key) === panel) this.panels.delete(key);
       this.remember();
     });
     this.remember();
-    return panel;
+    const element = this.wanted.get(key);
+    this.wanted.delete(key);
+    if (element !== undefined) panel.show(element);
   }
 
   private remember(): void {
-    const sources = [...this.panels.values()].map(({ source }) => [
-      titleOf(source, this.services),
-      source.kind === "run" ? source : { kind: "jobFile", uri: source.uri.toString() },
-    ]);
-    void this.memory.update(KEPT_SOURCES, Object.fromEntries(sources));
+    const runs = [...this.panels.values()].flatMap(({ source }) =>
+      source.kind === "run" ? [[titleOf(source, this.services), source.runId] as const] : [],
+    );
+    void this.memory.update(KEPT_RUNS, Object.fromEntries(runs));
   }
 }
 

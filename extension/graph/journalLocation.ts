@@ -1,8 +1,4 @@
 /** From a moment of the timeline to the event in the run's journal. */
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import * as vscode from "vscode";
 import { FaultlineError } from "../../simulator/graph/errors";
 
@@ -14,19 +10,18 @@ const MOST_BYTES = 50 * 2 ** 20;
  * @param at ms since the epoch
  * @throws FaultlineError FL1004 when the journal is too large for the editor
  */
-export async function openJournalAt(directory: string, at: number): Promise<void> {
-  const path = join(directory, "journal.ndjson");
-  const { size } = await stat(path);
+export async function openJournalAt(journal: vscode.Uri, at: number): Promise<void> {
+  const { size } = await vscode.workspace.fs.stat(journal);
   if (size > MOST_BYTES) {
     throw FaultlineError.of(
       "FL1004",
       `The journal has ${(size / 2 ** 20).toFixed(0)} MiB; the editor opens files up to ${MOST_BYTES / 2 ** 20} MiB.`,
-      `Look into ${path} with another program.`,
+      `Look into ${journal.fsPath} with another program.`,
     );
   }
-  const line = await lineAt(path, at);
+  const document = await vscode.workspace.openTextDocument(journal);
+  const line = lineAt(document.getText(), at);
   const start = new vscode.Position(line, 0);
-  const document = await vscode.workspace.openTextDocument(vscode.Uri.file(path));
   const editor = await vscode.window.showTextDocument(document, {
     viewColumn: vscode.ViewColumn.Beside,
     selection: document.lineAt(Math.min(line, document.lineCount - 1)).range,
@@ -34,17 +29,13 @@ export async function openJournalAt(directory: string, at: number): Promise<void
   editor.revealRange(new vscode.Range(start, start), vscode.TextEditorRevealType.InCenter);
 }
 
-async function lineAt(path: string, at: number): Promise<number> {
-  const input = createReadStream(path, "utf8");
+/** Number of the first line, from 0, whose event is not before the moment; the last one where all are. */
+function lineAt(text: string, at: number): number {
   let line = 0;
-  try {
-    for await (const text of createInterface({ input, crlfDelay: Infinity })) {
-      const time = /"at":\s*([\d.]+)/.exec(text)?.[1];
-      if (time !== undefined && Number(time) >= at) return line;
-      line++;
-    }
-  } finally {
-    input.destroy();
+  for (const one of text.split("\n")) {
+    const time = /"at":\s*([\d.]+)/.exec(one)?.[1];
+    if (time !== undefined && Number(time) >= at) return line;
+    if (one !== "") line++;
   }
   return Math.max(0, line - 1);
 }

@@ -5,7 +5,6 @@ import { FaultlineError } from "../../simulator/graph/errors";
 import { loadBundle } from "../bundles/loadBundle";
 import type { LanguageModelToolName } from "../manifest/languageModelTools";
 import { problemOf, problemText } from "../problem";
-import { FAULT_CHOICES } from "../runs/faultChoices";
 import type { RunSession } from "../runs/runSession";
 import type { RunStore } from "../runs/runStore";
 
@@ -73,7 +72,7 @@ function tools(runs: RunStore): Tools {
     faultline_inject_failure: {
       says: ({ fault, target }) => `Injecting ${fault} into ${target}`,
       asks: ({ fault, target }) => {
-        const choice = FAULT_CHOICES.find((one) => one.fault === fault);
+        const choice = loadBundle("extensionActions").FAULT_CHOICES.find((one) => one.fault === fault);
         return {
           title: "Inject Failure",
           message: `${choice?.label ?? fault} ${target}? ${choice?.description ?? ""}`.trim(),
@@ -90,7 +89,7 @@ function tools(runs: RunStore): Tools {
       does: async ({ run }) => {
         const session = await findRun(runs, run);
         if (!session.live) await session.ended;
-        return loadBundle("extensionRun").recoveryReport(session.directory, session.active);
+        return loadBundle("extensionRun").recoveryReport(session);
       },
     },
   };

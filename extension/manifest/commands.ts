@@ -4,6 +4,8 @@
  * The manifest's `contributes.commands` is written from here (`scripts/writeManifest.ts`), and `registerCommands` takes a
  * handler for each, so that a command without a handler, or a handler without a command, does not compile.
  */
+import { JOB_GRAPH_EDITOR, RUN_ACTIVE } from "./viewTypes";
+
 export interface CommandContribution {
   readonly title: string;
   /** A codicon, `$(name)`. */
@@ -16,10 +18,11 @@ export interface CommandContribution {
   readonly shortTitle?: string;
 }
 
+/** A graph is the editor in front. */
+export const GRAPH_IN_FRONT = `activeCustomEditorId == ${JOB_GRAPH_EDITOR}`;
 export const JOB_FILE_OPEN = "resourceFilename =~ /\\.faultline\\.json$/";
-const TRUSTED = "isWorkspaceTrusted";
-/** Set while at least one run is going on that can be reached from here. */
-export const RUN_ACTIVE = "faultline.runActive";
+/** A trusted workspace, and a machine behind the window: a browser alone has none. */
+const TRUSTED = "isWorkspaceTrusted && (!isWeb || remoteName)";
 
 export const COMMANDS = {
   "faultline.openJobGraph": {
@@ -77,6 +80,12 @@ export const COMMANDS = {
     enablement: TRUSTED,
     palette: RUN_ACTIVE,
   },
+  "faultline.triggerCheckpoint": {
+    title: "Trigger Checkpoint",
+    icon: "$(record)",
+    enablement: TRUSTED,
+    palette: RUN_ACTIVE,
+  },
   "faultline.takeSavepoint": {
     title: "Take Savepoint",
     icon: "$(save)",
@@ -129,6 +138,10 @@ export const COMMANDS = {
   },
   "faultline.openRun": {
     title: "Open Run…",
+  },
+  "faultline.openJournal": {
+    title: "Open Journal…",
+    icon: "$(history)",
   },
   "faultline.refreshRuns": {
     title: "Refresh Runs",

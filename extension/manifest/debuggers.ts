@@ -1,5 +1,5 @@
 /** The debug type `faultline`: its launch configurations, their schema and their snippets. */
-export const DEBUG_TYPE = "faultline";
+import { DEBUG_TYPE } from "./viewTypes";
 
 const LAUNCH_PROPERTIES = {
   job: {

@@ -1,5 +1,6 @@
 /** Keys for what is done again and again while a run goes on: one chord prefix, so that they collide with nothing. */
-import { type CommandId, RUN_ACTIVE } from "./commands";
+import { type CommandId } from "./commands";
+import { RUN_ACTIVE } from "./viewTypes";
 
 interface Keybinding {
   readonly command: CommandId;

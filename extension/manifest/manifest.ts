@@ -3,20 +3,23 @@
  * test holds that what is written is what is here.
  */
 import { COMMANDS, COMMAND_CATEGORY, type CommandContribution, type CommandId } from "./commands";
-import { DEBUGGERS, DEBUG_TYPE } from "./debuggers";
+import { DEBUGGERS } from "./debuggers";
 import { KEYBINDINGS } from "./keybindings";
 import { LANGUAGE_MODEL_TOOLS } from "./languageModelTools";
 import { MENUS } from "./menus";
 import { SETTINGS } from "./settings";
+import {
+  DEBUG_TYPE,
+  FLINK_VIEW,
+  JOB_GRAPH_EDITOR,
+  JOB_GRAPH_VIEW_TYPE,
+  RUNS_VIEW,
+  SIMULATE_VIEW_TYPE,
+} from "./viewTypes";
 import { WALKTHROUGH_STEPS } from "./walkthrough";
 
 /** The language of job files: JSON with comments, with a name of its own so that the extension wakes up for nothing else. */
 export const JOB_FILE_LANGUAGE = "faultline-job";
-export const JOB_GRAPH_VIEW_TYPE = "faultline.jobGraph";
-export const REPORT_VIEW_TYPE = "faultline.report";
-export const SIMULATE_VIEW_TYPE = "faultline.simulate";
-export const RUNS_VIEW = "faultline.runs";
-export const FLINK_VIEW = "faultline.flink";
 
 export const MANIFEST = {
   icon: "extension/icon.png",
@@ -61,6 +64,16 @@ export const MANIFEST = {
         language: JOB_FILE_LANGUAGE,
         scopeName: "source.json.comments.faultline-job",
         path: "./extension/faultline-job.tmLanguage.json",
+      },
+    ],
+    snippets: [{ language: JOB_FILE_LANGUAGE, path: "./extension/faultline-job.snippets.json" }],
+    customEditors: [
+      {
+        viewType: JOB_GRAPH_EDITOR,
+        displayName: "Job Graph",
+        selector: [{ filenamePattern: "*.faultline.json" }],
+        // The text stays what a click on the file opens.
+        priority: "option",
       },
     ],
     jsonValidation: [

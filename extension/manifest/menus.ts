@@ -1,5 +1,5 @@
 /** Where the commands appear. Groups follow VS Code's own: `navigation` and `inline` are icons, the others are sections. */
-import { COMMANDS, type CommandContribution, type CommandId, JOB_FILE_OPEN } from "./commands";
+import { COMMANDS, type CommandContribution, type CommandId, GRAPH_IN_FRONT, JOB_FILE_OPEN } from "./commands";
 
 export interface MenuItem {
   readonly command: CommandId;
@@ -17,7 +17,12 @@ export const MENUS: Readonly<Record<string, readonly MenuItem[]>> = {
     .filter(([, { palette }]) => palette !== undefined)
     .map(([command, { palette }]) => ({ command, when: palette })),
   "editor/title": [
-    { command: "faultline.openJobGraph", when: JOB_FILE_OPEN, group: "navigation@1" },
+    {
+      command: "faultline.openJobGraph",
+      when: `${JOB_FILE_OPEN} && !(${GRAPH_IN_FRONT})`,
+      group: "navigation@1",
+    },
+    { command: "faultline.openJobFile", when: GRAPH_IN_FRONT, group: "navigation@1" },
     { command: "faultline.openReport", when: `${JOB_FILE_OPEN} && faultline.hasRuns`, group: "faultline@1" },
     { command: "faultline.simulateAtScale", when: JOB_FILE_OPEN, group: "faultline@2" },
   ],
@@ -30,6 +35,7 @@ export const MENUS: Readonly<Record<string, readonly MenuItem[]>> = {
     { command: "faultline.runJob", when: JOB_FILE_OPEN, group: "navigation@31" },
     { command: "faultline.debugJob", when: JOB_FILE_OPEN, group: "navigation@32" },
     { command: "faultline.simulateAtScale", when: JOB_FILE_OPEN, group: "navigation@33" },
+    { command: "faultline.openJournal", when: "resourceFilename == journal.ndjson", group: "navigation@30" },
   ],
   "view/title": [
     { command: "faultline.addFlinkCluster", when: ON_FLINK_VIEW, group: "navigation@1" },
@@ -38,6 +44,7 @@ export const MENUS: Readonly<Record<string, readonly MenuItem[]>> = {
     { command: "faultline.runJob", when: ON_RUNS_VIEW, group: "navigation@2" },
     { command: "faultline.refreshRuns", when: ON_RUNS_VIEW, group: "navigation@9" },
     { command: "faultline.openRun", when: ON_RUNS_VIEW, group: "1_open@1" },
+    { command: "faultline.openJournal", when: ON_RUNS_VIEW, group: "1_open@2" },
   ],
   "view/item/context": [
     { command: "faultline.watchFlinkJob", when: `${ON_FLINK_VIEW} && viewItem == flink.job`, group: "inline@1" },
@@ -73,6 +80,7 @@ export const MENUS: Readonly<Record<string, readonly MenuItem[]>> = {
     { command: "faultline.healAll", when: item("^run\\.live$"), group: "2_break@2" },
     { command: "faultline.scaleService", when: item("^service\\.live$"), group: "2_break@3" },
     { command: "faultline.showProcessLog", when: item("^(task|instance|process)\\."), group: "4_log@1" },
+    { command: "faultline.triggerCheckpoint", when: item("^run\\.live$"), group: "3_end@-1" },
     { command: "faultline.takeSavepoint", when: item("^run\\.live$"), group: "3_end@0" },
     { command: "faultline.stopRun", when: item("^run\\.live$"), group: "3_end@1" },
     { command: "faultline.cancelRun", when: item("^run\\.live$"), group: "3_end@2" },

@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
-import { REPORT_VIEW_TYPE } from "../manifest/manifest";
+import { REPORT_VIEW_TYPE } from "../manifest/viewTypes";
 import type { RunSession } from "../runs/runSession";
 import type { RunStore } from "../runs/runStore";
 
@@ -43,9 +43,8 @@ export class RecoveryReports implements vscode.Disposable {
   }
 
   private async draw(session: RunSession): Promise<void> {
-    const { renderFinishedRun, renderLiveRun } = loadBundle("extensionRun");
     if (!session.live) await session.ended;
-    const html = session.active ? renderLiveRun(session.snapshot().events) : await renderFinishedRun(session.directory);
+    const html = await loadBundle("extensionRun").renderReport(session);
     const panel = this.panels.get(session.id);
     if (panel !== undefined) panel.webview.html = html;
   }

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import * as vscode from "vscode";
 import { readSetting } from "../setting";
-import { jobName } from "./runStore";
+import { jobName } from "./runSummary";
 
 export const TASK_TYPE = "faultline";
 

@@ -3,14 +3,15 @@ import * as vscode from "vscode";
 import { FaultlineError } from "../../simulator/graph/errors";
 import { loadBundle } from "../bundles/loadBundle";
 import type { Clicked } from "../commandRegistry";
-import { jobDebugConfiguration } from "../debug/jobDebugConfiguration";
+import { jobDebugConfiguration } from "../debug/launchConfiguration";
 import type { JobGraphPanels } from "../graph/jobGraphPanels";
 import type { JobGraphSource } from "../graph/jobGraphSource";
 import { isJobFile } from "../jobFile/jobFileSelector";
 import { readSetting } from "../setting";
 import type { ProcessLogs } from "./processLogs";
 import type { RunSession } from "./runSession";
-import { type RunStore, isLive, jobName } from "./runStore";
+import type { RunStore } from "./runStore";
+import { isLive, jobName } from "./runSummary";
 import { type RunTreeNode, isRunTreeNode } from "./runTree";
 import { instancesOf } from "./runView";
 
@@ -18,7 +19,7 @@ export class RunCommands {
   constructor(
     private readonly runs: RunStore,
     private readonly panels: JobGraphPanels,
-    private readonly logs: ProcessLogs,
+    private readonly logs: Pick<ProcessLogs, "show">,
   ) {}
 
   async openGraph(clicked: Clicked): Promise<void> {
@@ -28,11 +29,11 @@ export class RunCommands {
       const source: JobGraphSource = live
         ? { kind: "jobFile", uri: vscode.Uri.file(session.jobFile) }
         : { kind: "run", runId: session.id };
-      this.panels.open(source);
+      await this.panels.open(source);
       return;
     }
     const uri = await this.jobFileOf(clicked, "Open the Graph of Which Job?");
-    if (uri !== undefined) this.panels.open({ kind: "jobFile", uri });
+    if (uri !== undefined) await this.panels.open({ kind: "jobFile", uri });
   }
 
   async run(clicked: Clicked): Promise<void> {
@@ -62,7 +63,7 @@ export class RunCommands {
     const { problems } = loadBundle("extensionLanguage").parseJobDocument(document);
     const error = problems.find(({ severity }) => severity !== "warning");
     if (error !== undefined) throw new FaultlineError(error);
-    if (readSetting("faultline.graph.openOnRun")) this.panels.open({ kind: "jobFile", uri }, true);
+    if (readSetting("faultline.graph.openOnRun")) await this.panels.open({ kind: "jobFile", uri }, true);
     return true;
   }
 
@@ -86,10 +87,37 @@ export class RunCommands {
     const id = await this.pickRun("Open Which Run?");
     if (id === undefined) return;
     const session = await this.runs.open(id);
-    this.panels.open({ kind: "run", runId: session.id });
+    await this.panels.open({ kind: "run", runId: session.id });
   }
 
-  async openJobFile(clicked: RunTreeNode | undefined): Promise<void> {
+  /** A journal, or a run's folder, that lies anywhere: it is replayed in a graph of its own. */
+  async openJournal(clicked: Clicked): Promise<void> {
+    const uri =
+      clicked instanceof vscode.Uri
+        ? clicked
+        : (
+            await vscode.window.showOpenDialog({
+              canSelectFiles: true,
+              canSelectFolders: true,
+              openLabel: "Open Journal",
+              title: "Journal (journal.ndjson) or Folder of a Run",
+              filters: { Journal: ["ndjson"] },
+            })
+          )?.[0];
+    if (uri === undefined) return;
+    const session = await this.runs.openJournal(uri);
+    await this.panels.open({ kind: "run", runId: session.id });
+  }
+
+  /** The text beside its graph, or of a run. */
+  async openJobFile(clicked: Clicked): Promise<void> {
+    if (clicked instanceof vscode.Uri) {
+      const shown = vscode.window.visibleTextEditors.find(
+        ({ document }) => document.uri.toString() === clicked.toString(),
+      );
+      await vscode.window.showTextDocument(clicked, { viewColumn: shown?.viewColumn ?? vscode.ViewColumn.Beside });
+      return;
+    }
     if (clicked === undefined) return;
     const { jobFile } = clicked.kind === "pastRun" ? clicked.summary : clicked.session;
     await vscode.window.showTextDocument(vscode.Uri.file(jobFile));
@@ -118,6 +146,12 @@ export class RunCommands {
       validateInput: (text) => (/^[1-9]\d{0,3}$/.test(text.trim()) ? undefined : "Write a whole number, at least 1."),
     });
     if (answer !== undefined) await session.scale(service, Number(answer));
+  }
+
+  /** What became of it is in the graph's timeline, as of every checkpoint. */
+  async triggerCheckpoint(clicked: RunTreeNode | string | undefined): Promise<void> {
+    const session = await this.activeRun(clicked, "A Checkpoint of Which Run?");
+    await session?.checkpoint();
   }
 
   /** The savepoint's folder can be large and take long: its path is what is wanted afterwards. */

@@ -1,11 +1,11 @@
 /** One run that this window knows: its journal so far, the fold over it, and the way to act on it. */
-import { join } from "node:path";
 import * as vscode from "vscode";
 import type { FaultRequest, Run } from "../../simulator/client/run";
 import type { JournalEvent } from "../../simulator/observe/journalEvent";
 import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
-import { EMPTY_RUN_VIEW, type RunView, foldRunView } from "./runView";
+import { foldRunView } from "./foldRunView";
+import { EMPTY_RUN_VIEW, type RunView } from "./runView";
 
 /** Events are handed on together: one message a frame or so is enough for people, and much cheaper than one an event. */
 const BATCH_MS = 40;
@@ -38,8 +38,8 @@ export class RunSession implements vscode.Disposable {
   private metricsKept = 0;
   private pending: JournalEvent[] = [];
   private disposed = false;
-  private lastWordTimer: NodeJS.Timeout | undefined;
-  private flushTimer: NodeJS.Timeout | undefined;
+  private lastWordTimer: ReturnType<typeof setTimeout> | undefined;
+  private flushTimer: ReturnType<typeof setTimeout> | undefined;
   private currentView: RunView = EMPTY_RUN_VIEW;
   private outcome: { readonly state: string } | undefined;
   readonly ended: Promise<void>;
@@ -52,6 +52,8 @@ export class RunSession implements vscode.Disposable {
     /** A run that somebody is running now; a past one is only read. */
     readonly live: boolean,
     private readonly log: vscode.LogOutputChannel,
+    /** A journal that was opened by itself, wherever it lies: there is no run's folder around it. */
+    readonly journalFile?: vscode.Uri,
   ) {
     this.id = run.id;
     this.directory = run.directory;
@@ -75,6 +77,10 @@ export class RunSession implements vscode.Disposable {
   /** How many events of the journal were handed on. */
   get events(): number {
     return (this.history.at(-1)?.seq ?? -1) + 1;
+  }
+
+  get journal(): vscode.Uri {
+    return this.journalFile ?? vscode.Uri.joinPath(vscode.Uri.file(this.directory), "journal.ndjson");
   }
 
   get owned(): boolean {
@@ -109,6 +115,10 @@ export class RunSession implements vscode.Disposable {
     return this.run.dispose();
   }
 
+  checkpoint(): Promise<void> {
+    return this.run.checkpoint();
+  }
+
   savepoint(): ReturnType<Run["savepoint"]> {
     return this.run.savepoint({});
   }
@@ -129,7 +139,7 @@ export class RunSession implements vscode.Disposable {
   private async follow(): Promise<void> {
     if (this.owned) void this.run.ended.then(() => this.stopReadingSoon());
     try {
-      for await (const event of this.journal()) this.add(event);
+      for await (const event of this.read()) this.add(event);
       if (this.disposed) return;
       if (this.owned) await this.run.ended;
       this.flush();
@@ -149,9 +159,9 @@ export class RunSession implements vscode.Disposable {
   }
 
   /** Of a run that is over, what is there; nobody adds to it any more. */
-  private journal(): AsyncIterable<JournalEvent> {
-    if (this.live) return this.run.events(this.reading.signal);
-    return loadBundle("extensionRun").readJournal(join(this.directory, "journal.ndjson"));
+  private read(): AsyncIterable<JournalEvent> {
+    if (this.live || this.journalFile !== undefined) return this.run.events(this.reading.signal);
+    return loadBundle("extensionRun").readJournal(this.journal.fsPath);
   }
 
   /** The state that the journal ends with; one that ends in the middle was cut off. */

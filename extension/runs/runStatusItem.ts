@@ -2,7 +2,8 @@
 import * as vscode from "vscode";
 import { DisposableList } from "../disposableList";
 import type { RunSession } from "./runSession";
-import { type RunStore, jobName } from "./runStore";
+import type { RunStore } from "./runStore";
+import { jobName } from "./runSummary";
 
 export class RunStatusItem implements vscode.Disposable {
   private readonly disposables = new DisposableList();

@@ -4,9 +4,10 @@ import type { Run, RunSummary, StartRunOptions } from "../../simulator/client/ru
 import { FaultlineError } from "../../simulator/graph/errors";
 import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
-import { RUN_ACTIVE } from "../manifest/commands";
+import { RUN_ACTIVE } from "../manifest/viewTypes";
 import { readSetting } from "../setting";
-import { RunSession } from "./runSession";
+import type { RunSession } from "./runSession";
+import { isLive, jobName } from "./runSummary";
 
 const OWN_RUNS = "faultline.ownRuns";
 
@@ -73,7 +74,7 @@ export class RunStore implements vscode.Disposable {
       this.log.info(`Run ${run.id} of ${jobFile} started in ${run.directory}`);
       // A debug run is of no use to the next extension host, which has no debugger for it.
       if (options.inspect !== true) this.remember([...this.remembered(), run.id]);
-      return this.adopt(new RunSession(run, jobFile, jobName(jobFile), Date.now(), true, this.log));
+      return this.adopt(run, { jobFile, job: jobName(jobFile), startedAt: Date.now(), live: true });
     } catch (error) {
       this.changed.fire({ kind: "startFailed", jobFile, error });
       throw error;
@@ -84,7 +85,19 @@ export class RunStore implements vscode.Disposable {
 
   /** A run that another part of this window started and ends: an experiment's. It is shown wherever runs are shown. */
   show(run: Run, jobFile: string): RunSession {
-    return this.adopt(new RunSession(run, jobFile, jobName(jobFile), Date.now(), true, this.log));
+    return this.adopt(run, { jobFile, job: jobName(jobFile), startedAt: Date.now(), live: true });
+  }
+
+  /**
+   * A journal by itself, wherever it lies: exported, copied from another machine, or in a folder that is not on a disk. It is read once.
+   * @throws FaultlineError FL1001, FL1004, FL2011 or FL1003 when it is no journal that can be read
+   */
+  async openJournal(uri: vscode.Uri): Promise<RunSession> {
+    const { readJournalFile } = loadBundle("extensionActions");
+    const { run, job, startedAt } = await readJournalFile(uri);
+    const known = this.sessions.get(run.id);
+    if (known !== undefined) return known;
+    return this.adopt(run, { jobFile: "", job, startedAt, live: false }, uri);
   }
 
   /**
@@ -104,9 +117,8 @@ export class RunStore implements vscode.Disposable {
     }
     const summary = (await this.list()).find(({ id }) => id === run.id);
     const live = summary !== undefined && isLive(summary);
-    return this.adopt(
-      new RunSession(run, summary?.jobFile ?? "", summary?.job ?? run.id, summary?.startedAt ?? 0, live, this.log),
-    );
+    const { jobFile = "", job = run.id, startedAt = 0 } = summary ?? {};
+    return this.adopt(run, { jobFile, job, startedAt, live });
   }
 
   /**
@@ -151,7 +163,7 @@ export class RunStore implements vscode.Disposable {
         continue;
       }
       this.log.info(`Run ${id} goes on in this window`);
-      this.adopt(new RunSession(run, summary.jobFile, summary.job, summary.startedAt, true, this.log));
+      this.adopt(run, { ...summary, live: true });
     }
   }
 
@@ -170,7 +182,13 @@ export class RunStore implements vscode.Disposable {
     this.disposables.dispose();
   }
 
-  private adopt(session: RunSession): RunSession {
+  private adopt(
+    run: Run,
+    { jobFile, job, startedAt, live }: Pick<RunSession, "jobFile" | "job" | "startedAt" | "live">,
+    journalFile?: vscode.Uri,
+  ): RunSession {
+    const { RunSession } = loadBundle("extensionActions");
+    const session = new RunSession(run, jobFile, job, startedAt, live, this.log, journalFile);
     this.sessions.set(session.id, session);
     session.onDidEnd(() => {
       this.log.info(`Run ${session.id} ended: ${session.endedAs ?? "unknown"}`);
@@ -187,15 +205,4 @@ export class RunStore implements vscode.Disposable {
     void vscode.commands.executeCommand("setContext", RUN_ACTIVE, this.active().length > 0);
     void vscode.commands.executeCommand("setContext", "faultline.hasRuns", this.sessions.size > 0);
   }
-}
-
-const OVER = new Set(["FINISHED", "FAILED", "CANCELED", "SUSPENDED", "CRASHED"]);
-
-export function isLive(summary: RunSummary): boolean {
-  return !OVER.has(summary.state);
-}
-
-/** `language-detection` of `…/language-detection.faultline.json`. */
-export function jobName(jobFile: string): string {
-  return (jobFile.split(/[\\/]/).at(-1) ?? jobFile).replace(/\.faultline\.json$/, "");
 }

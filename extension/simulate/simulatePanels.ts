@@ -14,9 +14,10 @@ import { DisposableList } from "../disposableList";
 import { openJobDocument } from "../graph/jobGraphSource";
 import { graphBundle } from "../graph/jobGraphHtml";
 import type { JobGraphPanels } from "../graph/jobGraphPanels";
-import { SIMULATE_VIEW_TYPE } from "../manifest/manifest";
+import { SIMULATE_VIEW_TYPE } from "../manifest/viewTypes";
 import { problemOf } from "../problem";
-import { type RunStore, jobName } from "../runs/runStore";
+import type { RunStore } from "../runs/runStore";
+import { jobName } from "../runs/runSummary";
 import { readSetting } from "../setting";
 import { simulationArguments } from "./simulationArguments";
 import { SimulationProcess } from "./simulationProcess";
@@ -134,7 +135,7 @@ class SimulatePanel {
         return;
       case "openJournal":
         await this.services.runs.open(message.run);
-        this.services.graphs.open({ kind: "run", runId: message.run });
+        await this.services.graphs.open({ kind: "run", runId: message.run });
         return;
       case "openReport":
         await vscode.commands.executeCommand("faultline.openReport", message.run);

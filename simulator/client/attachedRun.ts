@@ -33,6 +33,7 @@ export function runControls(record: RunRecord): Omit<Run, "owned" | "ended" | "d
     heal: () => heal(record),
     stop: async (mode) => void (await callRun(record, { kind: "stop", mode })),
     scale: async (service, parallelism) => void (await callRun(record, { kind: "scale", service, parallelism })),
+    checkpoint: async () => void (await callRun(record, { kind: "checkpoint" })),
     savepoint: (options) => takeSavepoint(record, options),
   };
 }

@@ -72,6 +72,8 @@ export interface Run {
   /** `drain`: sources stop, everything is flushed and committed; `cancel`: at once, nothing more is committed. */
   stop(mode: "drain" | "cancel"): Promise<void>;
   scale(service: string, parallelism: number): Promise<void>;
+  /** Begins a checkpoint now, beside those that come by themselves; the journal tells what became of it. */
+  checkpoint(): Promise<void>;
   /** Resolves when it is complete; rejects with FL2013 when it cannot be taken. With `stop` the job then ends. */
   savepoint(options: SavepointOptions): Promise<TakenSavepoint>;
   /** Resolves when every process of the run is gone. */

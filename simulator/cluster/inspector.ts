@@ -37,8 +37,20 @@ export function withoutTimeouts(job: JobSpec): JobSpec {
       heartbeatTimeoutMs: NO_TIMEOUT_MS,
       checkpointing: checkpointing === undefined ? undefined : { ...checkpointing, timeoutMs: NO_TIMEOUT_MS },
     },
-    services: job.services.map((service) => ({ ...service, queue: { ...service.queue, maxWaitMs: NO_TIMEOUT_MS } })),
+    services: job.services.map((service) => ({
+      ...service,
+      queue: { ...service.queue, maxWaitMs: NO_TIMEOUT_MS },
+      // Each would take the person's pause for slowness or for an idle job, or (the transport) has a timeout of its own.
+      hedging: undefined,
+      outlierEjection: undefined,
+      autoscaler: undefined,
+      transport: "streams",
+    })),
     operators: job.operators.map((operator) => {
+      if (operator.kind === "source" && operator.source.eventTime?.idlenessMs !== undefined) {
+        const eventTime = { ...operator.source.eventTime, idlenessMs: NO_TIMEOUT_MS };
+        return { ...operator, source: { ...operator.source, eventTime } };
+      }
       if (operator.kind === "rpc") return { ...operator, rpc: { ...operator.rpc, timeoutMs: NO_TIMEOUT_MS } };
       return operator.kind === "async" ? { ...operator, timeoutMs: NO_TIMEOUT_MS } : operator;
     }),

@@ -27,6 +27,10 @@ export type DebuggerRequest =
   | { readonly kind: "continue" }
   /** This task alone: to the next record of its chain, or into the next operator. */
   | { readonly kind: "step"; readonly task: SubtaskName; readonly to: "record" | "operator" }
+  /** This task stays where it is; looked at is the step of a record before, or the last one that a breakpoint fits. */
+  | { readonly kind: "back"; readonly task: SubtaskName; readonly to: "step" | "breakpoint" }
+  /** From there the step after. */
+  | { readonly kind: "forward"; readonly task: SubtaskName }
   | { readonly kind: "inspect"; readonly request: number; readonly task: SubtaskName; readonly frame: number }
   | {
       readonly kind: "evaluate";
@@ -53,6 +57,8 @@ export type DebuggerEvent =
       readonly text?: string;
       /** Innermost first. */
       readonly frames: readonly FramePlace[];
+      /** So many steps ago: a record that went by, as it was recorded. Absent: it stands here now. */
+      readonly past?: number;
     }
   | { readonly kind: "log"; readonly task: SubtaskName; readonly place: BreakpointPlace; readonly text: string }
   | { readonly kind: "inspected"; readonly request: number; readonly scopes: readonly DebugValue[] }

@@ -22,13 +22,15 @@ describe("the extension in the extension host", function () {
     await server?.dispose();
   });
 
-  it("passes its own tests there", async () => {
-    const result = await runExtensionHostTests(server, {
-      files: [join(__dirname, "extensionHost", "jobFileEditing.ts")],
-    });
+  it("wakes up lightly: one file is loaded, and nothing runs on", () => runInside("activation.ts"));
+
+  it("passes its own tests there", () => runInside("jobFileEditing.ts"));
+
+  async function runInside(file: string): Promise<void> {
+    const result = await runExtensionHostTests(server, { files: [join(__dirname, "extensionHost", file)] });
     for (const { title, durationMs } of result.tests)
       process.stdout.write(`      ${title}: ${Math.round(durationMs)} ms\n`);
     for (const line of result.log.filter((one) => one.includes("activation:"))) process.stdout.write(`      ${line}\n`);
     assertAllPassed(result);
-  });
+  }
 });

@@ -11,7 +11,8 @@ import { Workbench } from "./harness/workbench";
 import { eventsOf, newestJournal, pidsOf } from "./runJournal";
 
 const JOB = "language-detection.faultline.json";
-const GRAPH = "Graph: language-detection";
+/** The graph is another editor of the same file: its tab is called as the text's. */
+const GRAPH = JOB;
 
 describe("a window that is loaded again during a run", function () {
   this.timeout(180_000);

@@ -175,6 +175,28 @@ describe("a debug run", function () {
     assert.equal((await stream.next("evaluated")).value?.text, "true");
   });
 
+  it("goes back to the steps before, and forth again", async () => {
+    const stream = streams.find((one) =>
+      one.events.some((event) => event.kind === "stopped" && event.reason === "breakpoint"),
+    );
+    assert.ok(stream);
+    const hit = await stream.next("stopped", isHit);
+    const { task } = hit;
+    const shown = async (past: number | undefined, request: number): Promise<number> => {
+      await stream.next("stopped", (stop) => stop.task === task && stop.past === past);
+      stream.send({ kind: "evaluate", request, task, frame: 0, expression: "record.id" });
+      return Number((await stream.next("evaluated", (answer) => answer.request === request)).value?.text);
+    };
+    const now = await shown(undefined, 10);
+    stream.send({ kind: "back", task, to: "step" });
+    const before = await shown(1, 11);
+    assert.ok(before < now, `${before} was before ${now}`);
+    stream.events.length = 0;
+    stream.send({ kind: "forward", task });
+    assert.equal(await shown(undefined, 12), now);
+    stream.events.splice(0, Infinity, hit);
+  });
+
   it("goes one record further, then on, and nothing has failed", async () => {
     const stream = streams.find((one) =>
       one.events.some((event) => event.kind === "stopped" && event.reason === "breakpoint"),

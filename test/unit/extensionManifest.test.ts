@@ -1,13 +1,15 @@
 import { strict as assert } from "node:assert";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { COMMAND_IDS, COMMANDS, type CommandContribution, RUN_ACTIVE } from "../../extension/manifest/commands";
+import { COMMAND_IDS, COMMANDS, type CommandContribution } from "../../extension/manifest/commands";
+import { RUN_ACTIVE } from "../../extension/manifest/viewTypes";
 import { DEBUGGERS } from "../../extension/manifest/debuggers";
 import { KEYBINDINGS } from "../../extension/manifest/keybindings";
 import { LANGUAGE_MODEL_TOOLS } from "../../extension/manifest/languageModelTools";
 import { MANIFEST } from "../../extension/manifest/manifest";
 import { MENUS } from "../../extension/manifest/menus";
 import { SETTINGS, type SettingContribution } from "../../extension/manifest/settings";
+import { parseJobFile } from "../../simulator/graph/parseJobFile";
 import { manifestText } from "../../scripts/writeManifest";
 
 const ROOT = join(__dirname, "../..");
@@ -98,6 +100,41 @@ describe("the extension's manifest", () => {
     for (const id of MANIFEST.capabilities.untrustedWorkspaces.restrictedConfigurations) {
       assert.equal((SETTINGS as Readonly<Record<string, SettingContribution>>)[id]?.scope, "machine");
     }
+  });
+
+  it("has snippets that are what they say: with their defaults, together, a job without a finding of its form", () => {
+    const snippets = JSON.parse(readFileSync(join(ROOT, "extension/faultline-job.snippets.json"), "utf8")) as Readonly<
+      Record<string, { readonly prefix: string; readonly description: string; readonly body: readonly string[] }>
+    >;
+    const text = (name: string): string => {
+      const found = snippets[name];
+      assert.ok(found, name);
+      const defaults = new Map<string, string>();
+      const body = found.body
+        .join("\n")
+        .replace(/\$\{(\d+)[:|]([^}|,]*)[^}]*\}/g, (_all, number: string, value: string) => {
+          defaults.set(number, defaults.get(number) ?? value);
+          return defaults.get(number) ?? "";
+        });
+      assert.doesNotMatch(body, /\$/, name);
+      return body;
+    };
+    const job = `{ "name": "all",
+      "services": { ${text("Service")} },
+      "operators": { ${["File source", "Map", "Call of a service", "Window", "File sink"].map(text).join(", ")} },
+      "edges": [ ${text("Edge").replace('"from": "from"', '"from": "texts"').replace('"to": "to"', '"to": "change"')},
+        { "from": "change", "to": "classify" }, { "from": "perKey", "to": "results" },
+        ${text("Edge by key").replace('"from": "from"', '"from": "classify"').replace('"to": "to"', '"to": "perKey"')} ] }`;
+    for (const one of [job, text("Job with a model")]) {
+      const { problems } = parseJobFile(one, "x.faultline.json");
+      assert.deepEqual(
+        problems.filter(({ severity }) => severity !== "warning").map(({ message }) => message),
+        [],
+        one,
+      );
+    }
+    for (const { prefix, description } of Object.values(snippets))
+      assert.ok(prefix.startsWith("faultline-") && description !== "");
   });
 
   it("names files that are there", () => {

@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
-import { EMPTY_RUN_VIEW, describeTask, faultTargets, foldRunView, vertexActivity } from "../../extension/runs/runView";
+import { foldRunView } from "../../extension/runs/foldRunView";
+import { EMPTY_RUN_VIEW, describeTask, faultTargets, vertexActivity } from "../../extension/runs/runView";
 import type { JournalEvent, JournalEventBody } from "../../simulator/observe/journalEvent";
 
 function journal(...bodies: readonly JournalEventBody[]): readonly JournalEvent[] {

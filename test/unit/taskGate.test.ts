@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { compileExpression } from "../../simulator/cluster/debug/recordExpression";
 import { debugValue } from "../../simulator/cluster/debug/debugValue";
 import type { GateFrame, Stop } from "../../simulator/cluster/debug/taskGate";
-import { TaskGate } from "../../simulator/cluster/debug/taskGate";
+import { RECORDED_STEPS, TaskGate } from "../../simulator/cluster/debug/taskGate";
 import { TaskLoop } from "../../simulator/cluster/taskLoop";
 import { TaskScheduler } from "../../simulator/cluster/taskScheduler";
 import type { ElementReceiver } from "../../simulator/operators/streamOperator";
@@ -27,6 +27,7 @@ function makeTask() {
     stopsAtErrors: false,
     holds: (_frame: GateFrame): boolean => false,
     hit: (_gate: TaskGate, frame: GateFrame) => (keeper.holds(frame) ? 7 : undefined),
+    hitBefore: (frame: GateFrame) => (keeper.holds(frame) ? 7 : undefined),
     onStopped: (gate: TaskGate, stop: Stop) =>
       stops.push({
         ...stop,
@@ -116,6 +117,49 @@ describe("the gate of a task that is debugged", () => {
     gate.release();
     await nextSlice();
     assert.deepEqual(log, ["x!", "x?", "y!", "y?"]);
+    loop.stop();
+  });
+
+  it("goes back through what was recorded, as it was, and forth again; the task does not move", async () => {
+    const { head, log, loop, keeper, gate, nextSlice } = await started();
+    const changing = { name: "first", seen: 0 };
+    head.element(changing, 1);
+    changing.seen = 99;
+    head.element("x", 2);
+    keeper.holds = ({ value }) => value === "y?";
+    head.element("y", 3);
+    const shown = (): string => {
+      const frames = gate.shown ?? [];
+      const { place, value } = frames[frames.length - 1] ?? assert.fail("something is shown");
+      return `${placeText(place)} ${typeof value === "string" ? value : JSON.stringify(value)}`;
+    };
+    assert.equal(shown(), "b y?");
+    assert.deepEqual([gate.goBack("step"), shown()], [{}, "b y!"]);
+    assert.deepEqual([gate.goBack("step"), shown()], [{}, "a y"]);
+    assert.deepEqual([gate.goBack("step"), shown()], [{}, "b x?"]);
+    assert.ok(gate.goForward());
+    assert.equal(shown(), "a y");
+    keeper.holds = ({ value }) => value === "x!";
+    assert.deepEqual([gate.goBack("breakpoint"), shown()], [{ breakpoint: 7 }, "b x!"]);
+    assert.deepEqual(gate.goBack("breakpoint"), {}, "there is no other: the oldest");
+    assert.equal(shown(), 'a {"name":"first","seen":0}', "as it went in, whatever became of it");
+    assert.equal(gate.goBack("step"), "beginning");
+    assert.deepEqual(log.slice(-1), ["y!"], "nothing went on meanwhile");
+    keeper.holds = () => false;
+    gate.release();
+    await nextSlice();
+    assert.deepEqual(log.slice(-1), ["y?"]);
+    loop.stop();
+  });
+
+  it("keeps the newest steps alone", async () => {
+    const { head, loop, keeper, gate } = await started();
+    for (let i = 0; i < 3 * RECORDED_STEPS; i++) head.element(`r${i}`, i);
+    keeper.holds = () => true;
+    head.element("last", 0);
+    let steps = 0;
+    while (gate.goBack("step") !== "beginning") steps++;
+    assert.ok(steps >= RECORDED_STEPS && steps <= 2 * RECORDED_STEPS, `${steps}`);
     loop.stop();
   });
 

@@ -13,6 +13,7 @@ import type {
   DebuggerEvent,
   DebuggerRequest,
   DebugValue,
+  FramePlace,
   StreamBreakpoint,
 } from "../../observe/debuggerMessage";
 import { debugValue } from "./debugValue";
@@ -86,11 +87,21 @@ export class StreamDebugger implements GateKeeper {
     return undefined;
   }
 
+  hitBefore(frame: GateFrame): number | undefined {
+    return this.breakpoints.find(({ place, condition, log }) => {
+      if (log !== undefined || !isAt(place, frame.place)) return false;
+      try {
+        return condition === undefined || condition(scopeOf(undefined, frame)) === true;
+      } catch {
+        return false;
+      }
+    })?.id;
+  }
+
   onStopped(gate: TaskGate, stop: Stop): void {
     // The others stop at their next record too.
     this.pausing = true;
-    const frames = [...(gate.standing ?? [])].reverse().map(({ place }) => ({ place }));
-    this.send({ kind: "stopped", task: gate.task, ...stop, frames });
+    this.send({ kind: "stopped", task: gate.task, ...stop, frames: framesOf(gate) });
   }
 
   close(): void {
@@ -125,6 +136,14 @@ export class StreamDebugger implements GateKeeper {
       case "step":
         this.gates.get(request.task)?.release(request.to);
         break;
+      case "back":
+        this.goBack(request.task, request.to);
+        break;
+      case "forward": {
+        const gate = this.gates.get(request.task);
+        if (gate?.goForward() === true) this.sendShown(gate);
+        break;
+      }
       case "inspect":
         this.send({ kind: "inspected", request: request.request, scopes: this.scopes(request.task, request.frame) });
         break;
@@ -132,6 +151,27 @@ export class StreamDebugger implements GateKeeper {
         this.send({ kind: "evaluated", request: request.request, ...this.evaluate(request) });
         break;
     }
+  }
+
+  private goBack(task: string, to: "step" | "breakpoint"): void {
+    const gate = this.gates.get(task);
+    if (gate === undefined) return;
+    const found = gate.goBack(to);
+    const place = gate.shown?.at(-1)?.place;
+    if (found === "beginning" && place !== undefined)
+      this.send({ kind: "log", task, place, text: "Nothing before this is recorded." });
+    this.sendShown(gate, found === "beginning" ? undefined : found.breakpoint);
+  }
+
+  private sendShown(gate: TaskGate, breakpoint?: number): void {
+    this.send({
+      kind: "stopped",
+      task: gate.task,
+      reason: breakpoint === undefined ? "step" : "breakpoint",
+      breakpoint,
+      frames: framesOf(gate),
+      ...(gate.back === 0 ? {} : { past: gate.back }),
+    });
   }
 
   private onGone(peer: Peer): void {
@@ -169,6 +209,10 @@ export class StreamDebugger implements GateKeeper {
     if (found === undefined) return [];
     const { gate, frame } = found;
     const at = frame.timestamp === undefined ? [] : [debugValue("Event time", new Date(frame.timestamp))];
+    if (gate.back > 0) {
+      // Key, state and timers are those of now, which were not those of then.
+      return [debugValue("Record", frame.value), ...at, debugValue("Recorded", `${gate.back} steps ago`)];
+    }
     const view = frame.place.kind === "operator" ? gate.viewOf(frame.place.operator) : {};
     return [
       debugValue("Record", frame.value),
@@ -181,7 +225,8 @@ export class StreamDebugger implements GateKeeper {
     const found = this.frame(request.task, request.frame);
     if (found === undefined) return { error: "No record stands here." };
     try {
-      const value = compileExpression(request.expression)(scopeOf(found.gate, found.frame));
+      const { gate, frame } = found;
+      const value = compileExpression(request.expression)(scopeOf(gate.back > 0 ? undefined : gate, frame));
       return { value: debugValue("", value) };
     } catch (error) {
       return { error: messageOf(error) };
@@ -191,7 +236,7 @@ export class StreamDebugger implements GateKeeper {
   /** `index` counts from the innermost. */
   private frame(task: string, index: number): { readonly gate: TaskGate; readonly frame: GateFrame } | undefined {
     const gate = this.gates.get(task);
-    const frame = gate?.standing?.at(-1 - index);
+    const frame = gate?.shown?.at(-1 - index);
     return gate === undefined || frame === undefined ? undefined : { gate, frame };
   }
 
@@ -206,8 +251,14 @@ function isAt(wanted: BreakpointPlace, place: BreakpointPlace): boolean {
   return place.kind === "operator" && place.operator === wanted.operator;
 }
 
-function scopeOf(gate: TaskGate, { place, value, timestamp }: GateFrame): RecordScope {
-  const key = place.kind === "operator" ? gate.viewOf(place.operator).Key : undefined;
+/** Innermost first. */
+function framesOf(gate: TaskGate): readonly FramePlace[] {
+  return [...(gate.shown ?? [])].reverse().map(({ place }) => ({ place }));
+}
+
+/** Of a record that was recorded (no gate), the key is not known any more. */
+function scopeOf(gate: TaskGate | undefined, { place, value, timestamp }: GateFrame): RecordScope {
+  const key = place.kind === "operator" ? gate?.viewOf(place.operator).Key : undefined;
   return { record: value, key, timestamp };
 }
 

@@ -2,10 +2,15 @@
  * Where the records of one task can be held: before each operator of its chain and on each edge out of it. A record that is held is work that
  * the task's loop has begun and goes on with later (see `TaskLoop.run`), so that nothing overtakes it, timers do not fire, and no
  * checkpoint is taken in the middle. The process itself goes on: it answers its coordinator, and calls that are out come back.
+ *
+ * What went through is recorded, the newest of it, so that somebody who stands at a record can look at those before it.
  */
 import type { SubtaskName } from "../../observe/journalEvent";
 import type { ElementReceiver, TaskControl } from "../../operators/streamOperator";
 import type { BreakpointPlace, StopReason } from "../../observe/debuggerMessage";
+
+/** So many steps of records through operators can be gone back; each holds a copy of the record as it was then. */
+export const RECORDED_STEPS = 500;
 
 /** A record at a place; the last of a path is where it is now. */
 export interface GateFrame {
@@ -27,13 +32,20 @@ export interface GateKeeper {
   readonly stopsAtErrors: boolean;
   /** The breakpoint that holds this record, if any; log messages are written on the way. */
   hit(gate: TaskGate, frame: GateFrame): number | undefined;
+  /** The same for a record that went by: nothing is written. */
+  hitBefore(frame: GateFrame): number | undefined;
   onStopped(gate: TaskGate, stop: Stop): void;
 }
 
 export class TaskGate {
   /** Where the task stands, outermost first; undefined while it runs. */
   standing: readonly GateFrame[] | undefined;
+  /** How many steps ago the record was that is shown; 0 is where the task stands. */
+  back = 0;
   private path: readonly GateFrame[] = [];
+  /** The path again, with its records as they went in: what comes later may change them. */
+  private recordedPath: readonly GateFrame[] = [];
+  private readonly recording: (readonly GateFrame[])[] = [];
   /** Work that waits in the task's loop because of this gate. */
   private deferred = 0;
   private stepTo: "record" | "operator" | undefined;
@@ -55,9 +67,45 @@ export class TaskGate {
     };
   }
 
+  /** What is looked at: where the task stands, or a recorded step. */
+  get shown(): readonly GateFrame[] | undefined {
+    return this.back === 0 ? this.standing : this.recording.at(-this.back);
+  }
+
+  /**
+   * Looks at the step before, or at the last one before that a breakpoint fits; without one, at the oldest that is recorded. The task does
+   * not move.
+   * @returns the breakpoint, where there was one; `beginning` when nothing before is recorded
+   */
+  goBack(to: "step" | "breakpoint"): { readonly breakpoint?: number } | "beginning" {
+    const oldest = this.recording.length;
+    if (this.back >= oldest) return "beginning";
+    if (to === "step") {
+      this.back++;
+      return {};
+    }
+    for (let back = this.back + 1; back <= oldest; back++) {
+      const frame = this.recording.at(-back)?.at(-1);
+      const breakpoint = frame === undefined ? undefined : this.keeper.hitBefore(frame);
+      if (breakpoint === undefined) continue;
+      this.back = back;
+      return { breakpoint };
+    }
+    this.back = oldest;
+    return {};
+  }
+
+  /** Looks at the step after. @returns false where the task stands: only going on leads further */
+  goForward(): boolean {
+    if (this.back === 0) return false;
+    this.back--;
+    return true;
+  }
+
   /** Goes on: to wherever, or to the next stop of a step. */
   release(stepTo?: "record" | "operator"): void {
     this.stepTo = stepTo;
+    this.back = 0;
     if (this.standing === undefined) return;
     this.standing = undefined;
     this.control.unblockInput("busy");
@@ -70,7 +118,8 @@ export class TaskGate {
     receiver: ElementReceiver,
   ): void {
     const frames = [...this.path, { place, value, timestamp }];
-    const go = (): void => this.pass(frames, () => receiver.element(value, timestamp));
+    const recorded = [...this.recordedPath, { place, value: copyOf(value), timestamp }];
+    const go = (): void => this.pass(frames, recorded, () => receiver.element(value, timestamp));
     let looked = false;
     const stops = (): boolean => {
       if (looked) return false;
@@ -103,9 +152,15 @@ export class TaskGate {
     });
   }
 
-  private pass(frames: readonly GateFrame[], deliver: () => void): void {
-    const before = this.path;
+  private pass(frames: readonly GateFrame[], recorded: readonly GateFrame[], deliver: () => void): void {
+    const before = [this.path, this.recordedPath] as const;
     this.path = frames;
+    this.recordedPath = recorded;
+    if (recorded.at(-1)?.place.kind === "operator") {
+      this.recording.push(recorded);
+      // Cut now and then, so that a step does not move the whole recording.
+      if (this.recording.length >= 2 * RECORDED_STEPS) this.recording.splice(0, RECORDED_STEPS);
+    }
     try {
       deliver();
     } catch (error) {
@@ -122,7 +177,7 @@ export class TaskGate {
         },
       );
     } finally {
-      this.path = before;
+      [this.path, this.recordedPath] = before;
     }
   }
 
@@ -138,8 +193,19 @@ export class TaskGate {
 
   private hold(frames: readonly GateFrame[], stop: Stop): void {
     this.stepTo = undefined;
+    this.back = 0;
     if (this.standing === undefined) this.control.blockInput("busy");
     this.standing = frames;
     this.keeper.onStopped(this, stop);
+  }
+}
+
+/** What cannot be copied (it holds a function, say) is kept as it is. */
+function copyOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  try {
+    return structuredClone(value);
+  } catch {
+    return value;
   }
 }

@@ -25,6 +25,8 @@ interface Variable {
 describe("debugging the stream of a job", () => {
   const stops: Stopped[] = [];
   const output: string[] = [];
+  /** How many breakpoints the debugger took, each time it was told. */
+  const answered: number[] = [];
   const waiting = new Set<() => void>();
   const disposables: vscode.Disposable[] = [];
   let session: vscode.DebugSession;
@@ -65,6 +67,25 @@ describe("debugging the stream of a job", () => {
     return (await request<{ result: string }>("evaluate", { frameId, expression, context: "watch" })).result;
   }
 
+  /** The only breakpoints from now on; the debugger has heard of them when this resolves. */
+  async function setBreakpoints(...wanted: readonly vscode.SourceBreakpoint[]): Promise<void> {
+    const before = answered.length;
+    if (vscode.debug.breakpoints.length === 0 && wanted.length === 0) return;
+    vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
+    if (wanted.length > 0) vscode.debug.addBreakpoints(wanted);
+    await until(() => (answered.slice(before).at(-1) === wanted.length ? true : undefined));
+  }
+
+  /** The next stop of a step at a record: one that is said only because no record came yet has no place. */
+  async function stepped(from: number, threadId: number): Promise<readonly StackFrame[]> {
+    for (let at = from; ; at++) {
+      const stop = await until(() => stops[at]);
+      if (stop.reason !== "step" || stop.threadId !== threadId) continue;
+      const stack = await frames(threadId);
+      if (stack[0]?.name !== "waits for a record") return stack;
+    }
+  }
+
   function breakpointAt(text: string, condition?: string, logMessage?: string): vscode.SourceBreakpoint {
     const position = document.positionAt(document.getText().indexOf(text));
     return new vscode.SourceBreakpoint(new vscode.Location(jobFile, position), true, condition, undefined, logMessage);
@@ -81,7 +102,12 @@ describe("debugging the stream of a job", () => {
         createDebugAdapterTracker: (started) => {
           session = started;
           return {
-            onDidSendMessage: (message: { event?: string; body?: Stopped & { output?: string } }) => {
+            onDidSendMessage: (message: {
+              event?: string;
+              command?: string;
+              body?: Stopped & { output?: string; breakpoints?: readonly unknown[] };
+            }) => {
+              if (message.command === "setBreakpoints") answered.push(message.body?.breakpoints?.length ?? 0);
               if (message.event === "stopped" && message.body !== undefined) stops.push(message.body);
               if (message.event === "output") output.push(message.body?.output ?? "");
               for (const look of waiting) look();
@@ -124,35 +150,60 @@ describe("debugging the stream of a job", () => {
     const first = stops.find(({ reason }) => reason === "breakpoint");
     assert.ok(first);
     // Its neighbour stands at its next record by now, or has none.
-    vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
-    const before = stops.length;
-    await request("next", { threadId: first.threadId });
-    const stop = await until(() => stops.slice(before).find(({ reason }) => reason === "step"));
-    assert.equal(stop.threadId, first.threadId);
-    const stack = await frames(stop.threadId);
+    await setBreakpoints();
+    const { threadId } = first;
+    let before = stops.length;
+    await request("next", { threadId });
+    const stack = await stepped(before, threadId);
     assert.equal(stack[0]?.name, "texts", "the next record of the chain begins at its head");
-    const record = await scope(stack[0]?.id ?? 0, "Record");
-    assert.notEqual(record.find(({ name }) => name === "id")?.value, "41");
+    const record = await scope(stack[0].id, "Record");
     const id = record.find(({ name }) => name === "id")?.value;
-    await request("stepIn", { threadId: first.threadId });
-    await until(() => stops.slice(before + 1).find(({ reason }) => reason === "step"));
-    const inside = await frames(stop.threadId);
+    assert.notEqual(id, "41");
+    before = stops.length;
+    await request("stepIn", { threadId });
+    const inside = await stepped(before, threadId);
     assert.equal(inside[0]?.name, "features", "one operator further");
-    assert.equal(await evaluate(inside[0]?.id ?? 0, "record.id"), id, "with the same record");
+    assert.equal(await evaluate(inside[0].id, "record.id"), id, "with the same record");
+  });
+
+  it("goes back to the record before, to the one that a breakpoint names, and forth again", async () => {
+    const first = stops.find(({ reason }) => reason === "breakpoint");
+    assert.ok(first);
+    const { threadId } = first;
+    const shown = async (): Promise<{ readonly place: string; readonly id: string }> => {
+      const [top] = await frames(threadId);
+      assert.ok(top);
+      return { place: top.name, id: await evaluate(top.id, "record.id") };
+    };
+    const go = async (command: string): Promise<{ readonly place: string; readonly id: string }> => {
+      const before = stops.length;
+      await request(command, { threadId });
+      await until(() => stops.slice(before).find((stop) => stop.threadId === threadId));
+      return shown();
+    };
+    const now = await shown();
+    assert.deepEqual(await go("stepBack"), { place: "texts", id: now.id }, "where the same record came from");
+    assert.deepEqual(await go("stepBack"), { place: "features", id: "41" }, "the record before");
+    assert.deepEqual(await go("next"), { place: "texts", id: now.id });
+    await setBreakpoints(breakpointAt('"texts": {', "record.id === 41"));
+    assert.deepEqual(await go("reverseContinue"), { place: "texts", id: "41" });
+    const [top] = await frames(threadId);
+    assert.ok(top);
+    await scope(top.id, "Recorded");
+    await setBreakpoints();
   });
 
   it("holds records on an edge, and shows key, state and calls of the operators", async () => {
     const before = stops.length;
-    vscode.debug.addBreakpoints([breakpointAt('{ "from": "classify", "to": "messages" }')]);
+    await setBreakpoints(breakpointAt('{ "from": "classify", "to": "messages" }'));
     await request("continue", { threadId: stops[0]?.threadId ?? 1 });
     const edge = await until(() => stops.slice(before).find(({ reason }) => reason === "breakpoint"));
     const [top] = await frames(edge.threadId);
     assert.equal(top?.name, "classify → messages");
     assert.match(await evaluate(top.id, "record.language"), /^"\w+"$/);
-    vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
 
+    await setBreakpoints(breakpointAt('"perLanguage": {'));
     const next = stops.length;
-    vscode.debug.addBreakpoints([breakpointAt('"perLanguage": {')]);
     await request("continue", { threadId: edge.threadId });
     const window = await until(() => stops.slice(next).find(({ reason }) => reason === "breakpoint"));
     const [frame] = await frames(window.threadId);
@@ -160,14 +211,39 @@ describe("debugging the stream of a job", () => {
     const key = await scope(frame.id, "Key");
     assert.equal(key[0]?.value, await evaluate(frame.id, "record.language"), "keyed by the language");
     await scope(frame.id, "State");
-    vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
   });
 
   it("writes what a logpoint says, and nothing restarts after all that", async () => {
-    vscode.debug.addBreakpoints([breakpointAt('"messages": {', "record.id % 20 === 0", "committed {record.id}")]);
+    await setBreakpoints(breakpointAt('"messages": {', "record.id % 20 === 0", "committed {record.id}"));
     await request("continue", { threadId: 1 });
     await until(() => (output.some((text) => /messages|classify#\d: committed \d+/.test(text)) ? true : undefined));
     assert.ok(!output.some((text) => /Restarting|failed/.test(text)), output.join(""));
+    await setBreakpoints();
+  });
+
+  it("stops at the record that a function throws on, and says why", async () => {
+    const before = stops.length;
+    const [run] = output.map((text) => /Run (\S+) in /.exec(text)?.[1]).filter((id) => id !== undefined);
+    assert.ok(run);
+    const { threads } = await request<{ threads: { id: number; name: string }[] }>("threads");
+    const task = threads.find(({ name }) => /^classify.*#0$/.test(name));
+    assert.ok(task);
+    await request("continue", { threadId: task.id });
+    // The fault makes the operator throw on the next record, as a function with a bug would.
+    await vscode.commands.executeCommand("faultline.injectFailure", {
+      runId: run,
+      target: `task:${task.name}`,
+      fault: "poison",
+      parameters: {},
+    });
+    const stop = await until(() => stops.slice(before).find(({ reason }) => reason === "exception"));
+    assert.equal(stop.threadId, task.id);
+    const [top] = await frames(stop.threadId);
+    assert.ok(top);
+    assert.match(await evaluate(top.id, "record.id"), /^\d+$/);
+  });
+
+  it("ends the run with the session, wherever a record stands", async () => {
     await vscode.debug.stopDebugging(session);
     await until(() => (output.some((text) => /Run CANCELED/.test(text)) ? true : undefined));
   });

@@ -128,9 +128,19 @@ export class Workbench {
       );
   }
 
-  /** The tab with this title, in any group. */
-  tab(title: string): Locator {
-    return this.page.locator(".editor-group-container").locator(tabSelector(title)).first();
+  /** The tab with this title: the first one, or that in a group by its number from the left, from 0. */
+  tab(title: string, group?: number): Locator {
+    const groups = this.page.locator(".editor-group-container");
+    return (group === undefined ? groups : groups.nth(group)).locator(tabSelector(title)).first();
+  }
+
+  /** In the text editor in front, puts the cursor there (from 1) and waits until what is typed goes there. */
+  async goTo(line: number, column: number): Promise<void> {
+    await this.quickInput.open("Control+g", ":");
+    await this.quickInput.type(`:${line}:${column}`);
+    await this.quickInput.widget.waitFor({ state: "hidden" });
+    await this.statusBarItem({ text: `Ln ${line}, Col ${column}` }).waitFor();
+    await this.page.locator(".editor-group-container.active .monaco-editor.focused").waitFor();
   }
 
   /** Presses a button at the right of the active group's tabs, by its title. */
