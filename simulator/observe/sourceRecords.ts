@@ -109,12 +109,15 @@ function timesCounted(
   position: number,
   passes: number,
 ): { readonly times: number; readonly most: number } {
+  const perPass = share.perPass ?? 0;
+  const fitting = perPass === 0 ? (position < share.held ? passes : 0) : Math.ceil((share.held - position) / perPass);
+  const most = Math.min(passes, Math.max(0, fitting));
+  // From `front` on all is left: a file that was to be read for ever is not looked through to its end.
+  const end = Math.min(share.held, share.left.front);
   let times = 0;
-  let most = 0;
-  for (let pass = 0; pass < passes; pass++) {
-    const record = pass * (share.perPass ?? 0) + position;
-    if (record >= share.held) break;
-    most += 1;
+  for (let pass = 0; pass < most; pass++) {
+    const record = pass * perPass + position;
+    if (record >= end) break;
     if (!share.left.has(record)) times += 1;
   }
   return { times, most };
