@@ -5,10 +5,21 @@
 import type { SubtaskName, TaskMetrics } from "../observe/journalEvent";
 import { LatencyHistogram } from "../observe/latencyHistogram";
 import type { FlowTask, FlowTaskManager } from "./flowTaskManager";
-import type { FlowWorld } from "./flowWorld";
+import type { EventLoop } from "./eventLoop";
+import type { FlowMeasures } from "./flowMeasures";
+import type { VirtualJournal } from "./virtualJournal";
+
+/** Of the world, what metrics are made from and told to. */
+export interface MeasuredWorld {
+  readonly loop: EventLoop;
+  readonly measures: FlowMeasures;
+  readonly taskManagers: ReadonlyMap<number, FlowTaskManager>;
+  metrics: FlowMetrics | undefined;
+  record(body: Parameters<VirtualJournal["append"]>[0]): void;
+}
 
 /** From now on the journal gets them, from each TaskManager every so many milliseconds. */
-export function tellMetrics(world: FlowWorld, intervalMs: number): void {
+export function tellMetrics(world: MeasuredWorld, intervalMs: number): void {
   world.measures.intervalCalls = new LatencyHistogram();
   const metrics = new FlowMetrics(world, intervalMs);
   world.metrics = metrics;
@@ -20,7 +31,7 @@ export class FlowMetrics {
   private readonly told = new WeakMap<FlowTask, number>();
 
   constructor(
-    private readonly world: FlowWorld,
+    private readonly world: MeasuredWorld,
     private readonly intervalMs: number,
   ) {}
 
