@@ -4,17 +4,19 @@ import { readSweep } from "../../simulator/cli/simulateOptions";
 import type { SimulationRequest } from "../../simulator/client/simulateJob";
 import { planFor } from "../../simulator/client/simulateJob";
 import { FaultlineError } from "../../simulator/graph/errors";
+import { reportOf } from "../../simulator/observe/recoveryReport";
 import { sweepChart } from "../../simulator/observe/sweepChart";
 import { meanRate, nextArrivalMs, rateAt } from "../../simulator/virtual/arrivals";
 import type { ArrivalPattern } from "../../simulator/virtual/arrivals";
 import { Calibration } from "../../simulator/virtual/calibration";
 import { Chance } from "../../simulator/virtual/chance";
-import { medianOf } from "../../simulator/virtual/distribution";
+import { constant, medianOf } from "../../simulator/virtual/distribution";
+import { predictFault } from "../../simulator/virtual/predictFault";
 import { RecordLog } from "../../simulator/virtual/recordLog";
 import { estimate, simulate } from "../../simulator/virtual/simulation";
 import type { SimulationResult } from "../../simulator/observe/simulationResult";
 import { checkSimulation } from "../../simulator/virtual/simulationChecks";
-import { DEFAULT_TIMINGS, timingsOf } from "../../simulator/virtual/simulatedTimings";
+import { DEFAULT_TIMINGS, timingsOf, withServiceTimings } from "../../simulator/virtual/simulatedTimings";
 import { simulatedJob } from "../fixtures/simulatedJob";
 
 const JOB = simulatedJob({ parallelism: 4, instances: 3, slots: 2, ship: "HASH", checkpointMs: 2_000 });
@@ -173,13 +175,70 @@ describe("parts of a simulation", () => {
     for (const [batches, requests] of [[10, 20], [10, 80], [5, 40]]) {
       observe(2_000, { kind: "metrics", intervalMs: 250, process: "service:m#0", rssBytes: 1, instances: { "m#0": { batches, requests, busyMs: 4 * batches + 0.5 * requests, latencyMs: {} } } });
     }
-    const { services, processStartMs } = calibration.timings(DEFAULT_TIMINGS);
+    const { services, instanceStartMs } = calibration.timings(DEFAULT_TIMINGS);
     const times = services.get("m");
     assert.ok(times !== undefined);
-    assert.equal(medianOf(processStartMs), 80);
+    assert.equal(medianOf(instanceStartMs), 80);
     assert.deepEqual([medianOf(times.startMs), medianOf(times.loadMs), medianOf(times.warmMs)], [10, 600, 100]);
     assert.ok(Math.abs(times.run.fixedMs - 4) < 1e-6 && Math.abs(times.run.perRowMs - 0.5) < 1e-6);
     assert.equal(timingsOf(DEFAULT_TIMINGS, "other"), DEFAULT_TIMINGS.anyService);
+  });
+
+  it("takes the times after failures rather than those of the start, and tells first tasks of a process from later ones", () => {
+    const calibration = new Calibration();
+    let seq = 0;
+    const observe = (at: number, event: object): void => calibration.observe({ seq: seq++, at, ...event } as unknown as Parameters<Calibration["observe"]>[0]);
+    const deploy = (at: number, readyAt: readonly number[]): void => {
+      readyAt.forEach((_, index) => observe(at, { kind: "task.state", task: `t#${index}`, vertexKind: "stream", attempt: 0, from: "SCHEDULED", to: "DEPLOYING", process: "taskmanager:0" }));
+      readyAt.forEach((ready, index) => observe(ready, { kind: "task.state", task: `t#${index}`, vertexKind: "stream", attempt: 0, from: "INITIALIZING", to: "RUNNING", process: "taskmanager:0" }));
+    };
+    observe(0, { kind: "process.started", process: "taskmanager:0", pid: 1 });
+    observe(400, { kind: "process.connected", process: "taskmanager:0", pid: 1 });
+    deploy(410, [450, 500]);
+    observe(500, { kind: "job.state", from: "CREATED", to: "RUNNING" });
+    assert.equal(medianOf(calibration.timings(DEFAULT_TIMINGS).processStartMs), 400);
+    observe(1_000, { kind: "fault.injected", injection: 1, fault: "crash", target: "taskmanager:0", parameters: {}, by: "command" });
+    observe(1_012, { kind: "process.lost", process: "taskmanager:0", pid: 1, evidence: { by: "exit", exitCode: null, signal: "SIGKILL" }, expected: false });
+    observe(1_013, { kind: "process.started", process: "taskmanager:0", pid: 2 });
+    observe(1_133, { kind: "process.connected", process: "taskmanager:0", pid: 2 });
+    deploy(1_140, [1_200, 1_230]);
+    observe(1_230, { kind: "job.state", from: "RESTARTING", to: "RUNNING" });
+    deploy(2_000, [2_020, 2_030]);
+    observe(3_000, { kind: "fault.injected", injection: 2, fault: "crash", target: "coordinator", parameters: {}, by: "command" });
+    observe(3_140, { kind: "coordinator.recovered", pid: 9 });
+    observe(3_180, { kind: "process.connected", process: "taskmanager:0", pid: 2 });
+    const times = calibration.timings(DEFAULT_TIMINGS);
+    assert.equal(medianOf(times.processStartMs), 120, "the start after the failure alone");
+    assert.equal(medianOf(times.exitMs), 12);
+    assert.equal(medianOf(times.firstTaskStartMs), 90, "the last task of each process counts");
+    assert.equal(medianOf(times.taskStartMs), 30);
+    assert.equal(medianOf(times.coordinatorRestartMs), 140);
+    assert.equal(medianOf(times.reconnectMs), 40);
+  });
+
+  it("predicts what a fault would do, strike by strike, and in the same way for the same seed", () => {
+    const job = simulatedJob({ parallelism: 2, instances: 2, slots: 1, ship: "HASH", checkpointMs: 1_000 });
+    const options = {
+      job,
+      seed: 3,
+      arrivals: { ratePerSecond: 400, burst: undefined, kind: "paced" as const },
+      machines: { nodes: 2, devices: 2, copiesPerDevice: 1 },
+      timings: withServiceTimings(DEFAULT_TIMINGS, (of) => ({ ...of, loadMs: constant(50), warmMs: constant(5) })),
+      fault: "crash" as const,
+      target: "taskmanager:0",
+      process: "taskmanager:0",
+      strikesMs: [4_000, 9_000],
+      untilMs: 14_000,
+    };
+    const events = predictFault(options);
+    assert.deepEqual(events, predictFault(options));
+    const { failures } = reportOf(events);
+    assert.deepEqual(failures.map(({ fault, target }) => `${fault} ${target}`), ["crash taskmanager:0", "crash taskmanager:0"]);
+    for (const { recoveredAfterMs, dip } of failures) {
+      // A process start of 250 ms and the first tasks of 80 ms, each within its spread.
+      assert.ok(recoveredAfterMs !== null && recoveredAfterMs > 150 && recoveredAfterMs < 900, String(recoveredAfterMs));
+      assert.ok(dip !== null && Math.abs(dip.before - 400) < 20 && dip.area > 0, JSON.stringify(dip));
+    }
   });
 });
 
