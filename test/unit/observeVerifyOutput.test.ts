@@ -222,6 +222,14 @@ describe("verification of the output", () => {
     assert.deepEqual([byNumber.method, byNumber.lost, byNumber.held], ["count", 2, 10]);
   });
 
+  it("looks through a file that is read for ever as far as it was read", async function () {
+    // Every pass looked through, this is 10^12 steps.
+    this.timeout(5_000);
+    committed(Array.from({ length: 25 }, (_, index) => ({ id: index % 10 })));
+    const spec = straight(source(10, { repeat: 1_000_000_000 }), "id");
+    assert.deepEqual(figures(await one(spec, { state: "CANCELED", offsets: { "s#0": 13, "s#1": 12 } })), ["identity", 25, 25, 0, 0]);
+  });
+
   it("counts the offsets in a sequence with repeats", async () => {
     // 3 records repeated: subtask 0 has 0, 2, 1, 0, 2, …; subtask 1 has 1, 0, 2, 1, ….
     committed([0, 2, 1, 0, 1, 0].map((id) => ({ id })));
