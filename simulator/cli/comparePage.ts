@@ -20,7 +20,7 @@ export function comparePage(title: string, rows: readonly CompareRow[], compared
   const body = rows.map(({ name, values }) => `<tr><th>${escapeHtml(name)}</th>${values.map((value) => `<td>${escapeHtml(value)}</td>`).join("")}</tr>`).join("\n");
   const [first, ...more] = advice?.sentences ?? [];
   const headline = first === undefined ? "" : `<p class="lead"><strong>${escapeHtml(first)}</strong></p>`;
-  const lost = ratio === null ? "" : `<p class="lead">${escapeHtml(ratioText(ratio).replace(/\n\s*/g, " ").trim())}</p>`;
+  const lost = ratio === null ? "" : `<p class="lead">${ratioText(ratio).trim().split("\n").map(escapeHtml).join("<br>")}</p>`;
   const advised = advice === undefined ? "" : `<h2>When it pays</h2>${more.map((sentence) => `<p>${escapeHtml(sentence)}</p>`).join("")}${adviceSvg(advice)}`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
