@@ -152,6 +152,19 @@ describe("the gate of a task that is debugged", () => {
     loop.stop();
   });
 
+  it("does not look at a record that waits to be looked at", async () => {
+    const { gate, loop } = await started();
+    let looks = 0;
+    const look = (): undefined => void looks++;
+    const record = new Proxy({}, { get: look, has: () => (look(), false), ownKeys: () => (look(), []) });
+    const seen: unknown[] = [];
+    const nothing: ElementReceiver = { element: (value) => seen.push(value), watermark: () => undefined };
+    gate.before({ kind: "operator", operator: "c" }, nothing).element(record, 1);
+    assert.equal(seen.length, 1);
+    assert.equal(looks, 0);
+    loop.stop();
+  });
+
   it("keeps the newest steps alone", async () => {
     const { head, loop, keeper, gate } = await started();
     for (let i = 0; i < 3 * RECORDED_STEPS; i++) head.element(`r${i}`, i);

@@ -5,6 +5,7 @@
  *
  * What went through is recorded, the newest of it, so that somebody who stands at a record can look at those before it.
  */
+import { types } from "node:util";
 import type { SubtaskName } from "../../observe/journalEvent";
 import type { ElementReceiver, TaskControl } from "../../operators/streamOperator";
 import type { BreakpointPlace, StopReason } from "../../observe/debuggerMessage";
@@ -200,9 +201,9 @@ export class TaskGate {
   }
 }
 
-/** What cannot be copied (it holds a function, say) is kept as it is. */
+/** What cannot be copied (it holds a function, say) is kept as it is; a proxy is not even looked at, since a look may be what it waits for. */
 function copyOf(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || types.isProxy(value)) return value;
   try {
     return structuredClone(value);
   } catch {
