@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Locator } from "playwright-core";
 import { REPOSITORY, extensionVsix } from "./extensionVsix";
 import { GraphPage } from "./graphPage";
 import { until } from "./harness/condition";
@@ -23,14 +24,26 @@ describe("graph and text, in step", function () {
     await until("the job file to be as wanted", () => read() === wanted, { onLimit: read });
   }
 
-  async function editOf(vertex: string, ...choices: readonly string[]): Promise<void> {
-    await graph.vertex(vertex).click({ button: "right" });
+  async function editService(id: string, choice: string): Promise<void> {
+    await graph.vertex(id).click({ button: "right" });
     await graph.choose("Edit…");
+    await workbench.quickInput.choose(choice);
+  }
+
+  /** An operator as the card of its chain lists it; one that is alone is its card. */
+  function operator(id: string): Locator {
+    return graph.frame.locator(`.operator[data-operator="${id}"], .vertex[data-vertex="${id}"]`).last();
+  }
+
+  async function editOperator(id: string, ...choices: readonly string[]): Promise<void> {
+    await operator(id).click({ button: "right" });
+    await graph.choose("Edit…");
+    await workbench.quickInput.shown(`Edit ${id}`);
     for (const choice of choices) await workbench.quickInput.choose(choice);
   }
 
   async function pressInGraph(key: string): Promise<void> {
-    await graph.vertex("langid").click();
+    await graph.status.click();
     await workbench.page.keyboard.press(key);
   }
 
@@ -65,7 +78,7 @@ describe("graph and text, in step", function () {
   });
 
   it("changes a number in the text when it is set in the picture, and nothing else of the file", async () => {
-    await editOf("langid", "Set Instances…");
+    await editService("langid", "Set Instances…");
     await workbench.quickInput.shown("Set Instances of langid");
     await workbench.quickInput.type("3");
     await graph.cell("langid", 2).waitFor();
@@ -86,32 +99,26 @@ describe("graph and text, in step", function () {
   });
 
   it("adds an operator behind another, and takes it away again; comments stay", async () => {
-    const head = await graph.frame.locator(".vertex", { hasText: "texts" }).first().getAttribute("data-vertex");
-    assert.ok(head !== null);
-    await editOf(head, "features", "Add Operator Behind…", "sink");
+    await editOperator("features", "Add Operator Behind…", "sink");
     await workbench.quickInput.shown("Id of the New sink");
     await workbench.quickInput.type("copies");
-    await graph.frame.locator(".vertex", { hasText: "copies" }).first().waitFor();
+    await operator("copies").waitFor();
     const added = EXAMPLE.replace(
       '#toFeatures" },\n',
       '#toFeatures" },\n    "copies": { "type": "sink", "connector": "file", "path": "copies" },\n',
     ).replace('"to": "messages" }\n', '"to": "messages" },\n    { "from": "features", "to": "copies" }\n');
     await textBecomes(added);
-    const chain = await graph.frame.locator(".vertex", { hasText: "copies" }).first().getAttribute("data-vertex");
-    assert.ok(chain !== null);
-    await editOf(chain, "copies", "Remove Operator");
-    await graph.frame.locator(".vertex", { hasText: "copies" }).first().waitFor({ state: "detached" });
+    await editOperator("copies", "Remove Operator");
+    await operator("copies").waitFor({ state: "detached" });
     await textBecomes(EXAMPLE);
   });
 
   it("renames an operator wherever the text names it", async () => {
-    const vertex = await graph.frame.locator(".vertex", { hasText: "perLanguage" }).first().getAttribute("data-vertex");
-    assert.ok(vertex !== null);
-    await editOf(vertex, "perLanguage", "Rename…");
+    await editOperator("perLanguage", "Rename…");
     await workbench.quickInput.shown("Rename perLanguage");
     await workbench.quickInput.type("byLanguage");
     await textBecomes(EXAMPLE.replaceAll('"perLanguage"', '"byLanguage"'));
-    await graph.frame.locator(".vertex", { hasText: "byLanguage" }).first().waitFor();
+    await operator("byLanguage").waitFor();
   });
 
   it("follows what is typed into the text", async () => {

@@ -56,14 +56,6 @@ describe("the extension in a browser alone", function () {
     await graph.cell("langid", 2).waitFor();
   });
 
-  it("runs in a worker of the page, not in a process", async () => {
-    await workbench.runCommand("workbench.action.showRuntimeExtensions");
-    const row = workbench.page.locator(".runtime-extensions-editor .extension", { hasText: "Faultline" }).first();
-    await row.waitFor();
-    assert.match((await row.textContent()) ?? "", /Web Worker/i);
-    await workbench.runCommand("workbench.action.closeActiveEditor");
-  });
-
   it("replays a journal that lies in the folder, and shows its report", async () => {
     const explorer = await workbench.explorer();
     await explorer.expand("copied");
@@ -94,5 +86,12 @@ describe("the extension in a browser alone", function () {
       workbench.extensionProblems().filter(({ text }) => /faultline/i.test(text)),
       [],
     );
+  });
+
+  it("runs in a worker of the page, not in a process", async () => {
+    await workbench.runCommand("workbench.action.showRuntimeExtensions");
+    const row = workbench.page.locator(".runtime-extensions-editor .extension", { hasText: "Faultline" }).first();
+    await row.waitFor();
+    assert.match((await row.textContent()) ?? "", /Web Worker/i);
   });
 });

@@ -7,6 +7,7 @@ const JOB = "language-detection.faultline.json";
 interface Stopped {
   readonly reason: string;
   readonly threadId: number;
+  readonly text?: string;
   readonly preserveFocusHint?: boolean;
 }
 
@@ -222,25 +223,24 @@ describe("debugging the stream of a job", () => {
   });
 
   it("stops at the record that a function throws on, and says why", async () => {
+    const from = stops.length;
+    await setBreakpoints(breakpointAt('"features": {'));
+    await request("continue", { threadId: 1 });
+    const held = await until(() => stops.slice(from).find(({ reason }) => reason === "breakpoint"));
+    const [standing] = await frames(held.threadId);
+    assert.ok(standing);
+    const id = await evaluate(standing.id, "record.id");
+    // The function counts on a text.
+    await evaluate(standing.id, "delete record.text");
+    await setBreakpoints();
     const before = stops.length;
-    const [run] = output.map((text) => /Run (\S+) in /.exec(text)?.[1]).filter((id) => id !== undefined);
-    assert.ok(run);
-    const { threads } = await request<{ threads: { id: number; name: string }[] }>("threads");
-    const task = threads.find(({ name }) => /^classify.*#0$/.test(name));
-    assert.ok(task);
-    await request("continue", { threadId: task.id });
-    // The fault makes the operator throw on the next record, as a function with a bug would.
-    await vscode.commands.executeCommand("faultline.injectFailure", {
-      runId: run,
-      target: `task:${task.name}`,
-      fault: "poison",
-      parameters: {},
-    });
+    await request("continue", { threadId: held.threadId });
     const stop = await until(() => stops.slice(before).find(({ reason }) => reason === "exception"));
-    assert.equal(stop.threadId, task.id);
+    assert.equal(stop.threadId, held.threadId);
+    assert.ok(stop.text, "what the function threw");
     const [top] = await frames(stop.threadId);
-    assert.ok(top);
-    assert.match(await evaluate(top.id, "record.id"), /^\d+$/);
+    assert.equal(top?.name, "features");
+    assert.equal(await evaluate(top.id, "record.id"), id);
   });
 
   it("ends the run with the session, wherever a record stands", async () => {
