@@ -140,7 +140,7 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   {
     name: "only one TaskManager is told of new endpoints",
     file: "serviceManager.ts",
-    from: 'if (process.role !== "taskmanager" || process.state !== "CONNECTED") continue;',
+    from: 'if (process.state !== "CONNECTED" || (process.role === "service" && !calledBy(t, process.name).includes(serviceId))) continue;',
     to: 'if (process.name !== "taskmanager:0" || process.state !== "CONNECTED") continue;',
   },
   {
