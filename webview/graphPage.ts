@@ -27,7 +27,7 @@ import { isUnsettled, lookAt } from "./model/subtaskLook";
 import { perform, type CommandTarget } from "./pageCommands";
 import { elementMenu, momentMenu, moreMenu } from "./pageMenus";
 import { makeParts, type PageParts } from "./pageParts";
-import { PictureArranger } from "./pictureArranger";
+import { anotherTask, LARGE, PictureArranger } from "./pictureArranger";
 import { drawProblems } from "./problemList";
 import type { HostMessage, HostMessageOf, PictureElement, PictureLevel } from "./protocol";
 import { RunSession, type RunChange } from "./runSession";
@@ -270,6 +270,9 @@ export class GraphPage {
     this.#picture = picture;
     this.#setLive();
     this.#view.setPicture(picture, layout, this.#channel.state.moved);
+    // Of a large one the frames and lines come first, and what is far in the frame after.
+    if (picture.graph.vertices.length > LARGE) await anotherTask();
+    if (this.#picture !== picture) return;
     this.#view.select(this.#selection);
     this.#drawLegend();
     this.#drawDetails();

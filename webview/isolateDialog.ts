@@ -87,6 +87,7 @@ export class IsolateDialog {
     if (arranged === undefined) return;
     view.setLive(livePicture(arranged.picture, undefined, 0));
     view.setPicture(arranged.picture, arranged.layout);
+    view.showAll();
     drawScope(view.overlay, arranged.picture, arranged.layout, scope, failing, this.measure);
     view.overlay.select(".scope-tip").remove();
   }

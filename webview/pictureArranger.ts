@@ -26,7 +26,7 @@ const TURNABLE = 150;
 /** A less usual arrangement has to be this much larger. */
 const WORTH_IT = 1.06;
 /** Taking over the layout of more vertices than this and drawing it are two tasks, so that neither makes the page wait for long. */
-const LARGE = 400;
+export const LARGE = 400;
 
 export class PictureArranger {
   readonly #layouts = new LayoutClient();
@@ -75,7 +75,7 @@ export class PictureArranger {
 }
 
 /** A timer and no message: what waits for its own timer, and frames, get their turn before. */
-function anotherTask(): Promise<void> {
+export function anotherTask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }
 

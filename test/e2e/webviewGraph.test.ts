@@ -244,9 +244,9 @@ describe("graph view", function () {
     const { page, show, play } = await open();
     await show(languageDetection());
     await play(killedInstance(languageDetection()), false);
-    const box = await page.locator(".timeline-svg").boundingBox();
+    const box = await page.locator(".timeline > .timeline-svg").boundingBox();
     assert.ok(box !== null);
-    const labels = (): Promise<string[]> => page.locator(".timeline-svg .axis text").allTextContents();
+    const labels = (): Promise<string[]> => page.locator(".timeline > .timeline-svg .axis text").allTextContents();
     const before = await labels();
     await page.keyboard.down("Shift");
     await page.mouse.move(box.x + 400, box.y + 60);

@@ -52,6 +52,8 @@ export class GraphView {
   #far: FarScene | undefined;
   #isFar = false;
   #canvasDue = false;
+  /** A picture is being taken over: what is far is drawn with the first {@link showAll}. */
+  #settling = false;
   #cullDue = false;
   #picture: Picture | undefined;
   /** As it was laid out, and with what was moved by hand. */
@@ -104,6 +106,7 @@ export class GraphView {
 
   /** Cards are made at once; figures of lines and frames, and the canvas, come with the next {@link showAll}. */
   setPicture(picture: Picture, base: LayoutResult, moves: Moves = {}): void {
+    this.#settling = true;
     const layout = moveVertices(picture.request, base, moves);
     this.#picture = picture;
     this.#base = base;
@@ -123,6 +126,7 @@ export class GraphView {
     this.#cull();
     this.#markFocus();
     this.#markSelection();
+    this.#settling = false;
   }
 
   setLive(live: LivePicture): void {
@@ -133,7 +137,7 @@ export class GraphView {
   showAll(): void {
     for (const vertex of this.#shown.keys()) this.#show(vertex);
     this.showFlow();
-    this.#drawFar();
+    this.#drawFarNow();
   }
 
   showVertices(vertices: Iterable<string>): void {
@@ -287,7 +291,7 @@ export class GraphView {
 
   /** At most once a frame. */
   #drawFar(): void {
-    if (this.#canvasDue) return;
+    if (this.#canvasDue || this.#settling) return;
     this.#canvasDue = true;
     requestAnimationFrame(() => {
       this.#canvasDue = false;

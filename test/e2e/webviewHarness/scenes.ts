@@ -61,7 +61,9 @@ export const SCENES: readonly Scene[] = [
       await withRun(view, 1e9);
       const box = await view.page.locator("g.fault").first().boundingBox();
       await view.page.mouse.click((box?.x ?? 0) + 8, (box?.y ?? 0) + 60);
-      await view.page.waitForFunction(() => document.querySelector(".status-right")?.textContent === "Looking back");
+      await view.page.waitForFunction(() =>
+        /^Looking back/.test(document.querySelector(".status-right")?.textContent ?? ""),
+      );
       await view.page.mouse.move(640, 90);
     },
   },
