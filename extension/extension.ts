@@ -8,6 +8,7 @@ import { FlinkCommands } from "./flink/flinkCommands";
 import { FlinkTree } from "./flink/flinkTree";
 import { ExperimentTests } from "./experiments/experimentTests";
 import { JobGraphPanels } from "./graph/jobGraphPanels";
+import { viewCommands } from "./graph/viewCommands";
 import { JobFileDiagnostics } from "./jobFile/jobFileDiagnostics";
 import { registerJobFileLanguage } from "./jobFile/registerJobFileLanguage";
 import { FLINK_VIEW, RUNS_VIEW } from "./manifest/viewTypes";
@@ -73,7 +74,7 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
     registerCommands(
       {
-        "faultline.openJobGraph": (clicked) => commands.openGraph(clicked),
+        ...viewCommands({ extensionUri, commands, panels, reports, tree, log }),
         "faultline.runJob": (clicked) => commands.run(clicked),
         "faultline.debugJob": (clicked) => commands.debug(clicked),
         "faultline.stopRun": (clicked) => commands.stop(clicked, "drain"),
@@ -93,36 +94,18 @@ export function activate(context: vscode.ExtensionContext): void {
         "faultline.healAll": (clicked) => injector().healAll(typeof clicked === "string" ? clicked : clicked?.runId),
         "faultline.scaleService": (clicked) => commands.scale(clicked),
         "faultline.showProcessLog": (clicked) => commands.showProcessLog(clicked),
-        "faultline.newJob": async () => {
-          const uri = await loadBundle("extensionLanguage").newJob(extensionUri);
-          if (uri === undefined) return;
-          await vscode.window.showTextDocument(uri);
-          await panels.open({ kind: "jobFile", uri }, true);
-        },
         "faultline.simulateAtScale": async (clicked) => {
           const uri = await commands.jobFileOf(clicked, "Simulate Which Job?");
           if (uri !== undefined) simulations.open(uri);
         },
-        "faultline.openReport": async (clicked) => {
-          const runId = await commands.reportRunId(clicked);
-          if (runId !== undefined) await reports.open(runId);
-        },
-        "faultline.revealInGraph": async (place) => {
-          if (place === undefined) return;
-          await panels.show({ kind: "jobFile", uri: place.uri }, { kind: "vertex", vertex: place.vertex });
-        },
-        "faultline.openJobFile": (clicked) => commands.openJobFile(clicked),
         "faultline.openRunFolder": (clicked) => commands.openRunFolder(clicked),
         "faultline.openRun": () => commands.openRun(),
-        "faultline.openJournal": (clicked) => commands.openJournal(clicked),
-        "faultline.refreshRuns": () => tree.refresh(),
         "faultline.showRunActions": () => commands.showActions(),
         "faultline.addFlinkCluster": () => flink.add(),
         "faultline.removeFlinkCluster": (clicked) => flink.remove(clicked),
         "faultline.setFlinkHeader": (clicked) => flink.setHeader(clicked),
         "faultline.refreshFlink": () => flinkTree.refresh(),
         "faultline.watchFlinkJob": (clicked) => flink.watch(clicked),
-        "faultline.showLog": () => log.show(),
       },
       log,
     ),

@@ -4,9 +4,9 @@
  */
 import * as vscode from "vscode";
 import { needsMachine } from "./bundles/loadBundleWeb";
-import { loadBundle } from "./bundles/loadBundle";
 import { type CommandHandlers, registerCommands } from "./commandRegistry";
 import { JobGraphPanels } from "./graph/jobGraphPanels";
+import { viewCommands } from "./graph/viewCommands";
 import { JobFileDiagnostics } from "./jobFile/jobFileDiagnostics";
 import { registerJobFileLanguage } from "./jobFile/registerJobFileLanguage";
 import { COMMAND_IDS } from "./manifest/commands";
@@ -28,26 +28,8 @@ export function activate(context: vscode.ExtensionContext): void {
   };
   const commands = new RunCommands(store, panels, { show: noMachine });
   const here: Partial<CommandHandlers> = {
-    "faultline.openJobGraph": (clicked) => commands.openGraph(clicked),
-    "faultline.newJob": async () => {
-      const uri = await loadBundle("extensionLanguage").newJob(extensionUri);
-      if (uri === undefined) return;
-      await vscode.window.showTextDocument(uri);
-      await panels.open({ kind: "jobFile", uri }, true);
-    },
-    "faultline.openReport": async (clicked) => {
-      const runId = await commands.reportRunId(clicked);
-      if (runId !== undefined) await reports.open(runId);
-    },
-    "faultline.revealInGraph": async (place) => {
-      if (place === undefined) return;
-      await panels.show({ kind: "jobFile", uri: place.uri }, { kind: "vertex", vertex: place.vertex });
-    },
-    "faultline.openJobFile": (clicked) => commands.openJobFile(clicked),
-    "faultline.openJournal": (clicked) => commands.openJournal(clicked),
+    ...viewCommands({ extensionUri, commands, panels, reports, tree, log }),
     "faultline.openRun": () => commands.openJournal(undefined),
-    "faultline.refreshRuns": () => tree.refresh(),
-    "faultline.showLog": () => log.show(),
   };
   const elsewhere = Object.fromEntries(COMMAND_IDS.map((id) => [id, noMachine])) as unknown as CommandHandlers;
   context.subscriptions.push(

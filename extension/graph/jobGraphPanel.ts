@@ -14,11 +14,12 @@ import { FAULT_CHOICES } from "../runs/faultChoices";
 import type { RunSession } from "../runs/runSession";
 import type { RunStore } from "../runs/runStore";
 import { jobName } from "../runs/runSummary";
+import { viewBundle } from "../viewPage";
 import { editElement } from "./editJobGraph";
 import { openElement, openLocation } from "./elementLocation";
 import { saveExport } from "./exportPicture";
 import { isolateModel } from "./isolateModel";
-import { graphBundle, jobGraphHtml } from "./jobGraphHtml";
+import { jobGraphHtml } from "./jobGraphHtml";
 import { openJournalAt } from "./journalLocation";
 import { type JobGraphSource, openJobDocument, sourceKey } from "./jobGraphSource";
 
@@ -56,7 +57,7 @@ export class JobGraphPanel implements vscode.Disposable {
       light: vscode.Uri.joinPath(extensionUri, "extension", "icons", "job-file-light.svg"),
       dark: vscode.Uri.joinPath(extensionUri, "extension", "icons", "job-file-dark.svg"),
     };
-    panel.webview.options = { enableScripts: true, localResourceRoots: [graphBundle(extensionUri)] };
+    panel.webview.options = { enableScripts: true, localResourceRoots: [viewBundle(extensionUri)] };
     this.disposables.push(this.closed);
     this.disposables.push(panel.onDidDispose(() => this.dispose()));
     this.disposables.push(panel.onDidChangeViewState(() => (this.ready &&= panel.visible)));
@@ -79,7 +80,7 @@ export class JobGraphPanel implements vscode.Disposable {
       JOB_GRAPH_VIEW_TYPE,
       title,
       { viewColumn: vscode.ViewColumn.Beside, preserveFocus },
-      { enableScripts: true, localResourceRoots: [graphBundle(services.extensionUri)] },
+      { enableScripts: true, localResourceRoots: [viewBundle(services.extensionUri)] },
     );
     return new JobGraphPanel(panel, source, services);
   }
@@ -364,7 +365,7 @@ export class JobGraphPanel implements vscode.Disposable {
     if (view.graph === undefined) return;
     const state = view.jobState ?? (session.active ? "INITIALIZING" : "FAILED");
     const run = { id, job, startedAt, state, graph: view.graph, journal: session.journal.fsPath };
-    const html = await wholeRunPage(run, graphBundle(this.services.extensionUri).fsPath);
+    const html = await wholeRunPage(run, viewBundle(this.services.extensionUri).fsPath);
     return saveExport(name, "html", new TextEncoder().encode(html), this.jobFileUri());
   }
 

@@ -12,16 +12,15 @@ import type {
 import { loadBundle } from "../bundles/loadBundle";
 import { DisposableList } from "../disposableList";
 import { openJobDocument } from "../graph/jobGraphSource";
-import { graphBundle } from "../graph/jobGraphHtml";
 import type { JobGraphPanels } from "../graph/jobGraphPanels";
 import { SIMULATE_VIEW_TYPE } from "../manifest/viewTypes";
 import { problemOf } from "../problem";
 import type { RunStore } from "../runs/runStore";
 import { jobName } from "../runs/runSummary";
 import { readSetting } from "../setting";
+import { viewBundle, viewPage } from "../viewPage";
 import { simulationArguments } from "./simulationArguments";
 import { SimulationProcess } from "./simulationProcess";
-import { simulateHtml } from "./simulateHtml";
 
 export interface SimulateServices {
   readonly extensionUri: vscode.Uri;
@@ -53,7 +52,7 @@ export class SimulatePanels implements vscode.Disposable, vscode.WebviewPanelSer
       SIMULATE_VIEW_TYPE,
       `Simulate: ${jobName(uri.path)}`,
       vscode.ViewColumn.Active,
-      { enableScripts: true, localResourceRoots: [graphBundle(this.services.extensionUri)], enableFindWidget: true },
+      { enableScripts: true, localResourceRoots: [viewBundle(this.services.extensionUri)], enableFindWidget: true },
     );
     this.keep(panel, uri);
   }
@@ -91,11 +90,11 @@ class SimulatePanel {
       light: vscode.Uri.joinPath(extensionUri, "extension", "icons", "job-file-light.svg"),
       dark: vscode.Uri.joinPath(extensionUri, "extension", "icons", "job-file-dark.svg"),
     };
-    panel.webview.options = { enableScripts: true, localResourceRoots: [graphBundle(extensionUri)] };
+    panel.webview.options = { enableScripts: true, localResourceRoots: [viewBundle(extensionUri)] };
     panel.webview.onDidReceiveMessage((message: SimulateViewMessage) => void this.answer(message));
     panel.onDidChangeViewState(() => (this.ready &&= panel.visible));
     panel.onDidDispose(() => this.cancel());
-    panel.webview.html = simulateHtml(panel.webview, extensionUri, panel.title);
+    panel.webview.html = viewPage(panel.webview, extensionUri, { title: panel.title, view: "simulate", allowed: [] });
   }
 
   reveal(): void {
