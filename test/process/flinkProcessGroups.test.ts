@@ -120,8 +120,11 @@ wait
       faults: [{ fault: "crash", target: "taskmanager:0", after: "1s" }],
       hypothesis: [{ probe: "streamTasksRestarted", equals: 0 }],
     });
-    const before = { FLINK_HOME: process.env.FLINK_HOME, JAVA_HOME: process.env.JAVA_HOME };
-    Object.assign(process.env, { FLINK_HOME: workspace.path("flink"), JAVA_HOME: workspace.path("java") });
+    const { FLINK_HOME, JAVA_HOME, TMPDIR } = process.env;
+    const before = { FLINK_HOME, JAVA_HOME, TMPDIR };
+    // A command that is killed leaves its folder, which goes with the test's own.
+    const there = { FLINK_HOME: workspace.path("flink"), JAVA_HOME: workspace.path("java"), TMPDIR: workspace.folder };
+    Object.assign(process.env, there);
     try {
       return workspace.start("experiment", file);
     } finally {
