@@ -1,7 +1,7 @@
 /**
- * `npm run flink:experiments [-- --only NAME,NAME] [--home FLINK_HOME] [--python PYTHON]`: experiments with `"engine": "flink"` on real clusters of this
+ * `npm run flink:experiments [-- --only NAME]… [--home FLINK_HOME] [--python PYTHON]`: experiments with `"engine": "flink"` on real clusters of this
  * machine, one after the other, each through the command line: a jar with services beside it, a SQL script, a PyFlink program, faults on processes,
- * instances and links, and a cluster that is there. Prints a verdict each.
+ * instances and links, and a cluster that is there. Prints a verdict each. NAME is the beginning of the name of an experiment, or of several.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -35,7 +35,11 @@ interface Verdict extends RunReport {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { only: { type: "string" }, home: { type: "string" }, python: { type: "string", default: "python3" } },
+    options: {
+      only: { type: "string", multiple: true },
+      home: { type: "string" },
+      python: { type: "string", default: "python3" },
+    },
   });
   if (!existsSync(CLI)) throw new Error("dist/cli.js is not there: npm run build.");
   const home = values.home ?? process.env.FLINK_HOME ?? fetchedHome();
@@ -43,8 +47,7 @@ async function main(): Promise<void> {
   const rows: string[] = [];
   let wrong = 0;
   try {
-    const only = values.only?.split(",");
-    for (const one of await cases(folder, home, values.python, only)) {
+    for (const one of await cases(folder, home, values.python, values.only)) {
       const startedAt = Date.now();
       const { verdict, code, said } =
         one.there === true ? await runThere(one, folder, home) : await runCase(one, folder, home, {});
@@ -82,7 +85,7 @@ async function cases(
   only: readonly string[] | undefined,
 ): Promise<readonly Case[]> {
   const wanted = (name: string): boolean => only === undefined || only.some((one) => name.startsWith(one));
-  const jar = wanted("jar") ? await buildExampleJar(folder) : "";
+  const jar = only === undefined || only.some((one) => one.startsWith("jar")) ? await buildExampleJar(folder) : "";
   const model = join(EXAMPLE, "model", "langid.onnx");
   const example = (deployment: string, output: string): object => ({
     jar,

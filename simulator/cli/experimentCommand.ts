@@ -72,7 +72,7 @@ export function registerExperimentCommand(program: Command, io: CommandIo): void
 }
 
 /** Shows every command of a person that would be run, and asks. @throws FaultlineError FL5017 */
-async function confirmAll(experiments: readonly Experiment[], yes: boolean, io: CommandIo): Promise<() => Promise<boolean>> {
+export async function confirmAll(experiments: readonly Experiment[], yes: boolean, io: CommandIo): Promise<() => Promise<boolean>> {
   const texts = experiments.flatMap(({ name, flink, faults }) => {
     const commands = plannedCommands(faults);
     return flink === undefined || commands.length === 0 ? [] : [commandsText(name, flink, commands)];

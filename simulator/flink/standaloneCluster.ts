@@ -2,16 +2,15 @@
  * A standalone Flink cluster on this machine, from a distribution: one JobManager and some TaskManagers as plain processes with small
  * heaps. All of them listen on loopback only.
  *
- * Flink's processes know nothing of the lifeline of a run. A shell stands over each of them, which holds the lifeline as file descriptor 3
- * and ends its JVM with SIGKILL when the lifeline is cut: nothing stays behind when the owner dies.
+ * Each of them is a group of processes: a JVM and the Python workers that it starts. Faults hit the JVM alone; when it is gone, and when the owner
+ * dies, its group goes with it. Nothing stays behind.
  */
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { FaultlineError } from "../graph/errors";
 import type { FlinkDistribution } from "./flinkDistribution";
+import { ProgramGroup } from "./programGroup";
 
 export interface StandaloneClusterOptions {
   readonly distribution: FlinkDistribution;
@@ -42,20 +41,6 @@ export interface ClusterProcess {
   /** Resolves when the process is gone. */
   readonly gone: Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
-
-/** The owner of a process that waits for both: the JVM, and the end of the lifeline. */
-const WATCHED = `
-"$@" 3<&- 4>&- &
-jvm=$!
-echo "$jvm" >&4
-exec 4>&-
-( read -r nothing <&3; kill -9 $jvm 2>/dev/null ) &
-watch=$!
-wait $jvm
-code=$?
-kill $watch 2>/dev/null
-exit $code
-`;
 
 /** What Flink's own scripts hand to Java 17 (`env.java.opts.all` of its default configuration). */
 const JAVA_17 = [
@@ -91,12 +76,9 @@ logger.pekko.name = org.apache.pekko
 logger.pekko.level = WARN
 `;
 
-const START_LIMIT_MS = 90_000;
-
 export class StandaloneCluster {
   readonly url: string;
-  private readonly lifelines: unknown[] = [];
-  private readonly children = new Set<ChildProcess>();
+  private readonly groups = new Set<ProgramGroup>();
   private readonly processes = new Map<ClusterProcess["role"], ClusterProcess>();
   private starts = 0;
   private stopping = false;
@@ -177,9 +159,7 @@ export class StandaloneCluster {
   /** Ends everything, and resolves when all of it is gone. */
   async stop(): Promise<void> {
     this.stopping = true;
-    const gone = [...this.children].map((child) => new Promise<void>((resolve) => child.once("exit", () => resolve())));
-    for (const lifeline of this.lifelines) (lifeline as { destroy(): void }).destroy();
-    await Promise.all(gone);
+    await Promise.all([...this.groups].map((group) => group.end()));
   }
 
   /** Last lines of a process's log, for messages. */
@@ -206,13 +186,9 @@ export class StandaloneCluster {
         : ["org.apache.flink.runtime.taskexecutor.TaskManagerRunner"];
     const overrides = role === "jobmanager" ? [] : [`-Dtaskmanager.resource-id=${resourceId}`];
     const log = openSync(this.logFile(role), "a");
-    const child = spawn(
-      "/bin/sh",
+    const group = new ProgramGroup(
+      this.options.java ?? javaProgram(),
       [
-        "-c",
-        WATCHED,
-        "sh",
-        this.options.java ?? javaProgram(),
         ...memory,
         "-XX:+UseSerialGC",
         ...JAVA_17,
@@ -226,52 +202,25 @@ export class StandaloneCluster {
         ...overrides,
       ],
       {
-        stdio: ["ignore", log, log, "pipe", "pipe"],
+        log,
         cwd: directory,
         env: { ...process.env, ...(role === "jobmanager" ? {} : this.options.environmentOf?.(role)) },
       },
     );
     closeSync(log);
-    this.children.add(child);
-    const [, , , lifeline, pidPipe] = child.stdio;
-    lifeline?.on("error", () => undefined);
-    this.lifelines.push(lifeline);
-    const gone = new Promise<{ code: number | null; signal: string | null }>((resolve) =>
-      child.once("exit", (code, signal) => {
-        this.children.delete(child);
-        // The shell says 128 + the signal that ended the JVM.
-        const killed =
-          code !== null && code > 128
-            ? code === 137
-              ? "SIGKILL"
-              : code === 143
-                ? "SIGTERM"
-                : `signal ${code - 128}`
-            : signal;
-        resolve({ code: killed === null ? code : null, signal: killed });
-      }),
-    );
-    const pid = await new Promise<number>((resolve, reject) => {
-      let text = "";
-      const timer = setTimeout(() => reject(notStarted(role, "it did not start in time")), START_LIMIT_MS);
-      pidPipe?.on("data", (chunk: Buffer) => (text += chunk.toString()));
-      pidPipe?.on("end", () => {
-        clearTimeout(timer);
-        resolve(Number(text));
-      });
-      child.once("error", (error) => {
-        clearTimeout(timer);
-        reject(notStarted(role, error.message));
-      });
+    this.groups.add(group);
+    const gone = group.exited;
+    const pid = await group.started.catch((error: Error) => {
+      throw notStarted(role, error.message);
     });
-    const started: ClusterProcess = { role, resourceId, pid, startedAt: Date.now(), gone };
-    this.processes.set(role, started);
+    const running: ClusterProcess = { role, resourceId, pid, startedAt: Date.now(), gone };
+    this.processes.set(role, running);
     void gone.then(({ code, signal }) => {
-      if (this.processes.get(role) === started) this.processes.delete(role);
+      if (this.processes.get(role) === running) this.processes.delete(role);
       if (!this.stopping)
-        this.options.onExit?.(started, signal === null ? `exited with ${code}` : `was ended by ${signal}`);
+        this.options.onExit?.(running, signal === null ? `exited with ${code}` : `was ended by ${signal}`);
     });
-    return started;
+    return running;
   }
 }
 

@@ -1,8 +1,12 @@
 /** Submitting what an experiment runs: what is missing is said before anything starts, and what Flink's own programs say is read. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isAlive } from "../../simulator/client/processAlive";
+import { processState } from "../../simulator/cluster/processesOfRun";
 import { checkProgram, submitProgram, writeConfiguration } from "../../simulator/client/flink/submitProgram";
 import type { FlinkExperiment, FlinkProgram } from "../../simulator/faults/experiment";
 import { FlinkRestClient } from "../../simulator/flink/restClient";
@@ -75,7 +79,7 @@ describe("what an experiment submits to a real Flink", function () {
   });
   const sql = (): FlinkProgram => ({ kind: "sql", path: file("job.sql") });
 
-  async function submit(program: FlinkProgram): Promise<string> {
+  async function submit(program: FlinkProgram, signal?: AbortSignal): Promise<string> {
     const client = await FlinkRestClient.connect({ url: server.url });
     const configuration = writeConfiguration(folder, server.url);
     return submitProgram({
@@ -83,7 +87,7 @@ describe("what an experiment submits to a real Flink", function () {
       experiment: experiment(program),
       more: ["--langid.addresses", "env:X"],
       configuration,
-      signal: undefined,
+      signal,
     }).finally(() => client.close());
   }
   const refused = (code: string, message: RegExp) => (error: unknown) =>
@@ -141,6 +145,26 @@ describe("what an experiment submits to a real Flink", function () {
     assert.ok(environment.includes(`FLINK_OPT_DIR=${join(folder, "flink", "opt")}\n`));
     const configuration = readFileSync(join(folder, "conf", "config.yaml"), "utf8");
     assert.match(configuration, new RegExp(`rest.address: "127.0.0.1"\nrest.port: ${new URL(server.url).port}\n`));
+  });
+
+  it("a Java that is not there: FL5011", async () => {
+    distribution("2.3.0", "flink-python-2.3.0.jar");
+    process.env.JAVA_HOME = join(folder, "nowhere");
+    await assert.rejects(submit(python()), refused("FL5011", /Java could not be started.*nowhere/));
+  });
+
+  it("Python that Java has started goes with it when the experiment is stopped", async () => {
+    distribution("2.3.0", "flink-python-2.3.0.jar");
+    const worker = join(folder, "worker");
+    execFileSync("mkfifo", [worker]);
+    java(`( trap '' HUP INT TERM PIPE; exec sleep 300 ) </dev/null >/dev/null 2>&1 & echo $! > worker; wait`);
+    const stopping = new AbortController();
+    const submitted = submit(python(), stopping.signal);
+    const pid = Number(await readFile(worker, "utf8"));
+    assert.ok(isAlive(pid));
+    stopping.abort();
+    await assert.rejects(submitted, { name: "AbortError" });
+    assert.ok(!isAlive(pid) || processState(pid) === "Z");
   });
 
   it("what a program that failed said last is the message: FL5012", async () => {

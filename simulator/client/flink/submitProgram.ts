@@ -1,11 +1,11 @@
 /** Submits what an experiment runs: a jar over the REST interface, a SQL script or a PyFlink program through the programs of the distribution. */
-import { spawn } from "node:child_process";
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FlinkExperiment, FlinkProgram } from "../../faults/experiment";
 import { openDistribution, optionalJar, type FlinkDistribution } from "../../flink/flinkDistribution";
 import type { FlinkRestClient } from "../../flink/restClient";
 import { parseClusterUrl } from "../../flink/restTransport";
+import { ProgramGroup } from "../../flink/programGroup";
 import { javaArguments, javaProgram } from "../../flink/standaloneCluster";
 import { FaultlineError } from "../../graph/errors";
 import { isJobTerminal } from "../../graph/executionState";
@@ -13,6 +13,8 @@ import { findJob } from "../watchFlink";
 
 /** A script that has not submitted its job by then will not do so; a first start of Python, JVM and planner takes a minute on a busy machine. */
 const SCRIPT_LIMIT_MS = 300_000;
+/** As a shell says of a program that is not there, or may not be run. */
+const NO_PROGRAM = new Set<number | null>([126, 127]);
 
 export interface Submission {
   readonly client: FlinkRestClient;
@@ -145,9 +147,11 @@ async function runJava(
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<{ readonly code: number | null; readonly said: string }> {
-  const child = spawn(javaProgram(), [...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    signal,
+  signal?.throwIfAborted();
+  let said = "";
+  // A group of its own: Python of the person's runs beside it, and neither may stay.
+  const program = new ProgramGroup(javaProgram(), args, {
+    onOutput: (text) => (said = (said + text).slice(-20_000)),
     env: {
       ...process.env,
       FLINK_CONF_DIR: configuration,
@@ -155,28 +159,24 @@ async function runJava(
       FLINK_OPT_DIR: join(distribution.home, "opt"),
     },
   });
-  let said = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-20_000)));
-  const timer = setTimeout(() => child.kill("SIGKILL"), SCRIPT_LIMIT_MS);
+  const end = (): void => void program.end();
+  const timer = setTimeout(end, SCRIPT_LIMIT_MS);
+  signal?.addEventListener("abort", end);
   try {
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.once("error", (error) =>
-        reject(
-          error.name === "AbortError"
-            ? error
-            : FaultlineError.of(
-                "FL5011",
-                `Java could not be started: ${error.message}.`,
-                "Java 17 is needed, as JAVA_HOME or on the path.",
-              ),
-        ),
+    const { code } = await program.exited;
+    signal?.throwIfAborted();
+    if (NO_PROGRAM.has(code)) {
+      throw FaultlineError.of(
+        "FL5011",
+        `Java could not be started: ${lastProblem(said)}.`,
+        "Java 17 is needed, as JAVA_HOME or on the path.",
       );
-      child.once("close", resolve);
-    });
+    }
     return { code, said };
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", end);
+    await program.end();
   }
 }
 
