@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import * as vscode from "vscode";
 
 const JOB = "language-detection.faultline.json";
+/** Longer than anything that is waited for here takes. */
+const LIMIT_MS = 40_000;
 
 interface Stopped {
   readonly reason: string;
@@ -34,12 +36,18 @@ describe("debugging the stream of a job", () => {
   let jobFile: vscode.Uri;
   let document: vscode.TextDocument;
 
-  /** Resolves as soon as `look` gives something; it looks again with every message of the debugger. */
+  /** Resolves as soon as `look` gives something; it looks again with every message of the debugger. Says what came instead when nothing does. */
   function until<T>(look: () => T | undefined): Promise<T> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      const limit = setTimeout(() => {
+        waiting.delete(once);
+        const last = JSON.stringify({ stops: stops.slice(-6), answered: answered.slice(-6), output: output.slice(-6) });
+        reject(new Error(`Waited ${LIMIT_MS / 1000} s for a message of the debugger. The last there were: ${last}`));
+      }, LIMIT_MS);
       const once = (): void => {
         const found = look();
         if (found === undefined) return;
+        clearTimeout(limit);
         waiting.delete(once);
         resolve(found);
       };
