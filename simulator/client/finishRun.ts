@@ -1,5 +1,6 @@
 /** The report of a run, from its journal and from what its sinks committed, as JSON and as a page. */
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import type { RunRecord } from "../cluster/runDirectory";
 import { decodeRunConfig, runPaths } from "../cluster/runDirectory";
 import { readJournal } from "../observe/journalReader";
@@ -27,7 +28,10 @@ export async function finishRun(directory: string): Promise<FinishedRun> {
   const record = JSON.parse(await readFile(runPaths.record(directory), "utf8")) as RunRecord;
   const alive = isAlive(record.ownerPid);
   // What a job of a real Flink reads and writes is not ours to count, and a simulated one writes nothing.
-  const counted = facts.started?.run.engine !== "local" && facts.started !== undefined ? {} : { verification: await verify(directory, facts) };
+  const counted =
+    facts.started?.run.engine !== "local" && facts.started !== undefined
+      ? {}
+      : { verification: await verify(directory, facts) };
   const report = recoveryReport(facts, { ...counted, alive });
   const html = runPaths.reportHtml(directory);
   await writeAside(runPaths.reportJson(directory), `${JSON.stringify(report, undefined, 2)}\n`);
@@ -40,7 +44,14 @@ async function verify(directory: string, facts: RunFacts): Promise<OutputVerific
   return verifyOutput(config.job, directory, facts, { earlier: config.restored });
 }
 
+/** The editor and the command line may write the same report at the same time: each writes a file of its own, and the last name wins. */
 async function writeAside(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.tmp`, text);
-  await rename(`${file}.tmp`, file);
+  const aside = `${file}.${randomUUID()}.tmp`;
+  try {
+    await writeFile(aside, text);
+    await rename(aside, file);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { finishRun } from "../../simulator/client/finishRun";
@@ -168,6 +168,18 @@ describe("a job of a real Flink as a run", function () {
     );
     const { report } = await finishRun(directory);
     assert.match(reportText(report), /Flink restarted other tasks than predicted in 1 of 1 failover/);
+  });
+
+  it("has a whole report, however many write it at the same time", async () => {
+    const { directory } = await replayed(recordings()[0] ?? "");
+    const pages = await Promise.all(
+      Array.from({ length: 16 }, async () => readFileSync((await finishRun(directory)).html, "utf8")),
+    );
+    for (const page of pages) assert.match(page, /^<!DOCTYPE html>[^]*<\/html>\s*$/i);
+    assert.deepEqual(
+      readdirSync(directory).filter((name) => name.includes(".tmp")),
+      [],
+    );
   });
 
   it("says that the cluster was lost, and finds it again", async () => {
