@@ -66,6 +66,12 @@ export interface CallsOfConnection {
   readonly unsent: readonly PendingCall[];
 }
 
+/** A model as an instance knows it. */
+export interface KnownModel {
+  readonly name: string;
+  readonly signature: ModelSignature;
+}
+
 interface SentMessage {
   readonly calls: readonly PendingCall[];
   readonly sentMs: number;
@@ -118,6 +124,7 @@ const CHANNEL_OPTIONS: ClientOptions = {
 };
 /** An instance that hangs answers no ping: its calls go elsewhere long before their own timeout. Servers of others may not like pings. */
 const KEEPALIVE: ClientOptions = { "grpc.keepalive_time_ms": 2_000, "grpc.keepalive_timeout_ms": 3_000 };
+const CONNECT_TIMEOUT_MS = 5_000;
 const SAME_DEADLINE_MS = 2;
 /** Calls that together are larger do not share a message. */
 const MESSAGE_BYTES = CHUNKED_FROM_BYTES;
@@ -145,6 +152,7 @@ export class InstanceConnection {
   private readonly takesChunks: boolean;
   /** Of the model, at this instance. */
   private modelName = "";
+  private ready = false;
 
   constructor(
     readonly endpoint: ServiceEndpoint,
@@ -152,6 +160,8 @@ export class InstanceConnection {
     private readonly modelNames: readonly string[],
     private readonly transport: ConnectionTransport,
     private readonly owner: ConnectionOwner,
+    /** What another instance of the service said of its model: this one is called as soon as it is reached. */
+    known?: KnownModel,
   ) {
     this.window = spec.queue.maxLength;
     if (endpoint.token !== undefined) this.metadata.set("authorization", `Bearer ${endpoint.token}`);
@@ -164,6 +174,7 @@ export class InstanceConnection {
       // Whoever stands at a breakpoint reads no answer to its ping either.
       ...(external || inspectorUrl() !== undefined ? {} : KEEPALIVE),
     });
+    if (known !== undefined) this.expect(known);
     this.readMetadata();
   }
 
@@ -186,6 +197,11 @@ export class InstanceConnection {
     call.lastInstance = this.endpoint.instance;
     this.outbox.push(call);
     this.planFlush();
+  }
+
+  /** What it is called with, once it can be called. */
+  get model(): KnownModel | undefined {
+    return this.signature === undefined ? undefined : { name: this.modelName, signature: this.signature };
   }
 
   get isClosed(): boolean {
@@ -229,15 +245,28 @@ export class InstanceConnection {
 
   private readMetadata(): void {
     readModelMetadata(this.client, this.metadata, this.modelNames).then(
-      ({ name, signature }) => {
-        if (this.closed) return;
-        this.signature = signature;
-        this.modelName = name;
-        this.openStream();
-        this.owner.onReady(this);
-      },
+      (model) => this.takeModel(model),
       (error: Error) => this.lose(error.message),
     );
+  }
+
+  /** The stream and the question for the model's metadata leave together: a new instance's first calls do not wait for the answer. */
+  private expect(known: KnownModel): void {
+    this.openStream();
+    this.client.waitForReady(Date.now() + CONNECT_TIMEOUT_MS, (error) => {
+      if (error !== undefined) this.lose(error.message);
+      else if (!this.ready) this.takeModel(known);
+    });
+  }
+
+  private takeModel({ name, signature }: KnownModel): void {
+    if (this.closed) return;
+    this.signature = signature;
+    this.modelName = name;
+    if (this.stream === undefined) this.openStream();
+    if (this.ready) return;
+    this.ready = true;
+    this.owner.onReady(this);
   }
 
   private openStream(): void {

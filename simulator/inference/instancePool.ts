@@ -9,6 +9,7 @@ import {
   InstanceConnection,
   type ConnectionOwner,
   type ConnectionTransport,
+  type KnownModel,
   type ServiceEndpoint,
 } from "./instanceConnection";
 import type { PendingCall } from "./pendingCall";
@@ -40,6 +41,8 @@ export class InstancePool {
   private readonly outliers: OutlierEjection | undefined;
   private returnTimer: NodeJS.Timeout | undefined;
   private closed = false;
+  /** Instances that the job starts have the same model, each of them. */
+  private known: KnownModel | undefined;
   /** Sticky calls wait at the start until it is known which instances there are: the first to connect would get the keys of all. */
   private settled: boolean;
   /** Instances that can be called; a new array at every change, which the balancer relies on. */
@@ -86,6 +89,7 @@ export class InstancePool {
 
   /** A connection says that its instance can be called. */
   ready(connection: InstanceConnection): void {
+    if (this.options.spec.deployment !== "external") this.known = connection.model;
     const reconnect = this.reconnects.get(connection.instance);
     if (reconnect !== undefined) clearTimeout(reconnect.timer);
     this.reconnects.delete(connection.instance);
@@ -153,7 +157,7 @@ export class InstancePool {
 
   private connect(endpoint: ServiceEndpoint): void {
     const { spec, modelNames, transport } = this.options;
-    const connection = new InstanceConnection(endpoint, spec, modelNames, transport, this.owner);
+    const connection = new InstanceConnection(endpoint, spec, modelNames, transport, this.owner, this.known);
     this.connections.set(endpoint.instance, connection);
   }
 

@@ -60,6 +60,7 @@ export function failureReport(
             depth: round(dip.depth),
             durationMs: rounded(dip.durationMs),
             before: round(dip.before),
+            lowest: round(dip.lowest),
             area: round(dip.area),
             noise: round(dip.noise),
           },

@@ -260,6 +260,8 @@ export interface DipReport {
   readonly durationMs: number | null;
   /** Records a second before. */
   readonly before: number;
+  /** Records a second over the slowest half second, or interval of the metrics, after; also where that cannot be told from noise. */
+  readonly lowest: number;
   /** Records that came later than at the level before: area of the dip. */
   readonly area: number;
   /** The same at the worst moment of the time before: an area no greater than this cannot be told from how throughput goes up and down anyway. */

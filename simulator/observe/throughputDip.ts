@@ -42,7 +42,7 @@ export function throughputDip(series: ThroughputSeries, window: DipWindow): DipR
       lowestAt = time;
     }
   }
-  const held = (): DipReport => ({ depth: 0, durationMs: 0, before, area: furthestBehind(series, before, at, Math.min(until, at + 2 * smoothing)), noise });
+  const held = (): DipReport => ({ depth: 0, durationMs: 0, before, lowest, area: furthestBehind(series, before, at, Math.min(until, at + 2 * smoothing)), noise });
   if (lowest >= before * REACHED) return { ...held(), depth: 1 - lowest / before };
 
   let durationMs: number | null = null;
@@ -56,7 +56,7 @@ export function throughputDip(series: ThroughputSeries, window: DipWindow): DipR
   const area = furthestBehind(series, before, at, durationMs === null ? until : Math.min(until, at + durationMs + fine));
   // It goes up and down as much without a disturbance.
   if (area <= noise) return held();
-  return { depth: 1 - lowest / before, durationMs, before, area, noise };
+  return { depth: 1 - lowest / before, durationMs, before, lowest, area, noise };
 }
 
 /**

@@ -1,8 +1,9 @@
 /**
- * Prediction against reality. Under each of two deployments the example runs once with one fault of each kind, and times are taken from its
- * journal. With these each of four faults is predicted in virtual time, from many seeds; then it is done to real processes, three times in one
- * run. Both reports are drawn by the same code, strike by strike, and medians are compared; the spread of both is printed beside them.
+ * Prediction against reality. Under each of two deployments the example runs once with a few faults of each kind, and times are taken from its
+ * journal. With these each of four faults is predicted in virtual time, from many seeds; then it is done to real processes, again and again in
+ * one run. Both reports are drawn by the same code, strike by strike, and means are compared; standard error and spread are printed beside them.
  *
+ * What a fault costs depends on how long before it the last checkpoint was: strikes are spread evenly over the time between two, in both worlds.
  * Throughput is never quite even: a run without any fault says how deep a dip seems to be where there is none, and what is no deeper is none.
  */
 import { openRun } from "../../simulator/client/openRun";
@@ -11,7 +12,7 @@ import { loadJobFile } from "../../simulator/client/jobFileLoading";
 import { copiesOf } from "../../simulator/virtual/simulation";
 import { predictFault } from "../../simulator/virtual/predictFault";
 import type { SimulatedTimings } from "../../simulator/virtual/simulatedTimings";
-import type { FailureReport } from "../../simulator/observe/runReport";
+import type { DipReport, FailureReport } from "../../simulator/observe/runReport";
 import { reportOf } from "../../simulator/observe/recoveryReport";
 import { RunFacts } from "../../simulator/observe/runFacts";
 import { throughputDip } from "../../simulator/observe/throughputDip";
@@ -20,8 +21,10 @@ import { Workspace } from "../process/faultlineCli";
 
 const RATE = 600;
 const FIRST_MS = 4_000;
-const APART_MS = 5_000;
-const STRIKES = 3;
+/** No multiple of the interval of checkpoints, 1 s: eight strikes come 0, 0.38, 0.75, 0.13, 0.5 … of it after one. */
+const APART_MS = 4_375;
+const STRIKES = 8;
+const CALIBRATING_STRIKES = 4;
 const SEEDS = 20;
 const ASKED = 0.2;
 const FAULTS = [
@@ -36,7 +39,7 @@ async function main(): Promise<void> {
   const workspace = new Workspace();
   let [within, rows] = [0, 0];
   try {
-    process.stdout.write("Medians; in brackets the least and the greatest. `off`: the prediction against what happened.\n\n");
+    process.stdout.write("Means ± standard error; in brackets the least and the greatest. `off`: the prediction against what happened.\n\n");
     print(["deployment", "fault", "target", "figure", "happened", "predicted", "off"]);
     print(Array.from({ length: 7 }, () => "---"));
     for (const deployment of ["rpc-service", "embedded"] as const) {
@@ -49,7 +52,7 @@ async function main(): Promise<void> {
         const predicted = await predict(workspace, timings, deployment, fault, target);
         for (const [name, unit, of] of FIGURES) {
           const [was, will] = [valuesOf(real, of), valuesOf(predicted, of)];
-          const off = median(will) / median(was) - 1;
+          const off = mean(will) / mean(was) - 1;
           const noDip = name.startsWith("dip") && isNone(real, undisturbed) && isNone(predicted, undisturbed);
           rows++;
           if (noDip || Math.abs(off) <= ASKED) within++;
@@ -65,7 +68,7 @@ async function main(): Promise<void> {
 
 const FIGURES: readonly (readonly [string, "ms" | "%" | "records", (of: FailureReport) => number | null | undefined])[] = [
   ["recovered after", "ms", (failure) => failure.recoveredAfterMs],
-  ["dip: depth", "%", (failure) => (failure.dip === null ? null : failure.dip.depth * 100)],
+  ["dip: depth", "%", (failure) => depthOf(failure.dip)],
   ["dip: duration", "ms", (failure) => failure.dip?.durationMs],
   ["dip: records late", "records", (failure) => failure.dip?.area],
 ];
@@ -81,17 +84,22 @@ async function dipsOfNothing(workspace: Workspace, deployment: DeploymentUnderTe
   return Array.from({ length: STRIKES }, (_, index) => {
     const at = running + FIRST_MS + index * APART_MS;
     const dip = throughputDip(throughput, { at, steadyFrom: running, until: at + APART_MS });
-    return (dip?.depth ?? 0) * 100;
+    return depthOf(dip) ?? 0;
   }).sort((a, b) => a - b);
 }
 
 function isNone(failures: readonly FailureReport[], undisturbed: readonly number[]): boolean {
-  return median(valuesOf(failures, (failure) => (failure.dip?.depth ?? 0) * 100)) <= Math.max(...undisturbed);
+  return mean(valuesOf(failures, (failure) => depthOf(failure.dip))) <= Math.max(...undisturbed);
 }
 
-/** Each kind of fault once, under this deployment. */
+/** Percent below the level before, at the slowest moment. */
+function depthOf(dip: DipReport | null): number | null {
+  return dip === null ? null : (1 - Math.min(1, dip.lowest / dip.before)) * 100;
+}
+
+/** A few of each kind of fault, under this deployment. */
 async function calibrate(workspace: Workspace, deployment: DeploymentUnderTest): Promise<SimulatedTimings> {
-  const run = await strike(workspace, deployment, FAULTS, 1);
+  const run = await strike(workspace, deployment, FAULTS, CALIBRATING_STRIKES);
   await run.report();
   return calibrationOf(run.directory);
 }
@@ -114,7 +122,7 @@ async function strike(workspace: Workspace, deployment: DeploymentUnderTest, fau
 
 function example(workspace: Workspace): string {
   return workspace.exampleJob((job) => {
-    job.operators.texts.repeat = 4;
+    job.operators.texts.repeat = 20;
     job.operators.texts.rate = RATE;
   });
 }
@@ -150,15 +158,19 @@ function valuesOf(failures: readonly FailureReport[], of: (failure: FailureRepor
     .sort((a, b) => a - b);
 }
 
-function median(sorted: readonly number[]): number {
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length === 0 ? NaN : sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function standardError(values: readonly number[]): number {
+  const middle = mean(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1) / values.length);
 }
 
 function spreadText(sorted: readonly number[], unit: string): string {
   if (sorted.length === 0) return "not known";
   const [least, greatest] = [sorted[0], sorted[sorted.length - 1]];
-  return `${median(sorted).toFixed(0)} ${unit} (${least.toFixed(0)} to ${greatest.toFixed(0)})`;
+  return `${mean(sorted).toFixed(0)} ± ${standardError(sorted).toFixed(0)} ${unit} (${least.toFixed(0)} to ${greatest.toFixed(0)})`;
 }
 
 function print(cells: readonly string[]): void {

@@ -155,6 +155,30 @@ describe("RosClient", function () {
     }
   });
 
+  it("takes over what a new attempt says of its model, although it calls it as the one before at first", async () => {
+    const spec = serviceSpec(writeModel(affineModel(4)));
+    const before = InstanceProcess.start(spec);
+    const client = new RosClient({ spec, endpoints: [await before.ready()], task: "classify#0" });
+    const after = InstanceProcess.start(serviceSpec(writeModel(affineModel(8))), 0, 1);
+    const call = (width: number): Promise<Tensors> =>
+      client.call({ x: { type: "FP32", shape: [width], data: new Float32Array(width).fill(1) } }, { timeoutMs: 5_000 });
+    try {
+      assert.equal((await call(4)).y?.data.length, 4);
+      client.updateEndpoints([await after.ready()]);
+      // The answer with the new model's signature comes right after the first calls have left.
+      let wide: Tensors | undefined;
+      while (wide === undefined) {
+        await new Promise(setImmediate);
+        wide = await call(8).catch((error: FaultlineError) => void assert.equal(error.code, "FL3004"));
+      }
+      assert.equal(wide.y?.data.length, 8);
+      await assert.rejects(call(4), { code: "FL3004" });
+    } finally {
+      await client.close();
+      await Promise.all([before.kill(), after.kill()]);
+    }
+  });
+
   it("comes back by itself to an instance whose connection broke, without being told", async () => {
     const spec = serviceSpec(writeModel(affineModel()), { deployment: "external" });
     const before = InstanceProcess.start(spec);

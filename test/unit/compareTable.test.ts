@@ -7,7 +7,7 @@ import type { Deployment } from "../../simulator/graph/jobFile";
 function variant(deployment: Deployment, areas: readonly number[], noise: number): ComparedVariant {
   const faulted = areas.map((area) => ({
     // Two sinks: each record is counted twice.
-    dip: { depth: 0.5, durationMs: 1, before: 1200, area: 2 * area, noise: 2 * noise },
+    dip: { depth: 0.5, durationMs: 1, before: 1200, lowest: 600, area: 2 * area, noise: 2 * noise },
     recordsPerCount: 0.5,
     restartedTasks: 0,
     restartedInstances: 1,
