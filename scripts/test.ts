@@ -1,10 +1,13 @@
 /**
  * `npm test`: type check, lint, walls and cycles, unit and process tests, and the end-to-end tests in a real VS Code. Sets up what it needs.
  * Nothing is skipped: what cannot be set up is named in one sentence, and the command fails. The last line is `N passed, N failed`.
+ *
+ * `npm test -- e2e` runs one stage; `npm test -- e2e --times 10` runs it ten times in a row and says of each time how many passed.
  */
 import { spawn } from "node:child_process";
 import { readFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { ensureChromium } from "./setupChromium";
 import { ensureVscode } from "./setupVscode";
 
@@ -46,7 +49,11 @@ async function main(): Promise<void> {
   // Tests that load ONNX Runtime by themselves must not report to its maker either.
   process.env.ORT_DISABLE_TELEMETRY = "1";
   mkdirSync(OUTPUT, { recursive: true });
-  const only = process.argv.slice(2);
+  const { positionals: only, values } = parseArgs({ allowPositionals: true, options: { times: { type: "string", default: "1" } } });
+  const times = Number(values.times);
+  const unknown = only.find((name) => !STAGES.some((stage) => stage.name === name));
+  if (unknown !== undefined) throw new Error(`There is no stage "${unknown}": ${STAGES.map(({ name }) => name).join(", ")}.`);
+  if (!Number.isInteger(times) || times < 1) throw new Error(`--times is a whole number from 1 on, not "${values.times}".`);
   const stages = STAGES.filter((stage) => only.length === 0 || only.includes(stage.name));
   let passed = 0;
   let failed = 0;
@@ -54,6 +61,21 @@ async function main(): Promise<void> {
     await ensureChromium();
     await ensureVscode();
   }
+  const everyTime: string[] = [];
+  for (let time = 1; time <= times; time++) {
+    const counts = await runStages(stages);
+    passed += counts.passed;
+    failed += counts.failed;
+    if (times > 1) everyTime.push(`time ${time}: ${counts.passed} passed, ${counts.failed} failed`);
+  }
+  if (times > 1) process.stdout.write(`\n${everyTime.join("\n")}\n`);
+  process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+}
+
+async function runStages(stages: readonly Stage[]): Promise<{ readonly passed: number; readonly failed: number }> {
+  let passed = 0;
+  let failed = 0;
   for (const stage of stages) {
     const startedAt = Date.now();
     process.stdout.write(`\n== ${stage.name}\n`);
@@ -64,8 +86,7 @@ async function main(): Promise<void> {
     failed += counts === undefined ? (code === 0 ? 0 : 1) : Math.max(counts.failed, code === 0 ? 0 : 1);
     process.stdout.write(`-- ${stage.name}: ${code === 0 ? "ok" : "FAILED"} in ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`);
   }
-  process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
-  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+  return { passed, failed };
 }
 
 function run(command: readonly string[]): Promise<number> {
