@@ -269,11 +269,11 @@ export class GraphPage {
     const { picture, layout, tookMs } = arranged;
     this.#picture = picture;
     this.#setLive();
-    const steps = this.#view.pictureSteps(picture, layout, this.#channel.state.moved);
+    const { moved } = this.#channel.state;
     if (picture.graph.vertices.length > LARGE) {
-      await inSlices(steps, () => this.#picture === picture);
+      await inSlices(this.#view.pictureSteps(picture, layout, moved), () => this.#picture === picture);
       await anotherTask();
-    } else while (steps.next().done !== true);
+    } else this.#view.setPicture(picture, layout, moved);
     if (this.#picture !== picture) return;
     this.#view.select(this.#selection);
     this.#drawLegend();
