@@ -5,7 +5,7 @@ import type { LayoutResult, Point } from "./layout/layoutRequest";
 import { LARGE } from "./graph/graphView";
 import type { Measure } from "./graph/vertexCard";
 import { collapseRegions } from "./model/collapsedRegions";
-import { ARRANGEMENTS, pictureSteps, type Picture } from "./model/picture";
+import { ARRANGEMENTS, makePicture, pictureSteps, type Picture } from "./model/picture";
 import type { PictureLevel } from "./protocol";
 
 export interface Arranged {
@@ -50,13 +50,14 @@ export class PictureArranger {
     );
     const last = this.#last?.picture;
     const before = all.find((one) => one.orientation === last?.orientation && one.services === last.services);
+    const isLarge = graph.vertices.length > LARGE;
     // What is large is not tried out in every way: it keeps the arrangement that it has.
     const tried = graph.vertices.length <= TURNABLE ? all : [before ?? all[0]];
     let best: (Arranged & { readonly scale: number }) | undefined;
     for (const arrangement of tried) {
       const aspect = room.width / Math.max(1, room.height);
-      const steps = pictureSteps(graph, level, arrangement, this.measure, aspect, collapsed);
-      const picture = await inSlices(steps, () => own === this.#newest);
+      const how = [graph, level, arrangement, this.measure, aspect, collapsed] as const;
+      const picture = isLarge ? await inSlices(pictureSteps(...how), () => own === this.#newest) : makePicture(...how);
       if (picture === undefined) return undefined;
       const previous = arrangement === before ? middles(this.#last?.layout) : undefined;
       const layout = await this.#layouts.layout(picture.request, previous);
@@ -66,7 +67,7 @@ export class PictureArranger {
       if (best !== undefined && scale <= best.scale * WORTH_IT) continue;
       best = { picture, layout: layout.result, tookMs: layout.tookMs, scale };
     }
-    if (graph.vertices.length > LARGE) {
+    if (isLarge) {
       await anotherTask();
       if (own !== this.#newest) return undefined;
     }
