@@ -8,7 +8,7 @@ import { RunComparison } from "./compare/runComparison";
 import { showMenu } from "./contextMenu";
 import { drawDetails } from "./detailPanel";
 import { exportPng, exportSvg } from "./exportPicture";
-import { GraphView } from "./graph/graphView";
+import { GraphView, LARGE } from "./graph/graphView";
 import { drawScope } from "./graph/scopeOverlay";
 import { textMeasure } from "./graph/textMeasure";
 import { HostChannel } from "./hostChannel";
@@ -27,7 +27,7 @@ import { isUnsettled, lookAt } from "./model/subtaskLook";
 import { perform, type CommandTarget } from "./pageCommands";
 import { elementMenu, momentMenu, moreMenu } from "./pageMenus";
 import { makeParts, type PageParts } from "./pageParts";
-import { anotherTask, LARGE, PictureArranger } from "./pictureArranger";
+import { anotherTask, inSlices, PictureArranger } from "./pictureArranger";
 import { drawProblems } from "./problemList";
 import type { HostMessage, HostMessageOf, PictureElement, PictureLevel } from "./protocol";
 import { RunSession, type RunChange } from "./runSession";
@@ -269,9 +269,11 @@ export class GraphPage {
     const { picture, layout, tookMs } = arranged;
     this.#picture = picture;
     this.#setLive();
-    this.#view.setPicture(picture, layout, this.#channel.state.moved);
-    // Of a large one the frames and lines come first, and what is far in the frame after.
-    if (picture.graph.vertices.length > LARGE) await anotherTask();
+    const { moved } = this.#channel.state;
+    if (picture.graph.vertices.length > LARGE) {
+      await inSlices(this.#view.pictureSteps(picture, layout, moved), () => this.#picture === picture);
+      await anotherTask();
+    } else this.#view.setPicture(picture, layout, moved);
     if (this.#picture !== picture) return;
     this.#view.select(this.#selection);
     this.#drawLegend();

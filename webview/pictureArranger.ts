@@ -2,9 +2,10 @@
 import type { GraphDescription } from "../simulator/graph/graphDescription";
 import { LayoutClient } from "./layout/layoutClient";
 import type { LayoutResult, Point } from "./layout/layoutRequest";
+import { LARGE } from "./graph/graphView";
 import type { Measure } from "./graph/vertexCard";
 import { collapseRegions } from "./model/collapsedRegions";
-import { ARRANGEMENTS, makePicture, type Picture } from "./model/picture";
+import { ARRANGEMENTS, makePicture, pictureSteps, type Picture } from "./model/picture";
 import type { PictureLevel } from "./protocol";
 
 export interface Arranged {
@@ -25,8 +26,6 @@ export interface ArrangeOptions {
 const TURNABLE = 150;
 /** A less usual arrangement has to be this much larger. */
 const WORTH_IT = 1.06;
-/** Taking over the layout of more vertices than this and drawing it are two tasks, so that neither makes the page wait for long. */
-export const LARGE = 400;
 
 export class PictureArranger {
   readonly #layouts = new LayoutClient();
@@ -51,12 +50,15 @@ export class PictureArranger {
     );
     const last = this.#last?.picture;
     const before = all.find((one) => one.orientation === last?.orientation && one.services === last.services);
+    const isLarge = graph.vertices.length > LARGE;
     // What is large is not tried out in every way: it keeps the arrangement that it has.
     const tried = graph.vertices.length <= TURNABLE ? all : [before ?? all[0]];
     let best: (Arranged & { readonly scale: number }) | undefined;
     for (const arrangement of tried) {
       const aspect = room.width / Math.max(1, room.height);
-      const picture = makePicture(graph, level, arrangement, this.measure, aspect, collapsed);
+      const how = [graph, level, arrangement, this.measure, aspect, collapsed] as const;
+      const picture = isLarge ? await inSlices(pictureSteps(...how), () => own === this.#newest) : makePicture(...how);
+      if (picture === undefined) return undefined;
       const previous = arrangement === before ? middles(this.#last?.layout) : undefined;
       const layout = await this.#layouts.layout(picture.request, previous);
       if (layout === undefined) return undefined;
@@ -65,12 +67,27 @@ export class PictureArranger {
       if (best !== undefined && scale <= best.scale * WORTH_IT) continue;
       best = { picture, layout: layout.result, tookMs: layout.tookMs, scale };
     }
-    if (graph.vertices.length > LARGE) {
+    if (isLarge) {
       await anotherTask();
       if (own !== this.#newest) return undefined;
     }
     this.#last = best;
     return best;
+  }
+}
+
+/** Longer than this the page does not work at a time while it makes a picture ready, ms by the clock. */
+const SLICE_MS = 6;
+
+/** Does what there is to do in slices, so that input and frames get their turn in between; undefined when it is not wanted any more. */
+export async function inSlices<T>(steps: Generator<void, T>, wanted: () => boolean): Promise<T | undefined> {
+  let end = performance.now() + SLICE_MS;
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value;
+    if (performance.now() < end) continue;
+    await anotherTask();
+    if (!wanted()) return undefined;
+    end = performance.now() + SLICE_MS;
   }
 }
 

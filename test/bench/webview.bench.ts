@@ -20,6 +20,8 @@ interface Figure {
   readonly wanted: string;
 }
 
+const LARGE_TIMES = 5;
+
 /** @param only one part: picture, pan, live or journal; all when absent. */
 export async function benchWebview(seconds = 60, only?: string): Promise<readonly Figure[]> {
   const part = (name: string): boolean => only === undefined || only === name;
@@ -38,10 +40,17 @@ export async function benchWebview(seconds = 60, only?: string): Promise<readonl
       const first = await median(5, () => firstPicture(host, layeredGraph(50)));
       add("50 vertices: first picture after the data", first, "ms", "≤ 150");
       add("… its longest task, in processor time", await pictureTask(host, layeredGraph(50)), "ms", "");
-      const thousand = await largeGraph(host, layeredGraph(1000));
-      add("1,000 vertices: layout", thousand.layoutMs, "ms", "≤ 1500");
-      add("1,000 vertices: data to picture", thousand.totalMs, "ms", "≤ 1500");
-      add("1,000 vertices: longest gap of the interface thread", thousand.gapMs, "ms", "≤ 50");
+      const thousands: Awaited<ReturnType<typeof largeGraph>>[] = [];
+      for (let i = 0; i < LARGE_TIMES; i++) thousands.push(await largeGraph(host, layeredGraph(1000)));
+      const middle = (of: "layoutMs" | "totalMs" | "gapMs"): number =>
+        quantile(
+          thousands.map((one) => one[of]),
+          0.5,
+        );
+      add("1,000 vertices: layout", middle("layoutMs"), "ms", "≤ 1500");
+      add("1,000 vertices: data to picture", middle("totalMs"), "ms", "≤ 1500");
+      add("1,000 vertices: longest gap of the interface thread", middle("gapMs"), "ms", "≤ 50");
+      add(`… the worst of ${LARGE_TIMES}`, Math.max(...thousands.map(({ gapMs }) => gapMs)), "ms", "≤ 50");
       add("… its longest task, in processor time", await pictureTask(host, layeredGraph(1000)), "ms", "≤ 50");
     }
     for (const [name, graph, level] of [
@@ -104,15 +113,24 @@ function timedShow(graph: GraphDescription): string {
   })`;
 }
 
-/** Longest time for which a message to oneself was not answered, and frames' distances, from now until \`stop\`. */
+/**
+ * Longest time for which a message to oneself was not answered, and frames' distances, from now until `__watch` is false. A message every
+ * 4 ms: one right after the other would keep a core busy by itself, and the system takes a core away from who uses it all the time.
+ * `__aside` does what the benchmark itself has to do, and leaves it out.
+ */
 const WATCH = `
   window.__gap = 0; window.__frames = []; window.__watch = true;
   { const channel = new MessageChannel(); let last = performance.now();
-    channel.port1.onmessage = () => { const now = performance.now(); window.__gap = Math.max(window.__gap, now - last); last = now; if (window.__watch) setTimeout(() => channel.port2.postMessage(0)); };
+    const look = () => { const now = performance.now(); window.__gap = Math.max(window.__gap, now - last); last = now; };
+    channel.port1.onmessage = () => { look(); if (window.__watch) setTimeout(() => channel.port2.postMessage(0), 4); };
     channel.port2.postMessage(0);
+    window.__aside = (work) => { look(); work(); last = performance.now(); };
     let frame = performance.now();
     const tick = (now) => { window.__frames.push(now - frame); frame = now; if (window.__watch) requestAnimationFrame(tick); };
     requestAnimationFrame((now) => { frame = now; requestAnimationFrame(tick); }); }`;
+
+/** After the first frame of a picture: what is drawn in the ones that follow. */
+const AFTERWARDS = "new Promise((resolve) => setTimeout(resolve, 200))";
 
 async function largeGraph(
   host: WebviewHost,
@@ -127,6 +145,7 @@ async function largeGraph(
       "const message = window.__message; window.__gap = 0;\n",
     ),
   );
+  await view.page.evaluate(AFTERWARDS);
   const gapMs = await view.page.evaluate<number>("window.__watch = false; window.__gap");
   const layoutMs = Number(await view.page.evaluate("document.body.dataset.layoutMs"));
   await view.close();
@@ -141,7 +160,10 @@ async function pictureTask(host: WebviewHost, graph: GraphDescription): Promise<
     /const message = .*;\n/,
     "const message = window.__message;\n",
   );
-  const { processorMs } = await longestTask(view.page, async () => void (await view.page.evaluate(show)));
+  const { processorMs } = await longestTask(view.page, async () => {
+    await view.page.evaluate(show);
+    await view.page.evaluate(AFTERWARDS);
+  });
   await view.close();
   return processorMs;
 }
@@ -190,7 +212,7 @@ async function stateChanges(
   const tasks = graph.vertices.flatMap(subtasksOf);
   const heaps: number[] = [];
   await view.page.evaluate(WATCH);
-  const change = (forSeconds: number): Promise<unknown> =>
+  const change = (forSeconds: number, weighed: boolean): Promise<unknown> =>
     view.page.evaluate(`new Promise((resolve) => {
     const tasks = ${JSON.stringify(tasks)};
     window.__seq ??= ${script.events.length};
@@ -211,19 +233,19 @@ async function stateChanges(
         i++; sent++;
       }
       if (events.length > 0) window.postMessage({ kind: "events", run: "test-run", from: events[0].seq, events }, "*");
-      if (elapsed > nextHeap) { globalThis.gc?.(); window.__heaps.push(performance.memory.usedJSHeapSize); nextHeap += ${(seconds * 1000) / 12}; }
+      if (${weighed} && elapsed > nextHeap) { window.__aside(() => { globalThis.gc?.(); window.__heaps.push(performance.memory.usedJSHeapSize); }); nextHeap += ${(seconds * 1000) / 12}; }
       if (elapsed < ${forSeconds * 1000}) setTimeout(send, 50);
       else { window.__seq = seq; window.__attempt = attempt + 1; resolve(undefined); }
     };
     send();
   })`);
-  await change(seconds);
+  await change(seconds, true);
   const gapMs = await view.page.evaluate<number>("window.__watch = false; window.__gap");
   heaps.push(...(await view.page.evaluate<number[]>("window.__heaps")));
   // A minute of trace would be too much: a few seconds more of the same.
   const { processorMs: taskMs, totalMs } = await longestTask(
     view.page,
-    async () => void (await change(TRACED_SECONDS)),
+    async () => void (await change(TRACED_SECONDS, false)),
   );
   await view.close();
   const mean = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length;

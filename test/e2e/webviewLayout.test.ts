@@ -124,6 +124,20 @@ describe("layout of the graph view", () => {
     }
   });
 
+  it("places the labels of lines between frames off the frames", () => {
+    for (const arrangement of ARRANGEMENTS) {
+      const { picture, layout } = layOut(batchJob(), arrangement);
+      assert.ok(layout.groups.size > 3);
+      for (const { id, labelWidth } of picture.edges) {
+        const { x, y } = layout.edges.get(id)?.label ?? { x: NaN, y: NaN };
+        const label = { x: x - labelWidth / 2 + 3, y: y - 15, width: labelWidth - 6, height: 30 };
+        for (const [frame, place] of layout.groups) {
+          assert.ok(!overlap(place, label) || holds(place, label), `the label of ${id} crosses ${frame}`);
+        }
+      }
+    }
+  });
+
   it("lays the same graph out the same", () => {
     for (const arrangement of ARRANGEMENTS) {
       const first = layOut(layeredGraph(120), arrangement);

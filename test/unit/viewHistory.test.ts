@@ -16,7 +16,8 @@ function journal(count: number, seed: number): JournalEvent[] {
   const events: JournalEvent[] = [];
   const attempts = new Map<string, number>();
   let at = 1000;
-  const add = (body: object): void => void events.push({ seq: events.length, at, ...body } as JournalEvent);
+  const add = (body: object): void =>
+    void events.push({ seq: events.length, at: Math.round(at * 1000) / 1000, ...body } as JournalEvent);
   const state = (task: string, attempt: number, to: ExecutionState): void => {
     const vertexKind = task === SERVICE ? "service" : "stream";
     const cause = to === "FAILED" ? { code: "FL2005", message: `of attempt ${attempt}` } : undefined;

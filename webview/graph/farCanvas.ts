@@ -69,6 +69,9 @@ export function readColors(): FarColors {
   return colors;
 }
 
+/** What is drawn: what lies beneath the cards (frames, lines), the cards with all words, or both. */
+export type FarParts = "ground" | "cards" | "all";
+
 export interface CanvasTransform {
   readonly x: number;
   readonly y: number;
@@ -120,15 +123,20 @@ export class FarScene {
     { x, y, k }: CanvasTransform,
     sight: Rectangle,
     words: boolean,
+    parts: FarParts = "all",
   ): void {
     context.setTransform(k, 0, 0, k, x, y);
-    this.#drawFrames(context, colors, k);
-    this.#drawLines(context, colors, k);
-    for (const [vertex, card] of this.picture.cards) {
-      const place = this.layout.nodes.get(vertex);
-      if (place !== undefined && touches(place, sight)) this.#drawCard(context, live, colors, card, place, k, words);
+    if (parts !== "cards") {
+      this.#drawFrames(context, colors, k);
+      this.#drawLines(context, colors, k);
     }
-    if (words) this.#drawTitles(context, colors, k, sight);
+    if (parts !== "ground") {
+      for (const [vertex, card] of this.picture.cards) {
+        const place = this.layout.nodes.get(vertex);
+        if (place !== undefined && touches(place, sight)) this.#drawCard(context, live, colors, card, place, k, words);
+      }
+      if (words) this.#drawTitles(context, colors, k, sight);
+    }
     context.setTransform(1, 0, 0, 1, 0, 0);
   }
 

@@ -10,7 +10,15 @@ import type { Picture } from "../model/picture";
 import type { PictureElement } from "../protocol";
 import { Camera } from "./camera";
 import { EdgeLayer } from "./edgeLayer";
-import { FarScene, readColors, touches, worstOf, type FarColors } from "./farCanvas";
+import {
+  FarScene,
+  readColors,
+  touches,
+  worstOf,
+  type CanvasTransform,
+  type FarColors,
+  type FarParts,
+} from "./farCanvas";
 import { drawFrames, drawTitles, showFrames } from "./regionFrame";
 import { drawCell, showCell, showGrid } from "./subtaskCells";
 import { add, translate, type SvgGroup } from "./svgElements";
@@ -34,6 +42,8 @@ const LAYERS = ["frames", "edges", "titles", "vertices", "overlay"] as const;
 const MOST_CARDS = 60;
 /** Below this scale labels cannot be read and are left out. */
 const SMALL = 0.4;
+/** The first picture of more vertices than this is made in several tasks and drawn in two frames. */
+export const LARGE = 400;
 const EVERYWHERE: Rectangle = { x: -1e7, y: -1e7, width: 2e7, height: 2e7 };
 /** Time for new cards in one frame while the picture moves. */
 const WHILE_MOVING_MS = 6;
@@ -50,6 +60,8 @@ export class GraphView {
   readonly #canvas = document.createElement("canvas");
   #colors: FarColors | undefined;
   #far: FarScene | undefined;
+  /** A large picture is drawn first in two frames: what lies beneath the cards, then the cards over it. Where it lay when that was begun. */
+  #split: CanvasTransform | "due" | undefined;
   #isFar = false;
   #canvasDue = false;
   /** A picture is being taken over: what is far is drawn with the first {@link showAll}. */
@@ -106,7 +118,14 @@ export class GraphView {
 
   /** Cards are made at once; figures of lines and frames, and the canvas, come with the next {@link showAll}. */
   setPicture(picture: Picture, base: LayoutResult, moves: Moves = {}): void {
+    const steps = this.pictureSteps(picture, base, moves);
+    while (steps.next().done !== true);
+  }
+
+  /** {@link setPicture} in steps of a few milliseconds, for a large picture. Steps that are not taken to their end are followed by another picture's. */
+  *pictureSteps(picture: Picture, base: LayoutResult, moves: Moves = {}): Generator<void, void> {
     this.#settling = true;
+    this.#split = picture.cards.size > LARGE ? "due" : undefined;
     const layout = moveVertices(picture.request, base, moves);
     this.#picture = picture;
     this.#base = base;
@@ -115,9 +134,12 @@ export class GraphView {
     for (const node of this.#shown.values()) node.remove();
     this.#shown.clear();
     drawFrames(this.#layers.frames, picture, layout);
+    yield;
     drawTitles(this.#layers.titles, picture, layout, this.measure);
+    yield;
     this.#edges.setPicture(picture, layout);
     this.#far = new FarScene(picture, layout);
+    yield;
     if (this.#focus === undefined || !this.#exists(this.#focus)) {
       const first = picture.graph.vertices[0];
       this.#focus = first === undefined ? undefined : { kind: "vertex", vertex: first.id };
@@ -189,7 +211,9 @@ export class GraphView {
     const base = this.#base;
     if (picture === undefined || base === undefined) return;
     const layout = moveVertices(picture.request, base, moves);
-    if (layout === this.#layout) return;
+    // While a picture is taken over, its own moves count.
+    if (layout === this.#layout || this.#settling) return;
+    this.#split = undefined;
     this.#layout = layout;
     drawFrames(this.#layers.frames, picture, layout);
     drawTitles(this.#layers.titles, picture, layout, this.measure);
@@ -206,6 +230,7 @@ export class GraphView {
   /** The theme's colours changed. */
   recolor(): void {
     this.#colors = undefined;
+    this.#split = undefined;
     this.#far?.forgetImages();
     this.#drawFar();
   }
@@ -304,17 +329,31 @@ export class GraphView {
     const { width, height } = this.camera.size;
     if (context === null || this.#live === undefined || this.#far === undefined) return;
     this.#canvas.hidden = !this.#isFar;
-    if (!this.#isFar) return;
+    if (!this.#isFar || this.#settling) return;
     const ratio = Math.min(2, devicePixelRatio);
     if (this.#canvas.width !== Math.round(width * ratio) || this.#canvas.height !== Math.round(height * ratio)) {
       this.#canvas.width = Math.round(width * ratio);
       this.#canvas.height = Math.round(height * ratio);
+      if (this.#split !== "due") this.#split = undefined;
     }
-    context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
     this.#colors ??= readColors();
     const { x, y, k } = this.camera.transform;
     const transform = { x: x * ratio, y: y * ratio, k: k * ratio };
-    this.#far.draw(context, this.#live, this.#colors, transform, this.camera.sight(0), true);
+    const parts = this.#partsToDraw(transform);
+    if (parts !== "cards") context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+    this.#far.draw(context, this.#live, this.#colors, transform, this.camera.sight(0), true, parts);
+  }
+
+  #partsToDraw(at: CanvasTransform): FarParts {
+    const split = this.#split;
+    if (split === "due") {
+      this.#split = at;
+      // What waits for its own timer gets its turn between the two.
+      setTimeout(() => this.#drawFar());
+      return "ground";
+    }
+    this.#split = undefined;
+    return split !== undefined && split.x === at.x && split.y === at.y && split.k === at.k ? "cards" : "all";
   }
 
   #add(picture: Picture, vertex: string, place: Rectangle): void {

@@ -1,5 +1,5 @@
 /**
- * Places for the labels of edges: on their line, off the boxes and off each other. Every label tries places along its line, the middle of
+ * Places for the labels of edges: on their line, off the boxes, the borders of frames and each other. Every label tries places along its line, the middle of
  * the widest step first, then beside it, and takes the first that is free, or else the one where it covers least.
  */
 import type { EdgePlacement, LayoutEdge, Point, Rectangle } from "./layoutRequest";
@@ -9,16 +9,20 @@ const HEIGHT = 34;
 const CELL = 200;
 /** How far beside the line. */
 const ASIDE = [-HEIGHT / 2, HEIGHT / 2, -HEIGHT, HEIGHT];
+/** Room that is kept around the border of a frame. */
+const BORDER = 8;
 const SHARES = [0.5, 0.36, 0.64, 0.24, 0.76, 0.14, 0.86];
 
 export function placeLabels(
   wanted: readonly LayoutEdge[],
   edges: Map<string, EdgePlacement>,
   boxes: readonly Rectangle[],
+  frames: readonly Rectangle[],
   orientation: "right" | "down",
 ): void {
   const taken = new RectangleIndex();
   for (const box of boxes) taken.add(box);
+  for (const frame of frames) for (const side of sidesOf(frame)) taken.add(side);
   for (const { id, labelWidth = 0 } of wanted) {
     const edge = edges.get(id);
     if (edge === undefined || labelWidth === 0) continue;
@@ -40,6 +44,18 @@ export function placeLabels(
 /** The rate stands below, so the middle of the label is above the middle of its room. */
 function around(at: Point, width: number): Rectangle {
   return { x: at.x - width / 2, y: at.y - HEIGHT / 2 + 7, width, height: HEIGHT };
+}
+
+function sidesOf({ x, y, width, height }: Rectangle): Rectangle[] {
+  const half = BORDER / 2;
+  const across = { x: x - half, width: width + BORDER, height: BORDER };
+  const upright = { y: y - half, width: BORDER, height: height + BORDER };
+  return [
+    { ...across, y: y - half },
+    { ...across, y: y + height - half },
+    { ...upright, x: x - half },
+    { ...upright, x: x + width - half },
+  ];
 }
 
 function* candidates(points: readonly Point[], orientation: "right" | "down"): Generator<Point> {

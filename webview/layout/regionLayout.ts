@@ -137,13 +137,14 @@ export function* layoutRegions(
   const flow = boundsOf([...nodes.values(), ...groups.values()]);
   const bandRectangle = placeBand(request, bandNodes, nodes, flow);
   for (const [id, line] of callLines(request, nodes, bandRectangle)) edges.set(id, line);
-  placeLabels(request.edges, edges, [...nodes.values()], request.orientation);
+  const frames = [...groups.values(), ...(bandRectangle ? [bandRectangle] : [])];
+  placeLabels(request.edges, edges, [...nodes.values()], frames, request.orientation);
   return {
     nodes,
     groups,
     edges,
     band: bandRectangle,
-    bounds: boundsOf([...nodes.values(), ...groups.values(), ...(bandRectangle ? [bandRectangle] : [])]),
+    bounds: boundsOf([...nodes.values(), ...frames]),
   };
 
   function* layoutBlock(block: Block, mine: readonly LayoutEdge[]): Generator<void, void> {

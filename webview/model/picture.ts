@@ -71,35 +71,49 @@ export const ARRANGEMENTS: readonly Arrangement[] = [
   { orientation: "down", services: "below" },
 ];
 
-export function makePicture(
+export function makePicture(...how: Parameters<typeof pictureSteps>): Picture {
+  const steps = pictureSteps(...how);
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
+}
+
+/** Cards and lines that are made ready between two looks at the clock. */
+const AT_ONCE = 50;
+
+/** The same in steps of about a millisecond, for who must not work for long at a time. */
+export function* pictureSteps(
   graph: GraphDescription,
   level: PictureLevel,
   arrangement: Arrangement,
   measure: Measure,
   aspect?: number,
   collapsed: CollapsedGraph = { graph, regions: new Map(), drawnAs: new Map() },
-): Picture {
+): Generator<void, Picture> {
   const { orientation, services } = arrangement;
   const regions = regionMap(graph);
+  yield;
   const vertices = new Map(graph.vertices.map((vertex) => [vertex.id, vertex]));
-  const cards = new Map(
-    graph.vertices.map((vertex) => [vertex.id, cardOf(vertex, level, measure, collapsed.regions.has(vertex.id))]),
-  );
+  const cards = new Map<string, Card>();
+  for (const vertex of graph.vertices) {
+    cards.set(vertex.id, cardOf(vertex, level, measure, collapsed.regions.has(vertex.id)));
+    if (cards.size % AT_ONCE === 0) yield;
+  }
   const outputs = tally(graph.edges.map((edge) => edge.source));
   const inputs = tally(graph.edges.map((edge) => edge.target));
   const known = graph.edges.filter((edge) => vertices.has(edge.source) && vertices.has(edge.target));
-  const edges = known.map((edge, i): PictureEdge => {
+  const edges: PictureEdge[] = [];
+  for (const [i, edge] of known.entries()) {
     const label = cut(displayName(edge.shipStrategy, "?"), MOST_LABEL, "small", measure).text;
     const type = typeLabel(edge);
-    return {
+    edges.push({
       id: `edge ${i}`,
       edge,
       label,
       type,
       labelWidth: Math.max(56, measure(label, "small") + 32, type === "" ? 0 : measure(type, "small") + 16),
       countedAt: inputs.get(edge.target) === 1 ? "target" : outputs.get(edge.source) === 1 ? "source" : undefined,
-    };
-  });
+    });
+    if (edges.length % AT_ONCE === 0) yield;
+  }
   const calls = graph.calls
     .filter((call) => vertices.has(call.source) && vertices.has(call.target))
     .map((call, i): PictureCall => ({ id: `call ${i}`, call }));
@@ -109,6 +123,7 @@ export function makePicture(
     push(out, source, target);
     push(into, target, source);
   }
+  yield;
   const request: LayoutRequest = {
     orientation,
     aspect,
@@ -133,6 +148,7 @@ export function makePicture(
       minWidth: measure("Services 2 instances, each its own region", "text") + 60,
     },
   };
+  yield;
   return {
     graph,
     level,

@@ -60,23 +60,23 @@ function drawBars(group: SvgGroup, lane: Lane, { start, now, scale, laneHeight }
   const [left, right] = scale.range();
   const x = (at: number): number => Math.max(left, Math.min(right, scale(at - start)));
   const height = laneHeight - 4;
-  const shapes = new Map<Look, string[]>();
+  const shapes = new Map<Look, string>();
   const texts: BarText[] = [];
   for (const bar of barsInSight(lane.bars, from + start, to + start, now, x)) {
     const begin = x(bar.from);
     const length = Math.max(1.5, x(bar.to ?? now) - begin);
-    let list = shapes.get(bar.look);
-    if (list === undefined) shapes.set(bar.look, (list = []));
-    list.push(`M${begin.toFixed(1)} 2h${length.toFixed(1)}v${height}h${(-length).toFixed(1)}z`);
+    const shape = `M${begin.toFixed(1)} 2h${length.toFixed(1)}v${height}h${(-length).toFixed(1)}z`;
+    shapes.set(bar.look, (shapes.get(bar.look) ?? "") + shape);
     const words = barWords(lane, bar);
     if (laneHeight >= 14 && length > words.length * 6.4 + 10) texts.push({ x: begin + 5, words, look: bar.look });
   }
+  // Bound to the looks alone: the shapes of thousands of bars are with the elements, and would be kept here once more.
   group
-    .selectAll<SVGPathElement, [Look, string[]]>("path.bar")
-    .data([...shapes], ([look]) => look)
+    .selectAll<SVGPathElement, Look>("path.bar")
+    .data([...shapes.keys()], (look) => look)
     .join((enter) => enter.insert("path", "text").attr("class", "bar"))
-    .attr("data-look", ([look]) => look)
-    .attr("d", ([, parts]) => parts.join(""));
+    .attr("data-look", (look) => look)
+    .attr("d", (look) => shapes.get(look) ?? "");
   group
     .selectAll<SVGTextElement, BarText>("text")
     .data(texts)

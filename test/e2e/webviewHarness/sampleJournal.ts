@@ -31,13 +31,25 @@ export class JournalScript {
     return this;
   }
 
-  /** In the order of time, numbered from 0; metrics carry the attempt of their time. */
+  /** In the order of time, numbered from 0; metrics carry the attempt of their time, endpoints the instances that took calls then. */
   done(): JournalEvent[] {
     const attempts = new Map<string, number>();
+    const serving = new Map<string, { instance: string; attempt: number; address: string }>();
     return this.events
       .sort((a, b) => a.at - b.at)
       .map((event, seq) => {
-        if (event.kind === "task.state") attempts.set(event.task, event.attempt);
+        if (event.kind === "task.state") {
+          attempts.set(event.task, event.attempt);
+          if (event.to !== "RUNNING") serving.delete(event.task);
+        }
+        if (event.kind === "instance.phase" && event.phase === "READY") {
+          const { instance, attempt, address = "" } = event;
+          serving.set(instance, { instance, attempt, address });
+        }
+        if (event.kind === "service.endpoints") {
+          const instances = [...serving.values()].filter(({ instance }) => instance.startsWith(`${event.service}#`));
+          return { ...event, seq, instances };
+        }
         if (event.kind !== "metrics") return { ...event, seq };
         const current = <M extends { readonly attempt: number }>(metrics: Readonly<Record<string, M>> | undefined) =>
           metrics &&
@@ -120,7 +132,12 @@ export class JournalScript {
     phase(warming, "WARMING", durations.load);
     phase(ready, "READY", durations.warm);
     phase(ready + 12, "SERVING", 12);
-    return this;
+    return this.endpoints(ready + 0.5, instance.slice(0, instance.lastIndexOf("#")));
+  }
+
+  /** Clients are told who takes calls; who that is, is filled in by {@link done}. */
+  endpoints(ms: number, service: string): this {
+    return this.at(ms, { kind: "service.endpoints", service, instances: [] });
   }
 
   startAll(): this {
@@ -292,6 +309,7 @@ export function killedInstance(graph: GraphDescription, until = 12_000): Journal
       process: "service:langid#1",
       cause: { code: "FL2005", message: "The process of langid#1 ended with SIGKILL." },
     })
+    .endpoints(killed + 9.3, "langid")
     .at(killed + 9.4, {
       kind: "failure",
       id: 1,
