@@ -83,7 +83,7 @@ describe("starting a run that takes long", function () {
     writeJob("10s");
     await workbench.notifications.hide();
     await workbench.tab(JOB).click();
-    await workbench.page.locator(".view-lines", { hasText: '"4s"' }).first().waitFor();
+    await workbench.page.locator(".view-lines", { hasText: '"10s"' }).first().waitFor();
     await workbench.runCommand("faultline.runJob");
     await workbench.notifications.waitFor(STARTING, 60_000);
     await workbench.statusBarItem({ text: /language-detection: running/ }).waitFor({ timeout: 60_000 });
