@@ -69,6 +69,8 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
   private onConfigured!: () => void;
   private readonly configured = new Promise<void>((resolve) => (this.onConfigured = resolve));
   private stopped = false;
+  /** The session was ended, maybe while its run was still being started. */
+  private disconnected = false;
   private stepTimer: NodeJS.Timeout | undefined;
   private nextBreakpoint = 1;
   private seq = 1;
@@ -156,10 +158,12 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
       case "evaluate":
         return this.evaluate(given as { readonly expression: string });
       case "terminate":
+        this.disconnected = true;
         await this.letGo();
         await this.run?.stop("cancel");
         return undefined;
       case "disconnect":
+        this.disconnected = true;
         await this.letGo();
         if (this.run?.active === true) await this.run.kill();
         return undefined;
@@ -175,6 +179,11 @@ export class JobDebugAdapter implements vscode.DebugAdapter {
     const known = started === undefined ? undefined : this.runs.get(started);
     const run = known ?? (await this.runs.start(job, { inspect: true, deployment }));
     this.run = run;
+    if (this.disconnected) {
+      await run.kill();
+      this.end("CANCELED");
+      return;
+    }
     const { directory } = run;
     this.taskManagers = new TaskManagerSessions(this.session, {
       directory,

@@ -64,8 +64,9 @@ function tools(runs: RunStore): Tools {
         title: "Run Job",
         message: `Run ${jobFile ?? "the job of this workspace"} on this machine? It runs the functions and models of its folder.`,
       }),
-      does: async ({ jobFile }) => {
+      does: async ({ jobFile }, token) => {
         const session = await runs.start((await findJobFile(jobFile)).fsPath);
+        if (token.isCancellationRequested) await session.callOff();
         return { run: session.id, directory: session.directory };
       },
     },

@@ -14,6 +14,7 @@ import type { RunStore } from "./runStore";
 import { isLive, jobName } from "./runSummary";
 import { type RunTreeNode, isRunTreeNode } from "./runTree";
 import { instancesOf } from "./runView";
+import { startWithProgress } from "./startWithProgress";
 
 export class RunCommands {
   constructor(
@@ -38,7 +39,7 @@ export class RunCommands {
 
   async run(clicked: Clicked): Promise<void> {
     const uri = await this.jobFileOf(clicked, "Run Which Job?");
-    if (uri !== undefined && (await this.ready(uri))) await this.runs.start(uri.fsPath);
+    if (uri !== undefined && (await this.ready(uri))) await startWithProgress(this.runs, uri.fsPath);
   }
 
   async debug(clicked: Clicked): Promise<void> {

@@ -15,6 +15,9 @@ const METRICS_KEPT = 6_000;
 /** How long after the end of a run's processes the rest of its journal is waited for. */
 const LAST_WORD_MS = 1_000;
 
+/** How long a run that is called off may take to cancel its tasks before its processes are ended. */
+const CALL_OFF_LIMIT_MS = 5_000;
+
 export interface EventBatch {
   /** `seq` of the first. */
   readonly from: number;
@@ -113,6 +116,21 @@ export class RunSession implements vscode.Disposable {
   /** Ends every process of a run of this window at once. */
   kill(): Promise<void> {
     return this.run.dispose();
+  }
+
+  /** Cancels it as a person would; one that does not obey in time is ended process by process. Resolves when none of them is there. */
+  async callOff(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, CALL_OFF_LIMIT_MS)));
+    // One that cannot be asked any more, or not yet, is ended all the same.
+    const obeyed = this.run.stop("cancel").then(
+      () => this.ended,
+      () => undefined,
+    );
+    await Promise.race([obeyed, limit]);
+    clearTimeout(timer);
+    if (this.active) await this.kill();
+    await this.ended;
   }
 
   checkpoint(): Promise<void> {

@@ -4,6 +4,7 @@ import { loadFunction } from "../operators/functionModule";
 import type { LoadedFunction, OperatorContext } from "../operators/streamOperator";
 import { userFunctionFailed } from "../operators/userFunction";
 import type { TaskDeployment } from "./controlMessages";
+import type { TaskGate } from "./debug/taskGate";
 import type { ManagedInferenceClient } from "./inferenceClients";
 import type { TaskEnvironment } from "./taskEnvironment";
 
@@ -19,6 +20,8 @@ export interface OperatorContextsOptions {
   readonly control: OperatorContext["control"];
   /** The task is over: no client is opened any more. */
   readonly isEnded: () => boolean;
+  /** Debug runs: stops at the element first. */
+  readonly gate?: () => Pick<TaskGate, "failureOf"> | undefined;
 }
 
 export class OperatorContexts {
@@ -27,8 +30,9 @@ export class OperatorContexts {
   constructor(private readonly options: OperatorContextsOptions) {}
 
   of(operator: OperatorSpec, keyField: string | undefined): OperatorContext {
-    const { environment, deployment, parallelism, control, isEnded } = this.options;
+    const { environment, deployment, parallelism, control, isEnded, gate } = this.options;
     const { task, index: subtask, attempt } = deployment;
+    const fail = (error: unknown): void => control.fail(error);
     return {
       operator,
       task,
@@ -40,6 +44,7 @@ export class OperatorContexts {
       keyField,
       functionContext: { operator: operator.id, subtask, parallelism, attempt },
       control,
+      failureOf: (value, timestamp, key) => gate?.()?.failureOf(operator.id, value, timestamp, key) ?? fail,
       loadFunction: (ref) => this.loadFunction(ref, operator.id),
       openClient: async (service, model) => {
         const client = await environment.openClient(service, deployment, model);

@@ -16,6 +16,7 @@ import { SourceOperator } from "../operators/sourceOperator";
 import { readStateFile } from "./checkpointStorage";
 import type { InFlightState } from "./checkpointStorage";
 import type { ServiceEndpoint, TaskDeployment } from "./controlMessages";
+import type { TaskGate } from "./debug/taskGate";
 import type { CheckpointBarrier, ExchangeEvent } from "./exchange/exchangeEvent";
 import type { InputChannel, ProducerLoss } from "./exchange/inputChannel";
 import { InputGate } from "./exchange/inputGate";
@@ -44,6 +45,7 @@ export class Task {
   private chain: OperatorChain | undefined;
   private input: TaskInput | undefined;
   private gate: InputGate | undefined;
+  private debugGate: TaskGate | undefined;
   private readonly contexts: OperatorContexts;
   private readonly counters = new TaskCounters();
   private readonly finishing = new OperatorFinish();
@@ -94,6 +96,7 @@ export class Task {
       parallelism: this.vertex.parallelism,
       control: this.loop,
       isEnded: () => this.ended,
+      gate: () => this.debugGate,
     });
   }
 
@@ -113,6 +116,11 @@ export class Task {
       if (this.ended) {
         return;
       }
+      this.debugGate = environment.streamDebugger?.gate(
+        this.name,
+        this.loop,
+        (id) => this.chain?.operators.find((one) => one.id === id)?.operator.debugView() ?? {},
+      );
       this.chain = OperatorChain.build({
         job: environment.job,
         graph: environment.graph,
@@ -130,11 +138,7 @@ export class Task {
         loadFunction: (ref, operator) => this.contexts.loadFunction(ref, operator),
         contextOf: (operator, keyField) => this.contexts.of(operator, keyField),
         onFirstSinkElement: () => this.firstSinkElement(),
-        gate: environment.streamDebugger?.gate(
-          this.name,
-          this.loop,
-          (id) => this.chain?.operators.find((one) => one.id === id)?.operator.debugView() ?? {},
-        ),
+        gate: this.debugGate,
       });
       for (const partition of this.chain.partitions) {
         partition.restore(restored?.inFlight?.outputs.find(({ edge }) => edge === partition.id.edge)?.states ?? []);

@@ -13,6 +13,7 @@ import type { LoadedFunction, OperatorContext, OperatorOutput } from "./streamOp
 interface Call {
   readonly value: unknown;
   readonly timestamp: number | undefined;
+  readonly failed: (error: unknown) => void;
   state: "waiting" | "calling" | "done";
   result: unknown;
 }
@@ -53,6 +54,8 @@ export abstract class AsyncWaitOperator extends StreamOperator {
   private emitting = false;
   private closed = false;
   private restored: AsyncState = [];
+  /** Of the element that comes next, on a keyed input. */
+  private key: unknown;
 
   constructor(
     context: OperatorContext,
@@ -76,8 +79,13 @@ export abstract class AsyncWaitOperator extends StreamOperator {
     this.restored = [];
   }
 
+  override setKey(key: unknown): void {
+    this.key = key;
+  }
+
   override element(value: unknown, timestamp: number | undefined): void {
-    const call: Call = { value, timestamp, state: "waiting", result: undefined };
+    const failed = this.context.failureOf(value, timestamp, this.key);
+    const call: Call = { value, timestamp, failed, state: "waiting", result: undefined };
     this.segments.at(-1)!.calls.add(call);
     this.taken++;
     this.waiting.push(call);
@@ -115,6 +123,7 @@ export abstract class AsyncWaitOperator extends StreamOperator {
 
   override debugView(): Readonly<Record<string, unknown>> {
     return {
+      ...(this.key === undefined ? {} : { Key: this.key }),
       Calls: this.segments.flatMap(({ calls }) => [...calls].map(({ state, value }) => ({ state, record: value }))),
     };
   }
@@ -135,7 +144,7 @@ export abstract class AsyncWaitOperator extends StreamOperator {
         (result) => this.completed(call, result),
         (error: unknown) => {
           if (!this.closed) {
-            this.context.control.fail(error);
+            call.failed(error);
           }
         },
       );

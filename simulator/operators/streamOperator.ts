@@ -74,6 +74,11 @@ export interface OperatorContext {
   /** For the person's functions. */
   readonly functionContext: FunctionContext;
   readonly control: TaskControl;
+  /**
+   * For the element that goes in now, when work on it goes on after `element` has returned: what to call if that fails. The task fails with
+   * the error; where somebody debugs, it first stops at this element. `key` is that of a keyed input.
+   */
+  failureOf(value: unknown, timestamp: number | undefined, key: unknown): (error: unknown) => void;
   loadFunction<F>(ref: FunctionRef): LoadedFunction<F>;
   openClient(service: string, model?: string): Promise<InferenceClient>;
 }

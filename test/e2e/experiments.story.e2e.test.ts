@@ -1,6 +1,6 @@
-/** Experiments in the Test Explorer: found, run, judged at the hypothesis' own line, and canceled. */
+/** Experiments in the Test Explorer: found, run, judged at the hypothesis' own line, debugged, and canceled. */
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Locator } from "playwright-core";
@@ -31,6 +31,12 @@ const EXPERIMENTS = {
       { name: "no record is duplicated", probe: "recordsDuplicated", equals: 0 },
       { name: "five instances restart", probe: "instancesRestarted", equals: 5, inControl: false },
     ],
+  },
+  "debugged.experiment.json": {
+    job: "language-detection.faultline.json",
+    load: { rate: 2000, limit: 4000 },
+    faults: [CRASH],
+    hypothesis: [{ name: "nothing is lost meanwhile", probe: "recordsLost", equals: 0 }],
   },
   "long.experiment.json": {
     job: "language-detection.faultline.json",
@@ -86,7 +92,7 @@ describe("experiments in the Test Explorer", function () {
 
   it("are found without a file being opened", async () => {
     await workbench.runCommand("workbench.view.testing.focus");
-    for (const name of ["fails", "holds", "long"]) await row(name).waitFor();
+    for (const name of ["debugged", "fails", "holds", "long"]) await row(name).waitFor();
   });
 
   it("pass, with what was observed at the line of each hypothesis", async () => {
@@ -109,6 +115,48 @@ describe("experiments in the Test Explorer", function () {
       .first()
       .waitFor();
     await workbench.screenshot("experiment-fails");
+  });
+
+  it("are debugged: a breakpoint in a function holds a record of each run, and the verdict comes after", async function () {
+    this.timeout(300_000);
+    const functions = join("functions", "messages.ts");
+    const above = readFileSync(join(server.workspace, functions), "utf8").split("ngrams: hashedNgrams(")[0] ?? "";
+    const line = above.split("\n").length;
+    await workbench.openFile(functions);
+    await workbench.goTo(line, 1);
+    await workbench.runCommand("editor.debug.action.conditionalBreakpoint");
+    await workbench.page.locator(".breakpoint-widget .monaco-editor.focused").waitFor();
+    // Of each run one record, in one of its TaskManagers.
+    await workbench.page.keyboard.insertText("message.id === 41");
+    await workbench.page.keyboard.press("Enter");
+    await workbench.page.locator(".codicon-debug-breakpoint-conditional").first().waitFor();
+
+    await workbench.openFile("debugged.experiment.json");
+    await workbench.runCommand("testing.debugCurrentFile");
+    const standing = workbench.page.locator(".editor-group-container.active .debug-top-stack-frame-line");
+    const before = newestJournal(server).directory;
+    const runs = new Set([before]);
+    for (const stage of ["control", "faults"]) {
+      await until("the next run", () => !runs.has(newestJournal(server).directory), { limitMs: 90_000 });
+      await standing.waitFor({ timeout: 90_000 });
+      await workbench.activeTab("messages.ts");
+      await workbench.statusBarItem({ text: `Ln ${line}, Col` }).waitFor();
+      if (stage === "control") await workbench.screenshot("experiment-debugged");
+      const { directory, events } = newestJournal(server);
+      runs.add(directory);
+      assert.equal(eventsOf(events, "run.ended").length, 0, "it waits as long as the record stands");
+      // It is there only while something stands.
+      await workbench.runCommand("workbench.action.debug.continue");
+    }
+    runs.delete(before);
+    assert.equal(runs.size, 2, "both runs were held");
+    // The debugger has brought its own view in front.
+    await workbench.runCommand("workbench.view.testing.focus");
+    await row("debugged", "passed").waitFor({ timeout: 90_000 });
+    for (const directory of runs) {
+      const lines = readFileSync(join(directory, "journal.ndjson"), "utf8").trimEnd().split("\n");
+      assert.match(lines.at(-1) ?? "", /"kind":"run\.ended".*"FINISHED"/);
+    }
   });
 
   it("are canceled, and leave nothing behind", async () => {

@@ -1,4 +1,5 @@
 /** The API-level tests of the installed extension, inside the real extension host. */
+import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { assertAllPassed, runExtensionHostTests } from "./harness/extensionHostTests";
@@ -19,15 +20,23 @@ describe("the extension in the extension host", function () {
   });
 
   after(async () => {
-    await server?.dispose();
+    const report = await server?.dispose();
+    assert.deepEqual(report?.leftovers ?? [], []);
   });
 
   it("wakes up lightly: one file is loaded, and nothing runs on", () => runInside("activation.ts"));
 
   it("passes its own tests there", () => runInside("jobFileEditing.ts"));
 
+  it("answers a language model that calls its tools, and leaves nothing behind", () =>
+    runInside("languageModelTools.ts"));
+
   async function runInside(file: string): Promise<void> {
-    const result = await runExtensionHostTests(server, { files: [join(__dirname, "extensionHost", file)] });
+    const result = await runExtensionHostTests(server, {
+      files: [join(__dirname, "extensionHost", file)],
+      testLimitMs: 70_000,
+      limitMs: 170_000,
+    });
     for (const { title, durationMs } of result.tests)
       process.stdout.write(`      ${title}: ${Math.round(durationMs)} ms\n`);
     for (const line of result.log.filter((one) => one.includes("activation:"))) process.stdout.write(`      ${line}\n`);

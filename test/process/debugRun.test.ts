@@ -1,6 +1,6 @@
 /** A debug run without an editor: TaskManagers wait for a debugger, and records are held and let go one by one over the run's own socket. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { get, request } from "node:http";
 import { tmpdir } from "node:os";
@@ -214,4 +214,119 @@ describe("a debug run", function () {
     }
     assert.equal(failures, 0);
   });
+});
+
+/** A record from 40 on fails in one of the functions, when its operator has taken it long before. */
+const LATE_FAILURES = `
+  import type { RpcService, Tensors } from "faultline";
+  type Row = { id: number; key: string; x: number[] };
+  const row = { type: "FP32", shape: [1] } as const;
+  export const make = (id: number): Row => ({ id, key: "k" + (id % 3), x: [id] });
+  export const echo: RpcService = { inputs: { x: row }, outputs: { y: row }, call: ({ x }) => ({ y: x }) };
+  export const enrich = async (record: Row): Promise<Row> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (record.id >= 40) throw new Error("not to be had"); // here: enrich
+    return record;
+  };
+  export const request = ({ id, x }: Row): Tensors => {
+    if (id >= 40) throw new Error("not to be had"); // here: request
+    return { x: { ...row, data: Float32Array.from(x) } };
+  };
+  export const response = (record: Row, { y }: Tensors): Row => {
+    if (y.data[0] >= 40) throw new Error("not to be had"); // here: response
+    return record;
+  };
+  export const always = ({ x }: Row): Tensors => ({ x: { ...row, data: Float32Array.from(x) } });
+`;
+
+describe("a function that fails after its operator has taken the record, in a debug run", function () {
+  this.timeout(90_000);
+  const operators = {
+    enrich: { type: "async", function: "late.ts#enrich" },
+    request: { type: "rpc", service: "echo", request: "late.ts#request" },
+    response: { type: "rpc", service: "echo", request: "late.ts#always", response: "late.ts#response" },
+  };
+  let folder: string;
+  let run: KeptRun | undefined;
+  let stream: Stream;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "fl-debug-"));
+    run = undefined;
+    stream = new Stream();
+  });
+
+  afterEach(async () => {
+    stream.connection?.close();
+    await run?.dispose();
+    await until(() => processesNaming(folder).length === 0, "every process of the run is gone", 20_000);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  for (const [name, operator] of Object.entries(operators)) {
+    it(`stops at its record: ${operator.type}, ${name}`, async () => {
+      writeFileSync(join(folder, "late.ts"), LATE_FAILURES);
+      const job = {
+        runtime: { parallelism: 1, taskManagers: 1, checkpointing: { interval: "250ms" } },
+        services: { echo: { function: "late.ts#echo", parallelism: 1 } },
+        operators: {
+          numbers: { type: "source", connector: "generator", function: "late.ts#make", limit: 1_000, rate: 400 },
+          // Full with the record that fails: going on must not wait for room in it.
+          ask: { ...operator, capacity: 1 },
+          out: { type: "sink", connector: "file", path: "out", identity: "id" },
+        },
+        edges: [
+          { from: "numbers", to: "ask", ship: "HASH", key: "key" },
+          { from: "ask", to: "out" },
+        ],
+      };
+      const jobFile = join(folder, "late.faultline.json");
+      writeFileSync(jobFile, JSON.stringify(job));
+      const directory = join(folder, "run");
+      const started = await startKeptRun({ jobFile, directory, inspect: true });
+      run = started;
+      const failures: Extract<JournalEvent, { kind: "failure" }>[] = [];
+      for await (const event of started.events()) {
+        if (event.kind !== "process.inspectable") continue;
+        await attachDebugger(event.port);
+        const connection = await connectStreamDebugger(
+          directory,
+          event.process,
+          event.pid,
+          (one) => stream.receive(one),
+          () => undefined,
+        );
+        assert.ok(connection);
+        stream.connection = connection;
+        stream.send({ kind: "setExceptions", stop: true });
+        stream.send({ kind: "configured" });
+        break;
+      }
+      const failed = (async () => {
+        for await (const event of started.events()) if (event.kind === "failure" && failures.push(event) > 0) break;
+      })();
+
+      const stop = await stream.next("stopped", ({ reason }) => reason === "exception");
+      assert.deepEqual(stop.frames[0]?.place, { kind: "operator", operator: "ask" });
+      const line = LATE_FAILURES.slice(0, LATE_FAILURES.indexOf(`// here: ${name}`)).split("\n").length;
+      assert.match(
+        stop.text ?? "",
+        new RegExp(`"${name}" of "ask" failed at \\S*late\\.ts:${line}:\\d+ .*not to be had`),
+      );
+      stream.send({ kind: "inspect", request: 1, task: stop.task, frame: 0 });
+      const { scopes } = await stream.next("inspected");
+      const record = scopes.find((scope) => scope.name === "Record");
+      assert.equal(record?.children?.find((child) => child.name === "id")?.text, "40");
+      assert.equal(scopes.find((scope) => scope.name === "Key")?.text, '"k1"');
+      stream.send({ kind: "evaluate", request: 2, task: stop.task, frame: 0, expression: "record.key === key" });
+      assert.equal((await stream.next("evaluated")).value?.text, "true");
+      assert.equal(failures.length, 0, "it stands, and has not failed");
+
+      stream.send({ kind: "continue" });
+      await failed;
+      assert.deepEqual(
+        failures.map(({ cause }) => cause.code),
+        ["FL2004"],
+      );
+    });
+  }
 });

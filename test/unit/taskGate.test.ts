@@ -207,6 +207,44 @@ describe("the gate of a task that is debugged", () => {
     assert.deepEqual(log, []);
     loop.stop();
   });
+
+  it("stops at a record that fails after its operator took it, one such record after the other", async () => {
+    const { log, loop, stops, errors, keeper, gate, nextSlice } = await started();
+    keeper.stopsAtErrors = true;
+    const fail: ((error: unknown) => void)[] = [];
+    const taking: ElementReceiver = {
+      element: (value, timestamp) => fail.push(gate.failureOf("c", value, timestamp, `key of ${String(value)}`)),
+      watermark: () => undefined,
+    };
+    const c = gate.before({ kind: "operator", operator: "c" }, taking);
+    for (const value of ["x", "y", "z"]) c.element(value, 1);
+    keeper.pausing = true;
+    c.element("paused", 2);
+    fail[1]?.(new Error("of y"));
+    assert.deepEqual(stops.at(-1)?.reason, "pause", "it stands already: the failure waits");
+    keeper.pausing = false;
+    gate.release();
+    assert.deepEqual(stops.at(-1), { reason: "exception", text: "of y", frames: ["c y"] });
+    assert.equal(gate.standing?.at(-1)?.key, "key of y", "not that of the record that came last");
+    loop.setTimer(0, () => log.push("timer"));
+    await nextSlice();
+    assert.deepEqual([errors, log], [[], []], "nothing fails and nothing fires while somebody looks");
+    // Full: its loop would take up no work that waits.
+    loop.blockInput("backPressured");
+    gate.release();
+    assert.deepEqual(errors.map(String), ["Error: of y"]);
+    loop.stop();
+  });
+
+  it("lets such a record fail at once where nobody asked for it, also one that was restored", async () => {
+    const { loop, stops, errors, keeper, gate } = await started();
+    gate.failureOf("c", "restored", undefined, undefined)(new Error("at once"));
+    assert.deepEqual([errors.map(String), stops], [["Error: at once"], []]);
+    keeper.stopsAtErrors = true;
+    gate.failureOf("c", "restored", undefined, undefined)(new Error("held"));
+    assert.deepEqual(stops, [{ reason: "exception", text: "held", frames: ["c restored"] }]);
+    loop.stop();
+  });
 });
 
 describe("what a person sees of a record", () => {

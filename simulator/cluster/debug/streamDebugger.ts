@@ -214,10 +214,11 @@ export class StreamDebugger implements GateKeeper {
       return [debugValue("Record", frame.value), ...at, debugValue("Recorded", `${gate.back} steps ago`)];
     }
     const view = frame.place.kind === "operator" ? gate.viewOf(frame.place.operator) : {};
+    const known = frame.key === undefined ? view : { ...view, Key: frame.key };
     return [
       debugValue("Record", frame.value),
       ...at,
-      ...Object.entries(view).map(([name, value]) => debugValue(name, value)),
+      ...Object.entries(known).map(([name, value]) => debugValue(name, value)),
     ];
   }
 
@@ -257,9 +258,9 @@ function framesOf(gate: TaskGate): readonly FramePlace[] {
 }
 
 /** Of a record that was recorded (no gate), the key is not known any more. */
-function scopeOf(gate: TaskGate | undefined, { place, value, timestamp }: GateFrame): RecordScope {
-  const key = place.kind === "operator" ? gate?.viewOf(place.operator).Key : undefined;
-  return { record: value, key, timestamp };
+function scopeOf(gate: TaskGate | undefined, { place, value, timestamp, key }: GateFrame): RecordScope {
+  const current = place.kind === "operator" ? gate?.viewOf(place.operator).Key : undefined;
+  return { record: value, key: key ?? current, timestamp };
 }
 
 function messageOf(error: unknown): string {

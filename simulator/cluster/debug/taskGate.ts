@@ -18,6 +18,14 @@ export interface GateFrame {
   readonly place: BreakpointPlace;
   readonly value: unknown;
   readonly timestamp: number | undefined;
+  /** Of a record whose operator has taken others since: the key that came with it. */
+  readonly key?: unknown;
+}
+
+/** Work on a record that failed after its operator had taken it. */
+interface LateFailure {
+  readonly frames: readonly GateFrame[];
+  readonly error: unknown;
 }
 
 export interface Stop {
@@ -51,11 +59,15 @@ export class TaskGate {
   private deferred = 0;
   private stepTo: "record" | "operator" | undefined;
   private readonly seenErrors = new WeakSet();
+  /** The task stands at it, and fails with it when it goes on. */
+  private lateFailure: LateFailure | undefined;
+  /** Those that came while the task stood somewhere. */
+  private readonly moreLateFailures: LateFailure[] = [];
 
   constructor(
     readonly task: SubtaskName,
     private readonly keeper: GateKeeper,
-    private readonly control: Pick<TaskControl, "run" | "blockInput" | "unblockInput">,
+    private readonly control: Pick<TaskControl, "run" | "blockInput" | "unblockInput" | "fail">,
     /** What a task's operators show of themselves. */
     readonly viewOf: (operator: string) => Readonly<Record<string, unknown>>,
   ) {}
@@ -110,6 +122,29 @@ export class TaskGate {
     if (this.standing === undefined) return;
     this.standing = undefined;
     this.control.unblockInput("busy");
+    const { lateFailure } = this;
+    this.lateFailure = undefined;
+    if (lateFailure !== undefined) {
+      // Not by the task's loop: it may wait for the very call that failed.
+      this.control.fail(lateFailure.error);
+      return;
+    }
+    const next = this.moreLateFailures.shift();
+    if (next !== undefined) this.holdLate(next);
+  }
+
+  /** The record that goes into this operator now: what to call when work on it fails after the operator has taken it. */
+  failureOf(operator: string, value: unknown, timestamp: number | undefined, key: unknown): (error: unknown) => void {
+    // A restored record goes in without having come through here.
+    const path =
+      this.path.length > 0 ? this.path : [{ place: { kind: "operator", operator } as const, value, timestamp }];
+    const frames = path.map((frame, index) => (index === path.length - 1 ? { ...frame, key } : frame));
+    return (error) => {
+      const failure = { frames, error };
+      if (!this.keeper.stopsAtErrors) this.control.fail(error);
+      else if (this.standing === undefined) this.holdLate(failure);
+      else this.moreLateFailures.push(failure);
+    };
   }
 
   private enter(
@@ -169,7 +204,7 @@ export class TaskGate {
         throw error;
       }
       this.seenErrors.add(error);
-      this.hold(frames, { reason: "exception", text: error instanceof Error ? error.message : "An error." });
+      this.hold(frames, exceptionOf(error));
       // The task fails with it when it goes on.
       this.defer(
         () => false,
@@ -192,6 +227,13 @@ export class TaskGate {
     return this.keeper.pausing && this.stepTo === undefined ? { reason: "pause" } : undefined;
   }
 
+  private holdLate(failure: LateFailure): void {
+    this.lateFailure = failure;
+    this.hold(failure.frames, exceptionOf(failure.error));
+    // Timers do not fire and no checkpoint is taken meanwhile.
+    this.control.run(() => this.standing === undefined);
+  }
+
   private hold(frames: readonly GateFrame[], stop: Stop): void {
     this.stepTo = undefined;
     this.back = 0;
@@ -199,6 +241,10 @@ export class TaskGate {
     this.standing = frames;
     this.keeper.onStopped(this, stop);
   }
+}
+
+function exceptionOf(error: unknown): Stop {
+  return { reason: "exception", text: error instanceof Error ? error.message : "An error." };
 }
 
 /** What cannot be copied (it holds a function, say) is kept as it is; a proxy is not even looked at, since a look may be what it waits for. */
