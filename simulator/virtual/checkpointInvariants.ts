@@ -21,8 +21,10 @@ export class CheckpointRecord {
   private readonly stored = new Set<number>();
   /** Complete ones that a restart may begin from. */
   private complete: number[] = [];
-  /** Said to be damaged: never to be restored again. */
+  /** Said to be damaged, and another one was restored instead: never to be restored again. */
   private givenUp = new Set<number>();
+  /** Said to be damaged. Where the coordinator dies before it starts a task, nobody may ever read that. */
+  private saidDamaged: number[] = [];
   /** Attempt of a task → the checkpoint that it was to be restored from. */
   private readonly restored = new Map<string, number>();
   latestCompleted = 0;
@@ -38,7 +40,7 @@ export class CheckpointRecord {
     next.givenUp = this.givenUp;
     const { completed, damaged } = world.disk.readCheckpoints();
     next.complete = completed.map(({ checkpoint }) => checkpoint).filter((checkpoint) => !this.givenUp.has(checkpoint));
-    for (const { checkpoint } of damaged) if (checkpoint > (next.latest ?? 0)) next.givenUp.add(checkpoint);
+    for (const { checkpoint } of damaged) if (checkpoint > (next.latest ?? 0)) next.saidDamaged.push(checkpoint);
     return next;
   }
 
@@ -72,7 +74,7 @@ export class CheckpointRecord {
     ensure(checkpoint === this.latest, "given-up", `checkpoint ${checkpoint} is said to be damaged; the latest is ${this.latest ?? "none"}`);
     ensure(this.complete.length > 1, "given-up", `checkpoint ${checkpoint} is given up, and there is none before it`);
     this.complete.pop();
-    this.givenUp.add(checkpoint);
+    this.saidDamaged.push(checkpoint);
   }
 
   onDiscarded(checkpoint: number): void {
@@ -80,6 +82,7 @@ export class CheckpointRecord {
   }
 
   onDeployed(task: SubtaskName, attempt: number, checkpoint: number | undefined): void {
+    for (const given of this.saidDamaged.splice(0)) this.givenUp.add(given);
     if (checkpoint !== undefined) this.restored.set(`${task} ${attempt}`, checkpoint);
   }
 

@@ -73,7 +73,7 @@ function checkCopies(plan: SimulationPlan, wrong: (code: Problem["code"], messag
     const least = devices === 0 ? 0 : devices * machines.copiesPerDevice;
     const most = Math.ceil(copies / machines.nodes);
     if (local && least < most) {
-      wrong("FL1051", `${deployment}: a node has to hold ${most} copies of the model and has room for ${least}.`, "Spread the GPUs evenly: as many --gpus as copies, or fewer --nodes.");
+      wrong("FL1051", `${deployment}: a node has to hold ${most} ${most === 1 ? "copy" : "copies"} of the model and has room for ${least}.`, "Spread the GPUs evenly: as many of them as copies (--gpus), or fewer nodes (--nodes).");
     }
   }
 }
