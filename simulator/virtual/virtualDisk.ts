@@ -32,6 +32,9 @@ interface SinkFile {
 }
 
 export class VirtualDisk {
+  /** @param copies what is on the disk does not change with what is in memory: without that, what is given must not change any more. */
+  constructor(private readonly copies = true) {}
+
   private readonly folders = new Map<number, CheckpointFolder>();
   /** By sink subtask (`OPERATOR#INDEX`): files by their name. A name without a dot in front is committed. */
   private readonly sinks = new Map<string, Map<string, SinkFile>>();
@@ -79,8 +82,7 @@ export class VirtualDisk {
   storeCheckpoint(completed: CompletedCheckpoint): void {
     const folder = this.folders.get(completed.checkpoint) ?? { states: new Map(), metadata: undefined };
     this.folders.set(completed.checkpoint, folder);
-    // What is on disk does not change with what is in memory.
-    const content = { ...completed, handles: new Map(completed.handles), sourceOffsets: new Map(completed.sourceOffsets) };
+    const content = !this.copies ? completed : { ...completed, handles: new Map(completed.handles), sourceOffsets: new Map(completed.sourceOffsets) };
     folder.metadata = { content, damaged: false };
   }
 
