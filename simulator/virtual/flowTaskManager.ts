@@ -78,6 +78,10 @@ export interface FlowTaskManagerHost {
   cancelMs(): number;
 }
 
+function isRunning({ state }: FlowTask): boolean {
+  return state === "RUNNING";
+}
+
 export class FlowTaskManager {
   readonly link: WorkerLink;
   readonly endpoints = new Map<string, readonly ServiceEndpoint[]>();
@@ -119,16 +123,9 @@ export class FlowTaskManager {
   }
 
   /** @param handle of the file with the state of all its tasks. */
-  acknowledge(task: FlowTask, checkpoint: number, handle: StateHandle): void {
-    if (task.state !== "RUNNING") return;
-    this.link.send({
-      kind: "checkpointAck",
-      checkpoint,
-      task: task.name,
-      attempt: task.attempt,
-      handle,
-      alignmentMs: 0,
-    });
+  acknowledge(tasks: readonly FlowTask[], checkpoint: number, handle: StateHandle): void {
+    const running = tasks.every(isRunning) ? tasks : tasks.filter(isRunning);
+    if (running.length > 0) this.link.acknowledge(checkpoint, handle, running);
   }
 
   private handle(command: JobMasterCommand): void {

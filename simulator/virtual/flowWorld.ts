@@ -648,8 +648,7 @@ class TaskSnapshots implements VirtualEvent {
 
   private acknowledge(): void {
     const { manager, checkpoint } = this;
-    const handle = this.world.stateOf(manager, checkpoint);
-    for (const task of this.tasks) manager.acknowledge(task, checkpoint, handle);
+    manager.acknowledge(this.tasks, checkpoint, this.world.stateOf(manager, checkpoint));
   }
 }
 

@@ -156,6 +156,10 @@ export class VirtualCoordinator {
   private onMessage(message: WorkerMessage): void {
     if (message.kind === "journal") this.record(message.body, message.at);
     else if (message.kind === "input") this.step(message.input);
+    else if (message.kind === "acknowledgements") {
+      const { checkpoint, handle } = message;
+      for (const { name, attempt } of message.tasks) this.step({ kind: "checkpointAck", checkpoint, task: name, attempt, handle, alignmentMs: 0 });
+    }
   }
 
   private onDisconnected(name: ProcessName, pid: number, connection: ControlConnection): void {
