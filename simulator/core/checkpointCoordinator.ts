@@ -86,13 +86,16 @@ export function triggerCheckpoint(t: Transition, reason: CheckpointReason, savep
     final,
     savepoint,
     triggeredAtMs: t.nowMs,
-    waitingFor: new Map(tasks.map((task) => [task.name, task.attempt])),
+    waitingFor: new Map(),
     handles: new Map(),
     sourceOffsets: new Map(),
     alignmentMs: 0,
     storing: false,
   };
-  for (const task of all) if (task.state === "FINISHED") keepStateOfFinished(t, task, pending);
+  for (const task of all) {
+    if (task.state === "FINISHED") keepStateOfFinished(t, task, pending);
+    if (task.state !== "FINISHED") pending.waitingFor.set(task.name, task.attempt);
+  }
   state.checkpoints.pending.push(pending);
   t.events.push({ kind: "checkpoint.triggered", checkpoint, tasks: tasks.length, reason });
   const sources = tasks.filter((task) => state.topology.isSource(task.vertex));
@@ -129,11 +132,17 @@ export function triggerWhenDue(t: Transition): void {
 function isFinalDue(t: Transition): boolean {
   const { state } = t;
   if (state.checkpoints.finalCompleted || state.job.runtime.mode === "batch" || state.stopping === "savepoint") return false;
-  const sources = state.topology.streamVertices
-    .filter(({ id }) => state.topology.isSource(id))
-    .flatMap(({ id }) => (state.tasksByVertex.get(id) ?? []).filter((task) => task.state !== "FINISHED"));
-  if (sources.length === 0) return false;
-  return state.stopping === "drain" || (state.job.runtime.checkpointing !== undefined && sources.every((task) => task.atEnd));
+  const drains = state.stopping === "drain";
+  let sources = 0;
+  for (const { id } of state.topology.streamVertices) {
+    if (!state.topology.isSource(id)) continue;
+    for (const task of state.tasksByVertex.get(id) ?? []) {
+      if (task.state === "FINISHED") continue;
+      if (!drains && !task.atEnd) return false;
+      sources++;
+    }
+  }
+  return sources > 0 && (drains || state.job.runtime.checkpointing !== undefined);
 }
 
 /**

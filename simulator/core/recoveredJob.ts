@@ -12,6 +12,10 @@ export class RecoveredJobFold {
   private readonly instances = new Map<SubtaskName, boolean>();
   private readonly parallelism = new Map<string, number>();
   private highestCheckpoint = 0;
+  /** The checkpoint that the coordinator before this one began from. */
+  private beganFrom = 0;
+  /** Gone back behind: what sinks had committed since was taken back, so they are not restored, deleted or not and repaired or not. */
+  private readonly givenUp = new Set<number>();
   private failureCount = 0;
   private failoverCount = 0;
   private stopping: StopMode | undefined;
@@ -43,6 +47,13 @@ export class RecoveredJobFold {
       case "checkpoint.triggered":
         this.highestCheckpoint = Math.max(this.highestCheckpoint, event.checkpoint);
         return;
+      case "coordinator.recovered":
+        this.beganFrom = event.fromCheckpoint ?? 0;
+        return;
+      case "checkpoint.damaged":
+        // An older one than that was found damaged, and nothing went back behind it.
+        if (event.checkpoint > this.beganFrom) this.givenUp.add(event.checkpoint);
+        return;
       default:
     }
   }
@@ -54,7 +65,7 @@ export class RecoveredJobFold {
       finished: this.finished,
       instances: [...this.instances].flatMap(([name, live]) => (live ? [name] : [])),
       parallelism: this.parallelism,
-      completed: checkpoints.completed,
+      completed: checkpoints.completed.filter(({ checkpoint }) => !this.givenUp.has(checkpoint)),
       nextCheckpoint: Math.max(checkpoints.nextCheckpoint, this.highestCheckpoint + 1),
       failureCount: this.failureCount,
       failoverCount: this.failoverCount,

@@ -13,12 +13,14 @@ export interface SlotPoolState {
   /** TaskManagers that are there, with their number of slots. */
   readonly offers: Map<ProcessName, number>;
   readonly assigned: Map<SlotKey, ProcessName>;
+  /** How many of them each TaskManager has: counted anew at each restart, they would cost what the job's size costs. */
+  readonly held: Map<ProcessName, number>;
   /** Live tasks in slots that are given back when the last of them has ended. */
   readonly users: Map<SlotKey, number>;
 }
 
 export function newSlotPool(): SlotPoolState {
-  return { offers: new Map(), assigned: new Map(), users: new Map() };
+  return { offers: new Map(), assigned: new Map(), held: new Map(), users: new Map() };
 }
 
 export function slotKey(group: string, index: number): SlotKey {
@@ -40,6 +42,8 @@ export function leaveSlot(pool: SlotPoolState, key: SlotKey): void {
   if (left > 0) pool.users.set(key, left);
   else {
     pool.users.delete(key);
+    const holder = pool.assigned.get(key);
+    if (holder !== undefined) hold(pool, holder, -1);
     pool.assigned.delete(key);
   }
 }
@@ -47,7 +51,12 @@ export function leaveSlot(pool: SlotPoolState, key: SlotKey): void {
 /** Forgets the TaskManager and every slot on it. */
 export function removeTaskManager(pool: SlotPoolState, process: ProcessName): void {
   pool.offers.delete(process);
+  pool.held.delete(process);
   for (const [key, holder] of pool.assigned) if (holder === process) pool.assigned.delete(key);
+}
+
+function hold(pool: SlotPoolState, process: ProcessName, more: number): void {
+  pool.held.set(process, (pool.held.get(process) ?? 0) + more);
 }
 
 interface FreeTaskManager {
@@ -89,7 +98,10 @@ export function assignSlots(
     counted.left--;
     chosen.set(key, best.process);
   }
-  for (const [key, process] of chosen) pool.assigned.set(key, process);
+  for (const [key, process] of chosen) {
+    pool.assigned.set(key, process);
+    if (missing.has(key)) hold(pool, process, 1);
+  }
   return chosen;
 }
 
@@ -110,7 +122,7 @@ function insert(free: FreeTaskManager[], entry: FreeTaskManager): void {
 
 function countFree(pool: SlotPoolState, counted: FreeSlots): FreeTaskManager[] {
   const free = new Map(pool.offers);
-  for (const holder of pool.assigned.values()) free.set(holder, (free.get(holder) ?? 0) - 1);
+  for (const [holder, count] of pool.held) free.set(holder, (free.get(holder) ?? 0) - count);
   counted.left = 0;
   const inOrder: FreeTaskManager[] = [];
   for (const [process, count] of free) {

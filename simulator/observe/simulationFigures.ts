@@ -40,9 +40,24 @@ const FIGURES: readonly Figure[] = [
 ];
 const COST: Figure = ["cost of a million records", (r) => estimateText(r.costPerMillion, numberText)];
 const STATES: Figure = [
-  "jobs that ended",
+  "jobs that do not run at the end",
   (r) => Object.entries(r.states).flatMap(([state, count]) => (state === "RUNNING" ? [] : [`${count} ${state}`])).join(", ") || "none",
 ];
+
+/** In a sentence or two: which combination was down least and which most, or that the seeds differ by more. */
+export function verdictOf(results: readonly SimulationResult[]): string {
+  const strategies = new Set(results.map(({ failoverStrategy }) => failoverStrategy));
+  const name = (result: SimulationResult): string => (strategies.size > 1 ? nameOf(result) : result.deployment);
+  const gave = ({ downtime, throughputPerSecond }: SimulationResult): string =>
+    `down ${percentText(downtime.share?.mean ?? 0)} of the time, ${numberText(throughputPerSecond?.mean ?? 0)} records/s`;
+  const known = results.filter(({ downtime }) => downtime.share !== null).toSorted((a, b) => (a.downtime.share?.mean ?? 0) - (b.downtime.share?.mean ?? 0));
+  const [least, most] = [known.at(0), known.at(-1)];
+  if (least === undefined || most === undefined) return "";
+  if (least === most) return `${name(least)}: ${gave(least)}.`;
+  const apart = (least.downtime.share?.high ?? 0) < (most.downtime.share?.low ?? 0);
+  if (apart) return `Least downtime with ${name(least)}: ${gave(least)}. Most with ${name(most)}: ${gave(most)}.`;
+  return `No difference in downtime: runs from other seeds differ by more. ${name(least)}: ${gave(least)}. ${name(most)}: ${gave(most)}.`;
+}
 
 /** Rows of cells, the first of each its name; a column for each combination. The first three rows say which it is. */
 export function resultTable(results: readonly SimulationResult[]): readonly (readonly string[])[] {

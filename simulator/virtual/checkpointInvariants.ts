@@ -1,4 +1,7 @@
-/** Checkpoints complete only when every task that has to has acknowledged; tasks start from the latest complete one, and it is on the disk. */
+/**
+ * Checkpoints complete only when every task that has to has acknowledged; tasks start from the latest complete one, and it is on the disk. One
+ * that cannot be read is gone back behind, once, and for good.
+ */
 import type { CompletedCheckpoint } from "../core/checkpoint";
 import type { JobMasterCommand, JobMasterInput, JobMasterState } from "../core/jobMasterState";
 import type { JournalEventBody, SubtaskName } from "../observe/journalEvent";
@@ -6,6 +9,8 @@ import { ensure } from "./invariantViolation";
 import type { VirtualWorld } from "./virtualWorld";
 
 type Triggered = Extract<JournalEventBody, { kind: "checkpoint.triggered" }>;
+type Damaged = Extract<JournalEventBody, { kind: "checkpoint.damaged" }>;
+type Failure = Extract<JournalEventBody, { kind: "failure" }>;
 type Completed = Extract<JournalEventBody, { kind: "checkpoint.completed" }>;
 
 export class CheckpointRecord {
@@ -14,17 +19,34 @@ export class CheckpointRecord {
   private readonly final = new Set<number>();
   private readonly acknowledged = new Map<number, Map<SubtaskName, number>>();
   private readonly stored = new Set<number>();
+  /** Complete ones that a restart may begin from. */
+  private complete: number[] = [];
+  /** Said to be damaged, and another one was restored instead: never to be restored again. */
+  private givenUp = new Set<number>();
+  /** Said to be damaged. Where the coordinator dies before it starts a task, nobody may ever read that. */
+  private saidDamaged: number[] = [];
+  /** Attempt of a task → the checkpoint that it was to be restored from. */
+  private readonly restored = new Map<string, number>();
   latestCompleted = 0;
   /** The last one that was held against the tasks. */
   latestWhole = 0;
   private readonly stoppedAt = new Map<number, number>();
   private readonly sourcesAtEnd = new Map<SubtaskName, number>();
 
-  /** A new coordinator knows nothing of what was pending; what is complete stays. */
-  afterRecovery(): CheckpointRecord {
+  /** A new coordinator knows nothing of what was pending; what is complete and can be read stays. */
+  afterRecovery(world: VirtualWorld): CheckpointRecord {
     const next = new CheckpointRecord();
     next.latestCompleted = this.latestCompleted;
+    next.givenUp = this.givenUp;
+    const { completed, damaged } = world.disk.readCheckpoints();
+    next.complete = completed.map(({ checkpoint }) => checkpoint).filter((checkpoint) => !this.givenUp.has(checkpoint));
+    for (const { checkpoint } of damaged) if (checkpoint > (next.latest ?? 0)) next.saidDamaged.push(checkpoint);
     return next;
+  }
+
+  /** What a restart has to begin from. */
+  get latest(): number | undefined {
+    return this.complete.at(-1);
   }
 
   isStored(checkpoint: number): boolean {
@@ -46,6 +68,30 @@ export class CheckpointRecord {
     this.acknowledged.set(input.checkpoint, tasks);
     // The attempt that was asked counts; a later word of another attempt does not take its place.
     if (this.required.get(input.checkpoint)?.get(input.task) === input.attempt) tasks.set(input.task, input.attempt);
+  }
+
+  onDamaged({ checkpoint }: Damaged): void {
+    ensure(checkpoint === this.latest, "given-up", `checkpoint ${checkpoint} is said to be damaged; the latest is ${this.latest ?? "none"}`);
+    ensure(this.complete.length > 1, "given-up", `checkpoint ${checkpoint} is given up, and there is none before it`);
+    this.complete.pop();
+    this.saidDamaged.push(checkpoint);
+  }
+
+  onDiscarded(checkpoint: number): void {
+    this.complete = this.complete.filter((other) => other !== checkpoint);
+  }
+
+  onDeployed(task: SubtaskName, attempt: number, checkpoint: number | undefined): void {
+    for (const given of this.saidDamaged.splice(0)) this.givenUp.add(given);
+    if (checkpoint !== undefined) this.restored.set(`${task} ${attempt}`, checkpoint);
+  }
+
+  /** A task could not read what the latest checkpoint keeps of it: with one before, it is given up in the same step. */
+  checkUnreadable(input: JobMasterInput, failures: Iterable<Failure>): void {
+    if (input.kind !== "taskState" || input.state !== "FAILED" || input.cause?.code !== "FL2007") return;
+    if (![...failures].some(({ task, attempt }) => task === input.task && attempt === input.attempt)) return;
+    const from = this.restored.get(`${input.task} ${input.attempt}`);
+    ensure(from !== this.latest || this.complete.length < 2, "not-given-up", `${input.task} cannot read checkpoint ${from}, and it is to be restored again`);
   }
 
   onTriggered(event: Triggered, live: ReadonlyMap<SubtaskName, number>, isSource: (task: SubtaskName) => boolean): void {
@@ -77,6 +123,7 @@ export class CheckpointRecord {
     ensure(this.stored.has(checkpoint), "checkpoint-incomplete", `checkpoint ${checkpoint} is complete and its metadata is not on the disk`);
     ensure(checkpoint > this.latestCompleted, "checkpoint-order", `checkpoint ${checkpoint} was completed after ${this.latestCompleted}`);
     this.latestCompleted = checkpoint;
+    this.complete.push(checkpoint);
   }
 }
 
@@ -89,18 +136,20 @@ export function checkCheckpoints(record: CheckpointRecord, world: VirtualWorld, 
     if (command.kind === "discardCheckpoint") {
       const kept = completed.some((checkpoint) => checkpoint.checkpoint === command.checkpoint);
       ensure(!kept, "discarded", `checkpoint ${command.checkpoint} is discarded and still counts as complete`);
+      record.onDiscarded(command.checkpoint);
     }
     if (command.kind === "notifyCheckpointComplete") {
       ensure(record.isStored(command.checkpoint), "told-too-early", `tasks are told that checkpoint ${command.checkpoint} is complete, and it is not on the disk`);
     }
     if (command.kind !== "deploy") continue;
-    for (const { task, restore } of command.deployments) {
+    for (const { task, attempt, restore } of command.deployments) {
       // Without checkpoints there is at most the one of a drain, which what had finished by itself is no part of: that begins anew.
       if (restore === undefined && master.job.runtime.checkpointing === undefined) continue;
       const from = restore?.checkpoint;
-      ensure(from === latest?.checkpoint, "restore", `${task} starts from checkpoint ${from ?? "none"}; the latest is ${latest?.checkpoint ?? "none"}`);
+      ensure(from === record.latest, "restore", `${task} starts from checkpoint ${from ?? "none"}; the latest is ${record.latest ?? "none"}`);
+      record.onDeployed(task, attempt, from);
       if (restore === undefined) continue;
-      ensure(world.disk.readState(restore.handle) !== undefined, "restore", `the state of ${task} at checkpoint ${from} is not on the disk`);
+      ensure(world.disk.holdsState(restore.handle), "restore", `the state of ${task} at checkpoint ${from} is not on the disk`);
     }
   }
   const config = master.job.runtime.checkpointing;
@@ -115,7 +164,7 @@ function checkWhole(record: CheckpointRecord, world: VirtualWorld, master: JobMa
   for (const { name, vertexKind } of master.tasks.values()) {
     if (vertexKind !== "stream") continue;
     const handle = latest.handles.get(name);
-    ensure(handle !== undefined && world.disk.readState(handle) !== undefined, "checkpoint-incomplete", `checkpoint ${latest.checkpoint} holds no state of ${name}`);
+    ensure(handle !== undefined && world.disk.holdsState(handle), "checkpoint-incomplete", `checkpoint ${latest.checkpoint} holds no state of ${name}`);
   }
 }
 

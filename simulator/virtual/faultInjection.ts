@@ -3,6 +3,8 @@ import type { JournalEventBody, ProcessName, SubtaskName } from "../observe/jour
 import type { ScheduledFault, VirtualFault } from "./faultSchedule";
 import { targetOf } from "./faultSchedule";
 import type { EventLoop } from "./eventLoop";
+import type { VirtualDisk } from "./virtualDisk";
+import { METADATA } from "./virtualDisk";
 import type { VirtualCoordinator } from "./virtualCoordinator";
 import type { VirtualInstance } from "./virtualInstance";
 import type { VirtualProcess } from "./virtualProcess";
@@ -14,10 +16,12 @@ import type { WorkerLink } from "./workerLink";
 export interface FaultTargets {
   readonly loop: EventLoop;
   readonly coordinator: VirtualCoordinator | undefined;
+  readonly disk: VirtualDisk;
   readonly taskManagers: ReadonlyMap<number, VirtualTaskManager>;
   readonly instances: ReadonlyMap<number, { readonly instance: VirtualInstance; readonly link: WorkerLink }>;
   processesNamed(name: ProcessName): readonly VirtualProcess[];
   hold(pid: number, untilMs: number): void;
+  holdData(a: number, b: number, untilMs: number): void;
   breakData(from: number, to: number): void;
 }
 
@@ -31,6 +35,9 @@ export class FaultInjection implements TaskFaults {
   private readonly stateErrors = new Set<SubtaskName>();
   private storageErrors = 0;
   private readonly slowStorage: number[] = [];
+  private fullUntilMs = 0;
+  /** File → for how long it stays torn once it is written. */
+  private readonly torn = new Map<string, number>();
   private midStep: number | undefined;
 
   constructor(
@@ -63,12 +70,21 @@ export class FaultInjection implements TaskFaults {
   }
 
   failsToWriteState(task: SubtaskName): boolean {
-    return this.stateErrors.delete(task);
+    return this.stateErrors.delete(task) || this.isFull;
+  }
+
+  stateWritten(checkpoint: number, task: SubtaskName): void {
+    this.tear(checkpoint, task);
+  }
+
+  metadataWritten(checkpoint: number): void {
+    this.tear(checkpoint, METADATA);
   }
 
   storing(delayMs: number): { readonly delayMs: number; readonly fails: boolean } {
-    const fails = this.storageErrors > 0;
-    if (fails) this.storageErrors--;
+    const broken = this.storageErrors > 0;
+    const fails = broken || this.isFull;
+    if (broken) this.storageErrors--;
     const slow = this.slowStorage.shift() ?? 0;
     if (fails || slow > 0) this.lastEffectMs = Math.max(this.lastEffectMs, this.world.loop.now + slow);
     return { delayMs: delayMs + slow, fails };
@@ -111,6 +127,8 @@ export class FaultInjection implements TaskFaults {
         return this.onProcess(fault.process, (process) => world.hold(process.pid, world.loop.now + fault.forMs));
       case "data-reset":
         return this.onProcess(fault.from, (from) => this.onProcess(fault.to, (to) => world.breakData(from.pid, to.pid)));
+      case "data-partition":
+        return this.onProcess(fault.from, (from) => this.onProcess(fault.to, (to) => world.holdData(from.pid, to.pid, world.loop.now + fault.forMs)));
       case "poison":
         this.poisoned.add(fault.task);
         return true;
@@ -123,6 +141,16 @@ export class FaultInjection implements TaskFaults {
       case "slow-storage":
         this.slowStorage.push(fault.forMs);
         return true;
+      case "disk-full":
+        this.fullUntilMs = Math.max(this.fullUntilMs, world.loop.now + fault.forMs);
+        return true;
+      case "torn-file":
+        this.torn.set(fault.file, fault.forMs);
+        return true;
+      case "damaged-file": {
+        const { newestCheckpoint } = world.disk;
+        return newestCheckpoint !== undefined && this.damage(newestCheckpoint.checkpoint, fault.file, fault.forMs);
+      }
       case "device-lost":
         return this.loseDevice(fault.instance);
       case "scale":
@@ -132,6 +160,24 @@ export class FaultInjection implements TaskFaults {
       case "stop":
         return this.command({ kind: "stop", mode: fault.mode });
     }
+  }
+
+  private get isFull(): boolean {
+    return this.world.loop.now < this.fullUntilMs;
+  }
+
+  private tear(checkpoint: number, file: string): void {
+    const forMs = this.torn.get(file);
+    if (forMs !== undefined && this.torn.delete(file)) this.damage(checkpoint, file, forMs);
+  }
+
+  private damage(checkpoint: number, file: string, forMs: number): boolean {
+    const { disk, loop } = this.world;
+    const repair = disk.damage(checkpoint, file);
+    if (repair === undefined) return false;
+    this.lastEffectMs = Math.max(this.lastEffectMs, loop.now + forMs);
+    loop.after(forMs, repair);
+    return true;
   }
 
   private command(input: Parameters<VirtualCoordinator["command"]>[0]): boolean {

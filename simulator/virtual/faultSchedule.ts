@@ -16,6 +16,8 @@ export type VirtualFault =
   | { readonly kind: "black-hole"; readonly process: ProcessName; readonly forMs: number }
   /** The data connection between two TaskManagers breaks. */
   | { readonly kind: "data-reset"; readonly from: ProcessName; readonly to: ProcessName }
+  /** Nothing goes over the data connection between two TaskManagers for a time, either way. */
+  | { readonly kind: "data-partition"; readonly from: ProcessName; readonly to: ProcessName; readonly forMs: number }
   /** The task's function fails on its next record. */
   | { readonly kind: "poison"; readonly task: SubtaskName }
   /** The task cannot write its next state file. */
@@ -24,6 +26,12 @@ export type VirtualFault =
   | { readonly kind: "storage-error" }
   /** The next metadata of a checkpoint takes this long to write. */
   | { readonly kind: "slow-storage"; readonly forMs: number }
+  /** No file of a checkpoint can be written for a time. */
+  | { readonly kind: "disk-full"; readonly forMs: number }
+  /** The next state file of the task, or the next `_metadata`, is on the disk in part and nobody notices; repaired after a time. */
+  | { readonly kind: "torn-file"; readonly file: string; readonly forMs: number }
+  /** What the newest complete checkpoint keeps of the task, or its `_metadata`, is damaged; repaired after a time. */
+  | { readonly kind: "damaged-file"; readonly file: string; readonly forMs: number }
   /** The model of the instance fails. */
   | { readonly kind: "device-lost"; readonly instance: SubtaskName }
   /** What people do. */

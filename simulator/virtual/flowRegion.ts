@@ -49,6 +49,7 @@ export interface FlowRegionOptions {
 }
 
 interface RegionSnapshot {
+  readonly checkpoint: number;
   readonly position: number;
   readonly inFlight: readonly number[];
 }
@@ -73,6 +74,7 @@ class RecordCall implements ServiceCaller {
   }
 }
 
+const NONE: readonly number[] = [];
 /** How far a paced source that was held up catches up. */
 const MAX_DEBT_MS = 1_000;
 /** Records that a paced source may be ahead of the first call: buffers that are full hold it up. */
@@ -80,7 +82,8 @@ const PACED_AHEAD = 256;
 
 export class FlowRegion {
   private readonly records = new RecordLog();
-  private readonly snapshots = new Map<number, RegionSnapshot>();
+  /** Of the checkpoints that are kept or under way: two or three. */
+  private readonly snapshots: RegionSnapshot[] = [];
   private slots: readonly (readonly FlowSlot[])[] = [];
   private readonly turn: number[];
   /** Records whose call of a stage is over and that wait for room in the next one. */
@@ -141,7 +144,7 @@ export class FlowRegion {
   /** All tasks run. @param checkpoint the one that they were restored from. */
   start(slots: readonly (readonly FlowSlot[])[], checkpoint: number | undefined): void {
     const { loop, arrivals } = this.options;
-    const restored = checkpoint === undefined ? undefined : this.snapshots.get(checkpoint);
+    const restored = checkpoint === undefined ? undefined : this.snapshotOf(checkpoint);
     this.epoch++;
     this.owner = this.options.nextOwner();
     this.slots = slots;
@@ -184,27 +187,38 @@ export class FlowRegion {
 
   /** Barriers go out at the sources. */
   snapshot(checkpoint: number): void {
-    if (this.snapshots.has(checkpoint)) return;
+    if (this.snapshotOf(checkpoint) !== undefined) return;
+    if (this.inFlight.size === 0 && this.againAt >= this.again.length && this.options.arrivals.kind !== "paced") {
+      this.snapshots.push({ checkpoint, position: this.admitted, inFlight: NONE });
+      return;
+    }
     const waiting = this.again.slice(this.againAt);
     const ahead = this.options.arrivals.kind === "paced" ? Array.from({ length: this.made - this.admitted }, (_, index) => this.admitted + index) : [];
     const position = this.options.arrivals.kind === "paced" ? this.made : this.admitted;
-    this.snapshots.set(checkpoint, { position, inFlight: [...this.inFlight, ...waiting, ...ahead] });
+    this.snapshots.push({ checkpoint, position, inFlight: [...this.inFlight, ...waiting, ...ahead] });
   }
 
   /** The checkpoint is complete. @param oldest of those that are kept. */
   complete(checkpoint: number, oldest: number): void {
-    const snapshot = this.snapshots.get(checkpoint);
+    const snapshot = this.snapshotOf(checkpoint);
     if (snapshot === undefined) return;
     const committed = snapshot.position - snapshot.inFlight.length;
     if (committed > this.committedRecords) {
       this.options.measures.committed(committed - this.committedRecords);
       this.committedRecords = committed;
     }
-    for (const other of this.snapshots.keys()) if (other < oldest) this.snapshots.delete(other);
-    const kept = this.snapshots.get(oldest) ?? snapshot;
+    let left = 0;
+    for (const other of this.snapshots) if (other.checkpoint >= oldest) this.snapshots[left++] = other;
+    this.snapshots.length = left;
+    const kept = this.snapshotOf(oldest) ?? snapshot;
     let first = kept.position;
     for (const record of kept.inFlight) if (record < first) first = record;
     this.records.forgetBefore(first);
+  }
+
+  private snapshotOf(checkpoint: number): RegionSnapshot | undefined {
+    for (const snapshot of this.snapshots) if (snapshot.checkpoint === checkpoint) return snapshot;
+    return undefined;
   }
 
   private awaitArrival(): void {

@@ -30,12 +30,16 @@ export interface RegionState {
   /** Tasks of each of its vertices. */
   readonly widths: ReadonlyMap<string, number>;
   readonly running: Map<SubtaskName, FlowTask>;
+  /** The running ones by their TaskManager, once somebody asked. */
+  groups: ReadonlyMap<FlowTaskManager, readonly FlowTask[]> | undefined;
   readonly stalledBy: Set<number>;
   lastTriggered: number;
 }
 
 /** One attempt of a stream task. */
 export class FlowTask {
+  readonly name: SubtaskName;
+  readonly attempt: number;
   state: "INITIALIZING" | "RUNNING" | "ENDED" = "INITIALIZING";
   /** Undone when the task ends. */
   onEnd: (() => void)[] | undefined;
@@ -46,10 +50,9 @@ export class FlowTask {
     readonly deployment: TaskDeployment,
     readonly manager: FlowTaskManager,
     readonly place: TaskPlace,
-  ) {}
-
-  get name(): SubtaskName {
-    return this.deployment.task;
+  ) {
+    this.name = deployment.task;
+    this.attempt = deployment.attempt;
   }
 
   whenEnded(undo: () => void): void {
@@ -75,11 +78,17 @@ export interface FlowTaskManagerHost {
   cancelMs(): number;
 }
 
+function isRunning({ state }: FlowTask): boolean {
+  return state === "RUNNING";
+}
+
 export class FlowTaskManager {
   readonly link: WorkerLink;
   readonly endpoints = new Map<string, readonly ServiceEndpoint[]>();
   /** When its process had connected first. */
   readonly sinceMs: number;
+  /** The file with the state of its tasks at the latest checkpoint that they took. */
+  snapshot: { readonly checkpoint: number; readonly handle: StateHandle } | undefined;
   /** Its process has run tasks before. */
   hasHadTasks = false;
   private readonly tasks = new Map<SubtaskName, FlowTask>();
@@ -114,16 +123,9 @@ export class FlowTaskManager {
   }
 
   /** @param handle of the file with the state of all its tasks. */
-  acknowledge(task: FlowTask, checkpoint: number, handle: StateHandle): void {
-    if (task.state !== "RUNNING") return;
-    this.link.send({
-      kind: "checkpointAck",
-      checkpoint,
-      task: task.name,
-      attempt: task.deployment.attempt,
-      handle,
-      alignmentMs: 0,
-    });
+  acknowledge(tasks: readonly FlowTask[], checkpoint: number, handle: StateHandle): void {
+    const running = tasks.every(isRunning) ? tasks : tasks.filter(isRunning);
+    if (running.length > 0) this.link.acknowledge(checkpoint, handle, running);
   }
 
   private handle(command: JobMasterCommand): void {

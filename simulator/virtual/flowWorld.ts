@@ -3,6 +3,7 @@
  * of nodes, hours. Coordinator, processes, connections, instances, clients, queues, batches and balancing are those of the virtual world, and
  * the unchanged JobMaster decides; the records between the tasks of a region are a flow (see `flowRegion.ts`).
  */
+import type { StateHandle } from "../core/deployment";
 import type { StepResult } from "../core/jobMaster";
 import type { JobMasterCommand } from "../core/jobMasterState";
 import { RecoveredJobFold } from "../core/recoveredJob";
@@ -14,6 +15,7 @@ import type { ArrivalPattern } from "./arrivals";
 import { Chance } from "./chance";
 import type { Distribution } from "./distribution";
 import { draw, medianOf } from "./distribution";
+import type { VirtualEvent } from "./eventLoop";
 import { EventLoop } from "./eventLoop";
 import { FlowMeasures } from "./flowMeasures";
 import type { FlowMetrics } from "./flowMetrics";
@@ -81,7 +83,7 @@ export class FlowWorld {
   private sourcesFlowing = 0;
   private sourcesInAll = 0;
   private readonly model: JobModel;
-  private readonly disk = new VirtualDisk();
+  private readonly disk = new VirtualDisk(false);
   private readonly journal: VirtualJournal;
   private readonly fold = new RecoveredJobFold();
   private readonly chance: Chance;
@@ -221,7 +223,7 @@ export class FlowWorld {
       });
       this.sourcesInAll += own;
       const widths = new Map([...vertices].map(([{ id }, width]) => [id, width]));
-      const region: RegionState = { flow, tasks, sources: own, widths, running, stalledBy: new Set(), lastTriggered: 0 };
+      const region: RegionState = { flow, tasks, sources: own, widths, running, groups: undefined, stalledBy: new Set(), lastTriggered: 0 };
       this.regions.set(name, region);
       for (const [task, vertex] of names) this.places.set(task, { vertex, region });
     }
@@ -536,6 +538,7 @@ export class FlowWorld {
   private onRunning(task: FlowTask): void {
     const { region } = task.place;
     region.running.set(task.name, task);
+    region.groups = undefined;
     if (region.running.size < region.tasks) return;
     const slots: FlowSlot[][] = [];
     for (const vertex of this.model.vertices.values()) {
@@ -560,6 +563,7 @@ export class FlowWorld {
     const { region } = task.place;
     if (!wasRunning || region.running.get(task.name) !== task) return;
     region.running.delete(task.name);
+    region.groups = undefined;
     this.metrics?.ended(task.manager, [task]);
     this.changeFlow(region, () => region.flow.stop());
   }
@@ -571,20 +575,18 @@ export class FlowWorld {
     if (region.lastTriggered >= checkpoint) return true;
     region.lastTriggered = checkpoint;
     region.flow.snapshot(checkpoint);
-    const managers = new Map<FlowTaskManager, FlowTask[]>();
-    for (const member of region.running.values()) {
-      const list = managers.get(member.manager);
-      if (list === undefined) managers.set(member.manager, [member]);
-      else list.push(member);
-    }
-    for (const [manager, tasks] of managers) {
-      manager.process.post(this.draw(this.options.timings.snapshotMs), () => {
-        // What the tasks of a region keep is with the region (`FlowRegion.snapshot`); one file stands for that of all tasks in a process.
-        const handle = this.disk.writeState(checkpoint, `${manager.process.name}.${manager.process.pid}`, EMPTY_SNAPSHOT);
-        for (const member of tasks) manager.acknowledge(member, checkpoint, handle);
-      });
+    for (const [manager, tasks] of (region.groups ??= byManager(region.running.values()))) {
+      manager.process.put(this.draw(this.options.timings.snapshotMs), new TaskSnapshots(this, manager, tasks, checkpoint));
     }
     return true;
+  }
+
+  /** What the tasks of a region keep is with the region (`FlowRegion.snapshot`); one file stands for that of all tasks in a process. */
+  stateOf(manager: FlowTaskManager, checkpoint: number): StateHandle {
+    if (manager.snapshot?.checkpoint !== checkpoint) {
+      manager.snapshot = { checkpoint, handle: this.disk.writeState(checkpoint, `${manager.process.name}.${manager.process.pid}`, EMPTY_SNAPSHOT) };
+    }
+    return manager.snapshot.handle;
   }
 
   private lastComplete = 0;
@@ -625,6 +627,39 @@ export class FlowWorld {
   private draw(distribution: Distribution): number {
     return draw(distribution, this.chance);
   }
+}
+
+/** Tasks of a region in one process have written their state. */
+class TaskSnapshots implements VirtualEvent {
+  readonly cancelled = false;
+
+  constructor(
+    private readonly world: FlowWorld,
+    private readonly manager: FlowTaskManager,
+    private readonly tasks: readonly FlowTask[],
+    private readonly checkpoint: number,
+  ) {}
+
+  happen(): void {
+    const { process } = this.manager;
+    if (process.state === "running") this.acknowledge();
+    else process.run(() => this.acknowledge());
+  }
+
+  private acknowledge(): void {
+    const { manager, checkpoint } = this;
+    manager.acknowledge(this.tasks, checkpoint, this.world.stateOf(manager, checkpoint));
+  }
+}
+
+function byManager(tasks: Iterable<FlowTask>): ReadonlyMap<FlowTaskManager, readonly FlowTask[]> {
+  const groups = new Map<FlowTaskManager, FlowTask[]>();
+  for (const task of tasks) {
+    const group = groups.get(task.manager);
+    if (group === undefined) groups.set(task.manager, [task]);
+    else group.push(task);
+  }
+  return groups;
 }
 
 const EMPTY_SNAPSHOT = { offset: 0, inFlight: [], sinks: {} } as const;

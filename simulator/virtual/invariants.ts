@@ -62,7 +62,7 @@ export class Invariants implements WorldObserver {
     this.scopes = new FailoverOracle(job);
   }
 
-  onCoordinatorStarted(_world: VirtualWorld, master: JobMasterState): void {
+  onCoordinatorStarted(world: VirtualWorld, master: JobMasterState): void {
     this.tasks = new Map([...master.tasks].map(([name, { vertex, vertexKind, state, attempt }]) => [name, { vertex, vertexKind, state, attempt }]));
     this.mayRestart = new Set();
     this.restarts = new Map();
@@ -70,7 +70,7 @@ export class Invariants implements WorldObserver {
     this.recovering = master.recovering !== undefined;
     this.draining = new Set([...master.tasks.values()].flatMap(({ name, draining }) => (draining ? [name] : [])));
     this.restartAtMs.clear();
-    this.checkpoints = this.checkpoints.afterRecovery();
+    this.checkpoints = this.checkpoints.afterRecovery(world);
     this.endpoints = new EndpointRecord();
   }
 
@@ -80,6 +80,7 @@ export class Invariants implements WorldObserver {
     this.endpoints.onInput(input);
     for (const event of result.events) this.onEvent(event, world.loop.now, input);
     this.recovering = master.recovering !== undefined;
+    this.checkpoints.checkUnreadable(input, this.failures.values());
     this.failures.clear();
     for (const command of result.commands) this.onCommand(command, master);
     this.endpoints.onStep(result);
@@ -112,6 +113,9 @@ export class Invariants implements WorldObserver {
         return;
       case "checkpoint.completed":
         this.checkpoints.onCompleted(event);
+        return;
+      case "checkpoint.damaged":
+        this.checkpoints.onDamaged(event);
         return;
       default:
     }

@@ -3,6 +3,7 @@ import type { JobSpec } from "../graph/jobFile";
 import { buildJobGraph } from "../graph/jobGraph";
 import type { JournalEventBody } from "../observe/journalEvent";
 import type { Chance } from "./chance";
+import { METADATA } from "./virtualDisk";
 import type { FaultTrigger, ScheduledFault, VirtualFault } from "./faultSchedule";
 
 const EVENTS: readonly { readonly event: JournalEventBody["kind"]; readonly to?: string }[] = [
@@ -54,6 +55,7 @@ export function randomSchedule(chance: Chance, job: JobSpec): ScheduledFault[] {
     if (chance.yes(0.15)) faults.push({ when: "atMs" in when ? { atMs: when.atMs + chance.whole(0, 300) } : { ...when, delayMs: when.delayMs + chance.whole(0, 300) }, fault: randomFault(chance, job) ?? fault });
   }
   if (chance.yes(0.1)) faults.push(...blowsAtTheEnd(chance, job));
+  faults.push(...faultsOfDiskAndLinks(chance.fork("disk and links"), job));
   const endless = job.operators.some((operator) => operator.kind === "source" && operator.source.limit === undefined);
   if (endless || chance.yes(0.08)) {
     const mode = chance.yes(endless ? 0.8 : 0.5) ? "drain" : "cancel";
@@ -61,6 +63,45 @@ export function randomSchedule(chance: Chance, job: JobSpec): ScheduledFault[] {
     faults.push({ when: { atMs }, fault: { kind: "stop", mode } });
     // A stop that finds no coordinator is asked for again, as people do.
     if (endless) for (const later of [20_000, 60_000]) faults.push({ when: { atMs: atMs + later }, fault: { kind: "stop", mode: "drain" } });
+  }
+  return faults;
+}
+
+/** Checkpoints that cannot be written, or not be read when somebody wants them; TaskManagers that cannot reach one another. */
+function faultsOfDiskAndLinks(chance: Chance, job: JobSpec): ScheduledFault[] {
+  const faults: ScheduledFault[] = [];
+  const { taskManagers } = job.runtime;
+  const horizonMs = expectedDurationMs(job);
+  for (let left = chance.pick([0, 0, 0, 1, 1, 2, 3]); left > 0; left--) {
+    const forMs = 1 + Math.round(chance.exponential(chance.pick([50, 1_000, 5_000, 15_000])));
+    const file = chance.yes(0.3) ? METADATA : randomTask(chance, job);
+    switch (chance.whole(0, 4)) {
+      case 0:
+        faults.push({ when: randomTrigger(chance, horizonMs), fault: { kind: "disk-full", forMs } });
+        break;
+      case 1:
+        if (taskManagers < 2) break;
+        faults.push({
+          when: randomTrigger(chance, horizonMs),
+          fault: { kind: "data-partition", from: "taskmanager:0", to: `taskmanager:${chance.whole(1, taskManagers - 1)}`, forMs },
+        });
+        break;
+      default: {
+        // What is damaged shows when somebody reads it: who does so is the next blow.
+        const torn = chance.yes(0.5);
+        const nth = chance.whole(1, 6);
+        const event = torn ? "checkpoint.triggered" : "checkpoint.completed";
+        faults.push({ when: { event, nth, delayMs: 0 }, fault: { kind: torn ? "torn-file" : "damaged-file", file, forMs } });
+        const reader: VirtualFault =
+          file === METADATA || chance.yes(0.2)
+            ? { kind: "crash", process: "coordinator" }
+            : chance.pick<VirtualFault>([
+                { kind: "poison", task: file },
+                { kind: "crash", process: `taskmanager:${chance.whole(0, taskManagers - 1)}` },
+              ]);
+        if (chance.yes(0.8)) faults.push({ when: { event: "checkpoint.completed", nth, delayMs: chance.whole(0, 60) }, fault: reader });
+      }
+    }
   }
   return faults;
 }

@@ -1,10 +1,10 @@
 /** When each record came and whether its result was there once: of the records that may still be replayed. Numbers count from 0. */
 /** Kept at first; a power of two. A job may have tens of thousands of regions, each with few records. */
-const FEWEST = 16;
+const FEWEST = 4;
 
 export class RecordLog {
-  private times = new Float64Array(FEWEST);
-  private done = new Uint8Array(FEWEST);
+  /** When each came. The sign says whether its result was there. A plain array: of a typed one, the frame alone is larger than a few records. */
+  private times: number[] = new Array<number>(FEWEST).fill(0.5);
   private first = 0;
   private next = 0;
 
@@ -15,22 +15,21 @@ export class RecordLog {
 
   append(atMs: number): void {
     if (this.next - this.first === this.times.length) this.grow();
-    const at = this.next & (this.times.length - 1);
-    this.times[at] = atMs;
-    this.done[at] = 0;
+    this.times[this.next & (this.times.length - 1)] = atMs;
     this.next++;
   }
 
   arrivedAtMs(record: number): number {
-    return this.times[record & (this.times.length - 1)];
+    return Math.abs(this.times[record & (this.times.length - 1)]);
   }
 
   /** @returns whether this is its first result. */
   finish(record: number): boolean {
-    const at = record & (this.done.length - 1);
-    const first = this.done[at] === 0;
-    this.done[at] = 1;
-    return first;
+    const at = record & (this.times.length - 1);
+    const time = this.times[at];
+    if (time < 0 || Object.is(time, -0)) return false;
+    this.times[at] = -time;
+    return true;
   }
 
   /** Records before this one are not asked for any more. */
@@ -39,13 +38,9 @@ export class RecordLog {
   }
 
   private grow(): void {
-    const size = this.times.length * 2;
-    const [times, done] = [new Float64Array(size), new Uint8Array(size)];
-    for (let record = this.first; record < this.next; record++) {
-      times[record & (size - 1)] = this.arrivedAtMs(record);
-      done[record & (size - 1)] = this.done[record & (this.done.length - 1)];
-    }
-    this.times = times;
-    this.done = done;
+    const before = this.times;
+    const size = before.length * 2;
+    this.times = new Array<number>(size).fill(0.5);
+    for (let record = this.first; record < this.next; record++) this.times[record & (size - 1)] = before[record & (before.length - 1)];
   }
 }

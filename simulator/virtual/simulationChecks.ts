@@ -68,10 +68,12 @@ function checkCopies(plan: SimulationPlan, wrong: (code: Problem["code"], messag
       continue;
     }
     const local = deployment === "embedded" || deployment === "sidecar";
-    const least = Math.floor(machines.devices / machines.nodes) * machines.copiesPerDevice;
+    const devices = Math.floor(machines.devices / machines.nodes);
+    // A device holds any number of copies where nobody says how large they are; no device holds none.
+    const least = devices === 0 ? 0 : devices * machines.copiesPerDevice;
     const most = Math.ceil(copies / machines.nodes);
     if (local && least < most) {
-      wrong("FL1051", `${deployment}: a node has to hold ${most} copies of the model and has room for ${least}.`, "Spread the GPUs evenly: as many --gpus as copies, or fewer --nodes.");
+      wrong("FL1051", `${deployment}: a node has to hold ${most} ${most === 1 ? "copy" : "copies"} of the model and has room for ${least}.`, "Spread the GPUs evenly: as many of them as copies (--gpus), or fewer nodes (--nodes).");
     }
   }
 }

@@ -26,6 +26,8 @@ export interface LinkWeather {
 class Delivery<M> implements VirtualEvent {
   readonly cancelled = false;
   more: M[] | undefined;
+  /** Messages beyond the first. */
+  rest = 0;
 
   constructor(
     private readonly direction: Direction<M>,
@@ -61,15 +63,17 @@ class Direction<M> {
     readonly to: ConnectionEnd<M>,
   ) {}
 
-  send(message: M): void {
+  send(message: M, count: number): void {
     if (this.closing) return;
     const { gathering } = this;
     if (gathering !== undefined && this.gatheredAt === this.loop.now) {
+      gathering.rest += count;
       if (gathering.more === undefined) gathering.more = [message];
       else gathering.more.push(message);
       return;
     }
     const delivery = this.deliver(message);
+    delivery.rest = count - 1;
     if (this.weather.together !== true) return;
     this.gathering = delivery;
     this.gatheredAt = this.loop.now;
@@ -87,9 +91,9 @@ class Direction<M> {
       return;
     }
     if (this.gathering === delivery) this.gathering = undefined;
+    this.loop.handledTogether(delivery.rest);
     this.to.onMessage(message);
     if (more === undefined) return;
-    this.loop.handledTogether(more.length);
     for (const one of more) if (this.hears(delivery)) this.to.onMessage(one);
   }
 
@@ -136,12 +140,13 @@ export class VirtualConnection<Up, Down> {
     coordinator.process.whenDead(() => this.down.end());
   }
 
-  sendUp(message: Up): void {
-    if (!this.over) this.up.send(message);
+  /** @param count messages that this one stands for. */
+  sendUp(message: Up, count = 1): void {
+    if (!this.over) this.up.send(message, count);
   }
 
   sendDown(message: Down): void {
-    if (!this.over) this.down.send(message);
+    if (!this.over) this.down.send(message, 1);
   }
 
   /** Both sides see it broken; what was under way is lost. */

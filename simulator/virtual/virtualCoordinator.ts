@@ -12,7 +12,7 @@ import type { Cause, JournalEventBody, LossEvidence, ProcessName } from "../obse
 import type { VirtualTimer } from "./eventLoop";
 import { cancelTimer } from "./eventLoop";
 import type { ConnectionEnd } from "./virtualConnection";
-import type { VirtualDisk } from "./virtualDisk";
+import type { DamagedCheckpoint, VirtualDisk } from "./virtualDisk";
 import type { VirtualJournal } from "./virtualJournal";
 import { JOURNAL_GATHER_MS } from "./virtualJournal";
 import type { ProcessExit, VirtualProcess } from "./virtualProcess";
@@ -40,6 +40,8 @@ export interface CoordinatorHost {
   workersOfRun(): readonly VirtualProcess[];
   /** How long writing the metadata of this checkpoint takes, and whether it fails. */
   storing(checkpoint: number): { readonly delayMs: number; readonly fails: boolean };
+  /** The metadata is on the disk. */
+  stored?(checkpoint: number): void;
   /** Called after every step, before its commands are carried out. */
   onStep(coordinator: VirtualCoordinator, input: JobMasterInput, result: StepResult): void;
   /** How many commands of this step are carried out; fewer than there are when the coordinator dies in its midst. */
@@ -72,6 +74,7 @@ export class VirtualCoordinator {
     private readonly host: CoordinatorHost,
     readonly process: VirtualProcess,
     recovered: RecoveredJob | undefined,
+    damaged: readonly DamagedCheckpoint[] = [],
   ) {
     this.master = createJobMaster(host.job, host.seed, recovered);
     this.recovered = recovered !== undefined;
@@ -82,6 +85,10 @@ export class VirtualCoordinator {
       for (const worker of host.workersOfRun()) this.strays.set(worker.pid, worker);
       const latest = recovered.completed[recovered.completed.length - 1];
       this.record({ kind: "coordinator.recovered", pid: process.pid, fromCheckpoint: latest?.checkpoint });
+      for (const one of damaged) {
+        this.record({ kind: "checkpoint.damaged", ...one });
+        if (one.checkpoint > (latest?.checkpoint ?? 0)) this.enqueue(0.2, () => host.disk.discardCheckpoint(one.checkpoint));
+      }
     }
   }
 
@@ -149,6 +156,10 @@ export class VirtualCoordinator {
   private onMessage(message: WorkerMessage): void {
     if (message.kind === "journal") this.record(message.body, message.at);
     else if (message.kind === "input") this.step(message.input);
+    else if (message.kind === "acknowledgements") {
+      const { checkpoint, handle } = message;
+      for (const { name, attempt } of message.tasks) this.step({ kind: "checkpointAck", checkpoint, task: name, attempt, handle, alignmentMs: 0 });
+    }
   }
 
   private onDisconnected(name: ProcessName, pid: number, connection: ControlConnection): void {
@@ -270,6 +281,7 @@ export class VirtualCoordinator {
         return;
       }
       this.host.disk.storeCheckpoint(checkpoint);
+      this.host.stored?.(checkpoint.checkpoint);
       const path = `checkpoints/chk-${checkpoint.checkpoint}`;
       this.step({ kind: "checkpointStored", checkpoint: checkpoint.checkpoint, bytes: 64 * checkpoint.handles.size, path });
     });

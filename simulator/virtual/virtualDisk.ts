@@ -1,15 +1,30 @@
 /**
  * The disk of a virtual run: state files and metadata of checkpoints, and the files of sinks. What is renamed is durable; what a process was
- * writing when it died is not there. The rules are those of `cluster/checkpointStore` and of the file sink.
+ * writing when it died is not there. A file of a checkpoint can be damaged, which its checksum shows to who reads it and to nobody before. The
+ * rules are those of `cluster/checkpointStore` and of the file sink.
  */
 import type { CompletedCheckpoint } from "../core/checkpoint";
 import type { StateHandle } from "../core/deployment";
-import type { SubtaskName } from "../observe/journalEvent";
+import type { Cause, SubtaskName } from "../observe/journalEvent";
 import type { TaskSnapshot } from "./taskSnapshot";
 
+/** What makes a checkpoint complete, as the name of a file. */
+export const METADATA = "_metadata";
+
+interface CheckpointFile<T> {
+  readonly content: T;
+  damaged: boolean;
+}
+
 interface CheckpointFolder {
-  readonly states: Map<string, TaskSnapshot>;
-  metadata: CompletedCheckpoint | undefined;
+  readonly states: Map<string, CheckpointFile<TaskSnapshot>>;
+  metadata: CheckpointFile<CompletedCheckpoint> | undefined;
+}
+
+export interface DamagedCheckpoint {
+  readonly checkpoint: number;
+  readonly path: string;
+  readonly cause: Cause;
 }
 
 interface SinkFile {
@@ -17,6 +32,9 @@ interface SinkFile {
 }
 
 export class VirtualDisk {
+  /** @param copies what is on the disk does not change with what is in memory: without that, what is given must not change any more. */
+  constructor(private readonly copies = true) {}
+
   private readonly folders = new Map<number, CheckpointFolder>();
   /** By sink subtask (`OPERATOR#INDEX`): files by their name. A name without a dot in front is committed. */
   private readonly sinks = new Map<string, Map<string, SinkFile>>();
@@ -24,37 +42,68 @@ export class VirtualDisk {
   writeState(checkpoint: number, task: SubtaskName, snapshot: TaskSnapshot): StateHandle {
     const folder = this.folders.get(checkpoint) ?? { states: new Map(), metadata: undefined };
     this.folders.set(checkpoint, folder);
-    folder.states.set(task, snapshot);
+    folder.states.set(task, { content: snapshot, damaged: false });
     return { path: `checkpoints/chk-${checkpoint}/${task}`, bytes: 64, sha256: "" };
   }
 
-  /** @returns undefined when the file is not there. */
-  readState(handle: StateHandle): TaskSnapshot | undefined {
-    const [, checkpoint, task] = /^checkpoints\/chk-(\d+)\/(.+)$/.exec(handle.path) ?? [];
-    return this.folders.get(Number(checkpoint))?.states.get(task);
+  /** @returns what the file says, or why it cannot be read. */
+  readState(handle: StateHandle): TaskSnapshot | string {
+    const file = this.stateFile(handle);
+    if (file === undefined) return "it is not there";
+    return file.damaged ? "its content has changed" : file.content;
+  }
+
+  /** The file is there, damaged or not. */
+  holdsState(handle: StateHandle): boolean {
+    return this.stateFile(handle) !== undefined;
+  }
+
+  /**
+   * Damages a file of a checkpoint: a task's state or {@link METADATA}.
+   * @returns what repairs it, unless it is gone by then; undefined when there is no such file, or it is damaged already.
+   */
+  damage(checkpoint: number, name: string): (() => void) | undefined {
+    const metadata = this.folders.get(checkpoint)?.metadata;
+    const handle = metadata?.content.handles.get(name);
+    // What a checkpoint keeps of a task that has finished lies with an earlier one.
+    const file = name === METADATA ? metadata : handle === undefined ? this.folders.get(checkpoint)?.states.get(name) : this.stateFile(handle);
+    if (file === undefined || file.damaged) return undefined;
+    file.damaged = true;
+    return () => (file.damaged = false);
+  }
+
+  /** The newest one with metadata, damaged or not. */
+  get newestCheckpoint(): CompletedCheckpoint | undefined {
+    let newest: CompletedCheckpoint | undefined;
+    for (const { metadata } of this.folders.values()) if (metadata !== undefined && metadata.content.checkpoint > (newest?.checkpoint ?? 0)) newest = metadata.content;
+    return newest;
   }
 
   storeCheckpoint(completed: CompletedCheckpoint): void {
     const folder = this.folders.get(completed.checkpoint) ?? { states: new Map(), metadata: undefined };
     this.folders.set(completed.checkpoint, folder);
-    // What is on disk does not change with what is in memory.
-    folder.metadata = { ...completed, handles: new Map(completed.handles), sourceOffsets: new Map(completed.sourceOffsets) };
+    const content = !this.copies ? completed : { ...completed, handles: new Map(completed.handles), sourceOffsets: new Map(completed.sourceOffsets) };
+    folder.metadata = { content, damaged: false };
   }
 
   discardCheckpoint(checkpoint: number): void {
     this.folders.delete(checkpoint);
   }
 
-  /** Complete checkpoints whose files are all there, oldest first; and a number greater than any used. */
-  readCheckpoints(): { readonly completed: readonly CompletedCheckpoint[]; readonly nextCheckpoint: number } {
-    const numbers = [...this.folders.keys()].sort((a, b) => a - b);
+  /** Complete checkpoints whose files can all be read, oldest first; those that are damaged; and a number greater than any used. */
+  readCheckpoints(): { readonly completed: readonly CompletedCheckpoint[]; readonly damaged: readonly DamagedCheckpoint[]; readonly nextCheckpoint: number } {
+    const numbers = this.checkpointFolders;
     const completed: CompletedCheckpoint[] = [];
+    const damaged: DamagedCheckpoint[] = [];
     for (const checkpoint of numbers) {
       const metadata = this.folders.get(checkpoint)?.metadata;
       if (metadata === undefined) continue;
-      if ([...metadata.handles.values()].every((handle) => this.readState(handle) !== undefined)) completed.push(metadata);
+      const problem = this.problemOf(metadata);
+      const cause = (message: string): Cause => ({ code: "FL2007", message, hint: "The checkpoint before it is used instead." });
+      if (problem === undefined) completed.push(metadata.content);
+      else damaged.push({ checkpoint, path: `checkpoints/chk-${checkpoint}`, cause: cause(problem) });
     }
-    return { completed, nextCheckpoint: (numbers[numbers.length - 1] ?? 0) + 1 };
+    return { completed, damaged, nextCheckpoint: (numbers[numbers.length - 1] ?? 0) + 1 };
   }
 
   /** Folders of checkpoints that are on the disk. */
@@ -92,6 +141,20 @@ export class VirtualDisk {
       for (const [name, file] of files) if (!name.startsWith(".")) records.push(...file.records);
     }
     return records;
+  }
+
+  private problemOf({ content, damaged }: CheckpointFile<CompletedCheckpoint>): string | undefined {
+    if (damaged) return "Its metadata does not match its checksum.";
+    for (const [task, handle] of content.handles) {
+      const state = this.readState(handle);
+      if (typeof state === "string") return `The state of ${task} cannot be read: ${state}.`;
+    }
+    return undefined;
+  }
+
+  private stateFile({ path }: StateHandle): CheckpointFile<TaskSnapshot> | undefined {
+    const [, checkpoint, task] = /^checkpoints\/chk-(\d+)\/(.+)$/.exec(path) ?? [];
+    return this.folders.get(Number(checkpoint))?.states.get(task);
   }
 
   private filesOf(sink: string): Map<string, SinkFile> {

@@ -33,6 +33,13 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 export interface ExchangeWeather {
   latencyMs(fromPid: number, toPid: number): number;
+  /** Nothing arrives before this time: a partition that TCP outlasts. */
+  heldUntilMs(fromPid: number, toPid: number): number;
+}
+
+/** When what is sent now arrives. */
+function arrivalMs(loop: EventLoop, weather: ExchangeWeather, fromPid: number, toPid: number): number {
+  return Math.max(loop.now + weather.latencyMs(fromPid, toPid), weather.heldUntilMs(fromPid, toPid));
 }
 
 /** What one subtask writes for one consumer over one edge. */
@@ -75,7 +82,7 @@ export class Subpartition {
   private onTaken(): void {
     const { full } = this;
     this.untaken--;
-    if (full) this.loop.after(this.weather.latencyMs(this.reader?.process.pid ?? 0, this.producer.pid), () => this.producer.run(this.onRoom));
+    if (full) this.loop.at(arrivalMs(this.loop, this.weather, this.reader?.process.pid ?? 0, this.producer.pid), () => this.producer.run(this.onRoom));
   }
 
   /** The producer is gone without an orderly end; what was sent still arrives before. */
@@ -99,7 +106,7 @@ export class Subpartition {
   private transmit(tell: (reader: ChannelReader) => void): void {
     const { reader } = this;
     if (reader === undefined) return;
-    const arrival = Math.max(this.lastArrival, this.loop.now + this.weather.latencyMs(this.producer.pid, reader.process.pid));
+    const arrival = Math.max(this.lastArrival, arrivalMs(this.loop, this.weather, this.producer.pid, reader.process.pid));
     this.lastArrival = arrival;
     this.loop.at(arrival, () => {
       if (this.reader === reader) reader.process.run(() => tell(reader));
@@ -142,7 +149,7 @@ export class PartitionTable {
 
   /** A consumer asks; the answer comes over the network too. */
   request(key: string, reader: ChannelReader): void {
-    this.loop.after(this.weather.latencyMs(reader.process.pid, this.process.pid), () => {
+    this.loop.at(arrivalMs(this.loop, this.weather, reader.process.pid, this.process.pid), () => {
       const request: Request = { key, reader, over: false };
       if (!this.process.alive) {
         this.refuse(request, "disconnected");
@@ -175,7 +182,7 @@ export class PartitionTable {
     if (request.over) return;
     request.over = true;
     const { reader } = request;
-    this.loop.after(this.weather.latencyMs(this.process.pid, reader.process.pid), () =>
+    this.loop.at(arrivalMs(this.loop, this.weather, this.process.pid, reader.process.pid), () =>
       reader.process.run(() => reader.onProducerLost(loss)),
     );
   }

@@ -2,6 +2,8 @@
 import type { SinkSnapshot, PendingSinkFile } from "./taskSnapshot";
 import type { VirtualDisk } from "./virtualDisk";
 
+const FINAL = "part-";
+
 export class VirtualSink {
   private next = 0;
   private pending: PendingSinkFile[] = [];
@@ -17,14 +19,17 @@ export class VirtualSink {
     this.key = `${operator}#${index}`;
   }
 
-  /** Commits what the checkpoint had pending, and removes what came after it. @returns false when a file of the checkpoint is missing. */
+  /**
+   * Commits what the checkpoint had pending, and removes what came after it: what was committed since belongs to a checkpoint that was found
+   * damaged, and is made again. @returns false when a file of the checkpoint is missing.
+   */
   open(snapshot: SinkSnapshot | undefined): boolean {
     this.next = snapshot?.next ?? 0;
     for (const { name, finalName } of snapshot?.pending ?? []) {
       if (!this.disk.commitSinkFile(this.key, name, finalName)) return false;
     }
     for (const name of this.disk.sinkFileNames(this.key)) {
-      if (name.startsWith(".") || snapshot === undefined) this.disk.removeSinkFile(this.key, name);
+      if (name.startsWith(".") || Number(name.slice(FINAL.length)) >= this.next) this.disk.removeSinkFile(this.key, name);
     }
     return true;
   }
@@ -55,7 +60,7 @@ export class VirtualSink {
     if (this.records.length === 0) return;
     const name = `.part-${this.next}.inprogress.${this.attempt}`;
     this.disk.writeSinkFile(this.key, name, this.records);
-    this.pending.push({ name, finalName: `part-${this.next}`, records: this.records.length, checkpoint });
+    this.pending.push({ name, finalName: `${FINAL}${this.next}`, records: this.records.length, checkpoint });
     this.records = [];
     this.next++;
   }

@@ -43,6 +43,8 @@ export interface TaskFaults {
   /** The user function fails on this record now. */
   failsOnRecord(task: SubtaskName, record: number): boolean;
   failsToWriteState(task: SubtaskName): boolean;
+  /** The state file is on the disk. */
+  stateWritten(checkpoint: number, task: SubtaskName): void;
 }
 
 /** What the tasks of one TaskManager share. */
@@ -188,8 +190,8 @@ export class VirtualTask {
     const { environment, deployment, vertex } = this;
     const { restore } = deployment;
     const snapshot = restore === undefined ? undefined : environment.disk.readState(restore.handle);
-    if (restore !== undefined && snapshot === undefined) {
-      this.fail({ code: "FL2007", message: `The state file ${restore.handle.path} cannot be read: it is not there.` });
+    if (typeof snapshot === "string") {
+      this.fail({ code: "FL2007", message: `The state file ${restore?.handle.path} cannot be read: ${snapshot}.` });
       return;
     }
     this.sinks = vertex.sinks.map((operator) => new VirtualSink(operator, deployment.index, this.attempt, environment.disk));
@@ -366,6 +368,7 @@ export class VirtualTask {
         return;
       }
       const handle: StateHandle = environment.disk.writeState(checkpoint, this.name, snapshot);
+      environment.faults.stateWritten(checkpoint, this.name);
       if (this.ended) return;
       environment.send({
         kind: "checkpointAck",

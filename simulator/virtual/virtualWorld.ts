@@ -65,6 +65,7 @@ export class VirtualWorld {
   private readonly injection: FaultInjection;
   private readonly partitions = new Map<string, PartitionTable>();
   private readonly heldUntilMs = new Map<number, number>();
+  private readonly dataHeldUntilMs = new Map<string, number>();
   /** Process → the coordinator process that started it. */
   private readonly parents = new Map<number, number>();
   private readonly chance: Chance;
@@ -108,6 +109,11 @@ export class VirtualWorld {
     this.heldUntilMs.set(pid, untilMs);
   }
 
+  /** Holds all data between two processes until a time. */
+  holdData(a: number, b: number, untilMs: number): void {
+    this.dataHeldUntilMs.set(pairOf(a, b), untilMs);
+  }
+
   breakData(from: number, to: number): void {
     for (const table of this.partitions.values()) {
       if (table.process.pid === from) table.breakFrom(to);
@@ -120,12 +126,13 @@ export class VirtualWorld {
     const process = this.newProcess("coordinator");
     const recovering = this.journal.length > 0;
     let recovered;
+    const checkpoints = this.disk.readCheckpoints();
     if (recovering) {
       const fold = new RecoveredJobFold();
       for (const event of this.journal.events) fold.observe(event);
-      recovered = fold.result(this.disk.readCheckpoints());
+      recovered = fold.result(checkpoints);
     }
-    const coordinator = new VirtualCoordinator(this.hostOf(process), process, recovered);
+    const coordinator = new VirtualCoordinator(this.hostOf(process), process, recovered, checkpoints.damaged);
     this.coordinatorNow = coordinator;
     options.observer.onCoordinatorStarted?.(this, coordinator.master);
     process.whenDead(() => {
@@ -162,6 +169,7 @@ export class VirtualWorld {
       },
       workersOfRun: () => [...this.processes.values()].filter(({ alive, pid }) => alive && this.parents.has(pid)),
       storing: () => this.injection.storing(options.timing.storeMs()),
+      stored: (checkpoint) => this.injection.metadataWritten(checkpoint),
       onStep: (by, input, result) => {
         options.observer.onStep?.(this, by.master, input, result);
         if (input.kind === "start" && by.recovered) this.injection.observe({ kind: "coordinator.recovered", pid: by.process.pid });
@@ -222,7 +230,11 @@ export class VirtualWorld {
   private startTaskManager(process: VirtualProcess): void {
     const { loop, options } = this;
     const dataAddress = `data:${process.pid}`;
-    const partitions = new PartitionTable(loop, { latencyMs: () => options.timing.dataLatencyMs() }, process);
+    const partitions = new PartitionTable(
+      loop,
+      { latencyMs: () => options.timing.dataLatencyMs(), heldUntilMs: (from, to) => this.dataHeldUntilMs.get(pairOf(from, to)) ?? 0 },
+      process,
+    );
     this.partitions.set(dataAddress, partitions);
     const manager: VirtualTaskManager = new VirtualTaskManager({
       process,
@@ -326,6 +338,11 @@ export function runStarted(job: JobSpec, seed: number): JournalEventBody {
     },
     graph: describeAnalyzed(analyzeJob(job)),
   };
+}
+
+/** Both directions. */
+function pairOf(a: number, b: number): string {
+  return a < b ? `${a}-${b}` : `${b}-${a}`;
 }
 
 function addressOf(pid: number): string {

@@ -1,6 +1,7 @@
 /** A virtual worker's one connection to the coordinator: the rules of `cluster/workerConnection`. */
 import type { JobMasterCommand, JobMasterInput } from "../core/jobMasterState";
-import type { JournalEventBody, ProcessName } from "../observe/journalEvent";
+import type { StateHandle } from "../core/deployment";
+import type { JournalEventBody, ProcessName, SubtaskName } from "../observe/journalEvent";
 import type { ConnectionEnd, VirtualConnection } from "./virtualConnection";
 import type { VirtualProcess } from "./virtualProcess";
 
@@ -9,6 +10,8 @@ export type Hello = Omit<Extract<JobMasterInput, { kind: "workerConnected" }>, "
 export type WorkerMessage =
   | ({ readonly kind: "hello" } & Hello)
   | { readonly kind: "input"; readonly input: JobMasterInput }
+  /** Many tasks of a process acknowledge in one moment: as many messages as tasks, at the price of one. */
+  | { readonly kind: "acknowledgements"; readonly checkpoint: number; readonly handle: StateHandle; readonly tasks: readonly { readonly name: SubtaskName; readonly attempt: number }[] }
   | { readonly kind: "journal"; readonly at: number; readonly body: JournalEventBody };
 
 export type CoordinatorMessage = { readonly kind: "welcome" } | { readonly kind: "command"; readonly command: JobMasterCommand };
@@ -56,6 +59,10 @@ export class WorkerLink {
   /** Sends now, or as soon as a coordinator welcomes this worker; the latter only for what still means something then. */
   send(input: JobMasterInput): void {
     this.deliver({ kind: "input", input }, input.kind === "instancePhase" || input.kind === "instanceFailed");
+  }
+
+  acknowledge(checkpoint: number, handle: StateHandle, tasks: Extract<WorkerMessage, { kind: "acknowledgements" }>["tasks"]): void {
+    if (this.welcomed) this.connection?.sendUp({ kind: "acknowledgements", checkpoint, handle, tasks }, tasks.length);
   }
 
   journal(body: JournalEventBody): void {

@@ -129,7 +129,7 @@ describe("the view that simulates at scale", function () {
     await page.keyboard.press("Control+Enter");
     const asked = (await sent()).find((message) => message.kind === "simulate");
     assert.equal(asked?.settings.parallelism, 4);
-    assert.deepEqual(asked.settings.mtbf, { device: "1m", model: "12h" });
+    assert.deepEqual(asked.settings.mtbf, { device: "1m", model: "10m" });
     assert.equal(asked.settings.sweep, "parallelism");
     await view.post({ kind: "progress", share: 0.42, what: "rpc-service, region" });
     await page.waitForFunction(

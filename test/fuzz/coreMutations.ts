@@ -78,6 +78,30 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
     to: "if (checkpoint !== undefined) return;",
   },
   {
+    name: "a damaged checkpoint is restored again",
+    file: "checkpointCoordinator.ts",
+    from: "  checkpoints.completed.pop();\n  const hint",
+    to: "  const hint",
+  },
+  {
+    name: "a damaged checkpoint is gone back behind further than needed",
+    file: "checkpointCoordinator.ts",
+    from: "  checkpoints.completed.pop();\n  const hint",
+    to: "  checkpoints.completed.length = 1;\n  const hint",
+  },
+  {
+    name: "the only checkpoint is given up",
+    file: "checkpointCoordinator.ts",
+    from: "checkpoints.completed.length < 2 ||",
+    to: "checkpoints.completed.length < 1 ||",
+  },
+  {
+    name: "state that cannot be read is a failure like any other",
+    file: "failover.ts",
+    from: 'cause.code === "FL2007") giveUpCheckpoint',
+    to: 'cause.code === "FL2003") giveUpCheckpoint',
+  },
+  {
     name: "only the failed task restarts",
     file: "failover.ts",
     from: "return state.topology.failoverScope(task.name, isCreated, goneResults(t)).flatMap(",

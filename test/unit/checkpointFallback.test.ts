@@ -1,5 +1,6 @@
 /** A checkpoint that cannot be read when a task is restored: the JobMaster goes back to the one before, once, and for good. */
 import assert from "node:assert/strict";
+import { RecoveredJobFold } from "../../simulator/core/recoveredJob";
 import { createJobMaster, stepJobMaster } from "../../simulator/core/jobMaster";
 import type { JobMasterCommand, JobMasterInput } from "../../simulator/core/jobMasterState";
 import { parseJobFile } from "../../simulator/graph/parseJobFile";
@@ -147,5 +148,25 @@ describe("a checkpoint that cannot be read", () => {
     master.say("numbers#0", "CANCELED");
     assert.deepEqual(master.restoredFrom(), [checkpoint, checkpoint]);
     assert.deepEqual(master.damaged(), []);
+  });
+});
+
+describe("a checkpoint that was gone back behind, for the coordinator that takes over", () => {
+  const onDisk = [1, 2, 3].map((checkpoint) => ({ checkpoint, final: false, handles: new Map(), sourceOffsets: new Map() }));
+  const damaged = (checkpoint: number): JournalEventBody => ({ kind: "checkpoint.damaged", checkpoint, path: `checkpoints/chk-${checkpoint}`, cause: DAMAGED });
+  const restorable = (...events: readonly JournalEventBody[]): readonly number[] => {
+    const fold = new RecoveredJobFold();
+    for (const event of events) fold.observe(event);
+    return fold.result({ completed: onDisk, nextCheckpoint: 4 }).completed.map(({ checkpoint }) => checkpoint);
+  };
+
+  it("is not restored, although it was not deleted and can be read again", () => {
+    assert.deepEqual(restorable(damaged(3)), [1, 2]);
+    assert.deepEqual(restorable({ kind: "coordinator.recovered", pid: 1, fromCheckpoint: 2 }, damaged(3)), [1, 2]);
+    assert.deepEqual(restorable({ kind: "coordinator.recovered", pid: 1, fromCheckpoint: undefined }, damaged(2), damaged(3)), [1]);
+  });
+
+  it("is one among others when it was older than the one restored: nothing went back behind it", () => {
+    assert.deepEqual(restorable({ kind: "coordinator.recovered", pid: 1, fromCheckpoint: 3 }, damaged(1)), [1, 2, 3]);
   });
 });

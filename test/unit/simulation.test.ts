@@ -100,6 +100,7 @@ describe("what cannot be simulated", () => {
     ["a failure each millisecond", { mtbfMs: { device: 1 } }, "FL1050"],
     ["a burst longer than its period", { burst: { factor: 5, everyMs: 1_000, lastsMs: 2_000 } }, "FL1050"],
     ["a model that is larger than any device", { deviceMemoryBytes: 16e9, modelMemoryBytes: 140e9 }, "FL1051"],
+    ["a node without a device that has to hold a copy", { deployments: ["embedded"], devices: 1 }, "FL1051"],
     ["too few devices for the copies", { devices: 1, deviceMemoryBytes: 16e9, modelMemoryBytes: 14e9 }, "FL1051"],
   ];
   for (const [what, changes, code] of cases) {

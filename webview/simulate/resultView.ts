@@ -1,6 +1,6 @@
 /** What a simulation gave: charts, the table with its intervals, and ways into the journals that were kept. The pictures are the command line's. */
 import { barFigures, sweepFigures } from "../../simulator/observe/sweepChart";
-import { barsOf, chartOfSweep, resultTable, sweepTable } from "../../simulator/observe/simulationFigures";
+import { barsOf, chartOfSweep, resultTable, sweepTable, verdictOf } from "../../simulator/observe/simulationFigures";
 import type { SimulationResult, SweepRow } from "../../simulator/observe/simulationResult";
 import { button } from "../controls";
 import type { KeptJournal } from "./protocol";
@@ -14,6 +14,7 @@ export function resultView(
     ...new Set(results.flatMap(({ deployment, causes: all }) => all.map((one) => `${deployment}: ${one}`))),
   ];
   return [
+    paragraph(verdictOf(results), "verdict"),
     figures(barFigures(barsOf(results))),
     table(resultTable(results), 3, "Results, a column for each combination"),
     ...causes.map((cause) => paragraph(cause, "cause")),

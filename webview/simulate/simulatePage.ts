@@ -65,10 +65,15 @@ const INITIAL: SimulationSettings = {
   seeds: 3,
   deployments: ["embedded", "rpc-service"],
   strategies: ["region"],
-  mtbf: { model: "12h" },
+  // With a few copies of the model, some failures in each run: without any, every deployment is as good as the next.
+  mtbf: { model: "10m" },
   sweep: undefined,
   calibrate: undefined,
 };
+
+const PURPOSE =
+  "What would this job do at another size, for hours or days, with failures? It runs in virtual time, once under each deployment that is ticked and from several seeds: hours take seconds, nothing else is started, and no code of the folder runs. " +
+  "Simulate shows what each deployment gives, how long it is down, and what that costs.";
 
 const count = (value: number): string => value.toLocaleString("en");
 
@@ -92,6 +97,7 @@ export class SimulatePage {
   private readonly progress = document.createElement("progress");
   private readonly status = document.createElement("p");
   private readonly results = document.createElement("div");
+  private readonly main = document.createElement("main");
   private job: JobMessage | undefined;
   private jobFile: string | undefined;
 
@@ -197,7 +203,7 @@ export class SimulatePage {
         return;
       case "results":
         this.ended(`${message.results.length} combinations in ${message.seconds.toFixed(1)} s.`);
-        this.results.replaceChildren(
+        this.show(
           ...resultView(message.results, message.journals, ({ run }, what) =>
             this.host.send({ kind: what === "graph" ? "openJournal" : "openReport", run }),
           ),
@@ -206,12 +212,12 @@ export class SimulatePage {
         return;
       case "sweep":
         this.ended(`${message.points.length} values in ${message.seconds.toFixed(1)} s.`);
-        this.results.replaceChildren(...sweepView(this.job?.job ?? "", message.parameter, message.points));
+        this.show(...sweepView(this.job?.job ?? "", message.parameter, message.points));
         document.body.dataset["ready"] = "sweep";
         return;
       case "failed":
         this.ended("");
-        this.results.replaceChildren(problemBox(message.problem));
+        this.show(problemBox(message.problem));
         return;
       case "cancelled":
         this.ended("Cancelled.");
@@ -254,13 +260,27 @@ export class SimulatePage {
   }
 
   private outcome(): HTMLElement {
-    const main = document.createElement("main");
+    const { main } = this;
     this.progress.max = 1;
     this.progress.setAttribute("aria-label", "Progress of the simulation");
     this.status.setAttribute("role", "status");
     this.results.className = "results";
+    const purpose = document.createElement("p");
+    purpose.className = "quiet";
+    purpose.textContent = PURPOSE;
+    this.results.append(purpose);
     main.append(this.progress, this.status, this.results);
     return main;
+  }
+
+  private show(...what: readonly HTMLElement[]): void {
+    this.results.replaceChildren(...what);
+    this.bringIntoSight();
+  }
+
+  /** Where there is no room beside what is set, what comes of it lies below. */
+  private bringIntoSight(): void {
+    if (this.main.getBoundingClientRect().top > window.innerHeight / 2) this.main.scrollIntoView();
   }
 
   private checks(name: string, values: readonly string[], chosen: readonly string[], kind: string): HTMLElement {
@@ -353,6 +373,7 @@ export class SimulatePage {
     this.setRunning(true);
     this.progress.value = 0;
     this.status.textContent = "Starting…";
+    this.bringIntoSight();
     this.host.send({ kind: "simulate", settings: this.settings() });
   }
 
