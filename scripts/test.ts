@@ -42,7 +42,10 @@ const STAGES: readonly Stage[] = [
   { name: "build", command: ["node_modules/tsx/dist/cli.mjs", "scripts/build.ts"] },
   mocha("unit", "test/unit/**/*.test.ts", "test/property/**/*.test.ts", "test/conformance/**/*.test.ts"),
   mocha("process", "test/process/**/*.test.ts"),
-  mocha("e2e", "test/e2e/**/*.e2e.test.ts", "test/e2e/*.test.ts"),
+  // In a real VS Code.
+  mocha("e2e", "test/e2e/**/*.e2e.test.ts"),
+  // In a browser alone.
+  mocha("webview", "test/e2e/*.test.ts", "--ignore", "test/e2e/*.e2e.test.ts"),
 ];
 
 async function main(): Promise<void> {
@@ -57,10 +60,8 @@ async function main(): Promise<void> {
   const stages = STAGES.filter((stage) => only.length === 0 || only.includes(stage.name));
   let passed = 0;
   let failed = 0;
-  if (stages.some((stage) => stage.name === "e2e")) {
-    await ensureChromium();
-    await ensureVscode();
-  }
+  if (stages.some(({ name }) => name === "e2e" || name === "webview")) await ensureChromium();
+  if (stages.some(({ name }) => name === "e2e")) await ensureVscode();
   const everyTime: string[] = [];
   for (let time = 1; time <= times; time++) {
     const counts = await runStages(stages);
