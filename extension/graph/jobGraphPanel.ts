@@ -67,7 +67,9 @@ export class JobGraphPanel implements vscode.Disposable {
     this.disposables.push(runs.onDidChange((change) => this.runsChanged(change)));
     const known = source.kind === "run" ? runs.get(source.runId) : runs.latestOf(source.uri.fsPath);
     if (known !== undefined) this.attach(known);
-    panel.webview.html = jobGraphHtml(panel.webview, extensionUri, panel.title || "Job Graph");
+    // A custom editor has no title of its own while it opens: its tab is called as the file is.
+    const title = panel.title === "" && source.kind === "jobFile" ? source.uri.path.slice(source.uri.path.lastIndexOf("/") + 1) : panel.title;
+    panel.webview.html = jobGraphHtml(panel.webview, extensionUri, title);
   }
 
   static create(

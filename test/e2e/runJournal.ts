@@ -11,10 +11,24 @@ export interface RunJournal {
 }
 
 export function newestJournal(server: VscodeServer): RunJournal {
-  const runs = join(server.home, ".local", "state", "faultline", "runs");
-  const newest = readdirSync(runs).sort().at(-1);
+  const newest = runFolders(server).at(-1);
   assert.ok(newest, "there is a run");
-  const directory = join(runs, newest);
+  return journalIn(newest);
+}
+
+/** Oldest first. The order of those that began in the same second is not known. */
+export function journals(server: VscodeServer): readonly RunJournal[] {
+  return runFolders(server).map(journalIn);
+}
+
+function runFolders(server: VscodeServer): readonly string[] {
+  const runs = join(server.home, ".local", "state", "faultline", "runs");
+  return readdirSync(runs)
+    .sort()
+    .map((name) => join(runs, name));
+}
+
+function journalIn(directory: string): RunJournal {
   const lines = readFileSync(join(directory, "journal.ndjson"), "utf8").split("\n").slice(0, -1);
   return { directory, events: lines.map((line) => JSON.parse(line) as JournalEvent) };
 }

@@ -13,7 +13,7 @@ import { until } from "./harness/condition";
 import { type ProcessInfo, isRunning } from "./harness/processTree";
 import { VscodeServer } from "./harness/vscodeServer";
 import { Workbench } from "./harness/workbench";
-import { eventsOf, newestJournal } from "./runJournal";
+import { eventsOf, journals } from "./runJournal";
 
 const JOB = "language-detection.faultline.json";
 const SIMULATE = "Simulate: language-detection";
@@ -134,7 +134,12 @@ describe("a simulation at scale, from the command to its report", function () {
   });
 
   it("opens the graph and the report of a simulated run", async () => {
-    const { directory, events } = newestJournal(server);
+    // Each deployment has its own.
+    const simulated = journals(server).findLast(
+      ({ events: [started] }) => started?.kind === "run.started" && started.run.deployment === "rpc-service",
+    );
+    assert.ok(simulated !== undefined);
+    const { directory, events } = simulated;
     const id = directory.slice(directory.lastIndexOf("/") + 1);
     assert.ok(eventsOf(events, "failover").length > 0);
     const journal = view.locator(".journals li", { hasText: "rpc-service" });

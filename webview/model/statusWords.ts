@@ -153,8 +153,7 @@ function ended(facts: RunFacts, last: JournalEventOf<"run.ended">): Status {
     failures === 0
       ? "Nothing failed."
       : `${plural(failures, "failure")}: ${plural(restarted, "stream task")} and ${plural(instances, "instance")} restarted.`;
-  const words: Record<string, string> = { FINISHED: "finished", CANCELED: "was stopped", FAILED: "failed" };
-  const headline = `The run ${words[last.state] ?? `ended as ${last.state}`} after ${length}.`;
+  const headline = `${endWords(facts, last.state)} after ${length}.`;
   const cause = last.cause === undefined ? "" : ` ${last.cause.message}`;
   return {
     tone: last.state === "FAILED" ? "bad" : "quiet",
@@ -162,6 +161,22 @@ function ended(facts: RunFacts, last: JournalEventOf<"run.ended">): Status {
     detail: detail + cause,
     spoken: `${headline} ${detail}${cause}`,
   };
+}
+
+function endWords(facts: RunFacts, state: string): string {
+  switch (state) {
+    case "FINISHED":
+      return "The run finished";
+    case "CANCELED":
+      return "The run was stopped";
+    case "FAILED":
+      return "The run failed";
+    case "SUSPENDED":
+      // A simulation is over before the job is; a cluster was lost.
+      return facts.started?.run.engine === "virtual" ? "The simulated time was over" : "The run was followed no further";
+    default:
+      return `The run ended as ${state}`;
+  }
 }
 
 function wholeSeconds(ms: number): string {

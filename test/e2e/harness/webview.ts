@@ -42,10 +42,19 @@ async function shownWebviews(page: Page): Promise<ShownWebview[]> {
     const content = outer.contentFrame().locator("iframe#active-frame");
     const own = await content.getAttribute("title", { timeout: 200 }).catch(() => null);
     if (own === null) continue;
-    // A custom editor gives its frame no title: the tab that it lies under has it.
-    shown.push({ name, title: own !== "" && own !== "undefined" ? own : await outer.evaluate(titleAround) });
+    if (own !== "" && own !== "undefined") {
+      shown.push({ name, title: own });
+      continue;
+    }
+    // A custom editor gives its frame no title. The page in it may have one; what lies around it is another's while tabs change.
+    const ofPage = await content.evaluate(titleOfPage, undefined, { timeout: 200 }).catch(() => "");
+    shown.push({ name, title: ofPage !== "" ? ofPage : await outer.evaluate(titleAround) });
   }
   return shown;
+}
+
+function titleOfPage(frame: Element): string {
+  return (frame as HTMLIFrameElement).contentDocument?.title ?? "";
 }
 
 /** Runs in the page. Webviews float above the workbench: what one belongs to is what it covers. */
