@@ -57,6 +57,8 @@ async function main(): Promise<void> {
   const unknown = only.find((name) => !STAGES.some((stage) => stage.name === name));
   if (unknown !== undefined) throw new Error(`There is no stage "${unknown}": ${STAGES.map(({ name }) => name).join(", ")}.`);
   if (!Number.isInteger(times) || times < 1) throw new Error(`--times is a whole number from 1 on, not "${values.times}".`);
+  // What is tested as built is built before.
+  if (only.some((name) => name === "process" || name === "e2e" || name === "webview")) only.push("build");
   const stages = STAGES.filter((stage) => only.length === 0 || only.includes(stage.name));
   let passed = 0;
   let failed = 0;

@@ -247,7 +247,6 @@ export class GraphPage {
   async #setGraph(message: HostMessageOf<"graph">): Promise<void> {
     this.#graph = message;
     this.#parts.empty.replaceChildren();
-    document.title = message.title;
     this.#scopes = undefined;
     this.#drawToolbar();
     await this.#layOut();

@@ -34,13 +34,14 @@ const MANIFEST = {
 };
 
 const EXTENSION = `
+const path = require("path");
 const vscode = require("vscode");
 
 function page(webview, title, text) {
   const nonce = "selftest";
   return \`<!DOCTYPE html><html><head>
     <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-\${nonce}'">
-    </head><body><h1>\${title}</h1><p id="text">\${text}</p><button id="count">Count</button> <button id="break">Break</button>
+    <title>\${title}</title></head><body><h1>\${title}</h1><p id="text">\${text}</p><button id="count">Count</button> <button id="break">Break</button>
     <script nonce="\${nonce}">
       const host = acquireVsCodeApi();
       let count = 0;
@@ -103,7 +104,7 @@ exports.activate = (context) => {
     status,
     vscode.window.registerTreeDataProvider("selftest.tree", new Things()),
     vscode.window.registerCustomEditorProvider("selftest.editor", {
-      resolveCustomTextEditor: (document, panel) => show(panel.webview, "Editor", document.getText()),
+      resolveCustomTextEditor: (document, panel) => show(panel.webview, path.basename(document.uri.path), document.getText()),
     }),
   );
 };

@@ -4,8 +4,8 @@ import { until } from "./condition";
 import { matches, type TextMatch } from "./locatorText";
 
 /**
- * The content of the one webview in sight, or of the one with this title: a panel's title, a custom editor's file name, a
- * webview view's title. Waits until its document has replaced the empty one it starts with.
+ * The content of the one webview in sight, or of the one with this title: a panel's title, a webview view's title, or the
+ * title of the page in a custom editor. Waits until its document has replaced the empty one it starts with.
  *
  * @throws Error when there is no such webview within the limit, or more than one.
  */
@@ -42,35 +42,16 @@ async function shownWebviews(page: Page): Promise<ShownWebview[]> {
     const content = outer.contentFrame().locator("iframe#active-frame");
     const own = await content.getAttribute("title", { timeout: 200 }).catch(() => null);
     if (own === null) continue;
-    if (own !== "" && own !== "undefined") {
-      shown.push({ name, title: own });
-      continue;
-    }
-    // A custom editor gives its frame no title. The page in it may have one; what lies around it is another's while tabs change.
-    const ofPage = await content.evaluate(titleOfPage, undefined, { timeout: 200 }).catch(() => "");
-    shown.push({ name, title: ofPage !== "" ? ofPage : await outer.evaluate(titleAround) });
+    // A custom editor gives its frame no title: its page has one. The tab that it lies under is another's while tabs change.
+    const title =
+      own !== "" && own !== "undefined"
+        ? own
+        : await content.evaluate(titleOfPage, undefined, { timeout: 1_000 }).catch(() => "");
+    shown.push({ name, title });
   }
   return shown;
 }
 
 function titleOfPage(frame: Element): string {
   return (frame as HTMLIFrameElement).contentDocument?.title ?? "";
-}
-
-/** Runs in the page. Webviews float above the workbench: what one belongs to is what it covers. */
-function titleAround(frame: Element): string {
-  const covers = (element: Element): boolean => {
-    const box = frame.getBoundingClientRect();
-    const around = element.getBoundingClientRect();
-    const x = box.left + box.width / 2;
-    const y = box.top + box.height / 2;
-    return around.left <= x && x <= around.right && around.top <= y && y <= around.bottom;
-  };
-  const group = [...document.querySelectorAll(".editor-group-container")].find(covers);
-  if (group !== undefined) {
-    const parts = [...group.querySelectorAll(".tab.active :is(.label-name, .label-suffix)")];
-    return parts.map((part) => part.textContent ?? "").join("");
-  }
-  const pane = [...document.querySelectorAll(".pane")].find(covers);
-  return pane?.querySelector(".pane-header .title")?.textContent?.trim() ?? "";
 }
