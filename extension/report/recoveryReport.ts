@@ -9,6 +9,8 @@ import type { RunStore } from "../runs/runStore";
 export class RecoveryReports implements vscode.Disposable {
   private readonly disposables = new DisposableList();
   private readonly panels = new Map<string, vscode.WebviewPanel>();
+  /** Panels with the report of a run that is over: it changes no more, and drawn again it would jump to its top. */
+  private readonly whole = new WeakSet<vscode.WebviewPanel>();
 
   constructor(private readonly runs: RunStore) {
     this.disposables.push(
@@ -43,9 +45,18 @@ export class RecoveryReports implements vscode.Disposable {
   }
 
   private async draw(session: RunSession): Promise<void> {
-    if (!session.live) await session.ended;
-    const html = await loadBundle("extensionRun").renderReport(session);
+    // Of a run whose last word is read the end is a moment away.
+    if (!session.live || session.view.ended) await session.ended;
     const panel = this.panels.get(session.id);
-    if (panel !== undefined) panel.webview.html = html;
+    if (panel === undefined || this.whole.has(panel)) return;
+    const over = !session.active;
+    if (over) this.whole.add(panel);
+    try {
+      const html = await loadBundle("extensionRun").renderReport(session);
+      if ((over || !this.whole.has(panel)) && this.panels.get(session.id) === panel) panel.webview.html = html;
+    } catch (error) {
+      if (over) this.whole.delete(panel);
+      throw error;
+    }
   }
 }

@@ -180,10 +180,15 @@ describe("isolated recovery, from opening the job file to its report", function 
       .getByText(/langid#1/)
       .first()
       .waitFor();
+    const page = report.locator("body");
+    await page.evaluate((body) => body.setAttribute("data-seen", "yes"));
     await picture("report");
     const { events } = newestJournal(server);
     const pids = eventsOf(events, "process.started").map(({ pid }) => pid);
     await until("every process of the run to be gone", () => pids.every((pid) => processInfo(pid) === undefined));
+    // Asked for again, a report of a run that is over is not drawn again: whoever reads it would be thrown back to its top.
+    await workbench.runCommand("faultline.openReport");
+    assert.equal(await page.getAttribute("data-seen"), "yes");
     assert.deepEqual(
       workbench.problems.filter(({ url }) => url.includes("faultline")),
       [],
