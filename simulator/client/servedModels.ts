@@ -7,7 +7,7 @@ import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { nodeArguments, workerEnvironment } from "../cluster/workerProcesses";
+import { COLLECTOR_FLAGS, nodeArguments, workerEnvironment } from "../cluster/workerProcesses";
 import { FaultlineError } from "../graph/errors";
 import type { ServiceSpec } from "../graph/jobFile";
 
@@ -88,7 +88,7 @@ export class ServedModels {
     this.begunAt.push(begunAt);
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     const args = ["serve", model, "--name", name, "--device", device, "--format", "json", "--no-token", "--with-parent", ...(port === undefined ? [] : ["--port", port])];
-    const child = spawn(process.execPath, [...nodeArguments(), commandLine(), ...args], { stdio: ["ignore", "pipe", "pipe"], env: workerEnvironment() });
+    const child = spawn(process.execPath, [...COLLECTOR_FLAGS, ...nodeArguments(), commandLine(), ...args], { stdio: ["ignore", "pipe", "pipe"], env: workerEnvironment() });
     if (this.closed) child.kill("SIGKILL");
     let said = "";
     child.stderr.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2_000)));

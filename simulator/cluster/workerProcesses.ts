@@ -41,6 +41,7 @@ export class WorkerProcesses {
       const [command = "", ...rest] = [
         ...limitedTo(limit),
         this.config.node,
+        ...COLLECTOR_FLAGS,
         ...nodeArguments(),
         entryFile(entry),
         directory,
@@ -159,6 +160,13 @@ export function lastLogLines(directory: string, name: ProcessName, lines = 5): s
 export function entryFile(entry: "coordinator" | "taskManager" | "serviceInstance"): string {
   return __filename.endsWith(".ts") ? join(__dirname, `${entry}Main.ts`) : join(__dirname, `${entry}.js`);
 }
+
+/**
+ * How workers collect garbage. They are many on few cores, and a model keeps a core to itself for milliseconds: a collection that shares its
+ * work among threads stands still until each of them got a core, ten milliseconds for one or two of work. Alone, and with a young generation
+ * of which little is left to copy, it takes those one or two (`docs/performance.md`).
+ */
+export const COLLECTOR_FLAGS: readonly string[] = ["--single-threaded-gc", "--max-semi-space-size=8"];
 
 export function nodeArguments(): readonly string[] {
   return __filename.endsWith(".ts") ? ["--require", require.resolve("tsx/cjs")] : [];

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { Unpackr } from "msgpackr";
 import { DataConnections } from "../../simulator/cluster/exchange/dataConnection";
 import { DataServer } from "../../simulator/cluster/exchange/dataServer";
+import { COLLECTOR_FLAGS } from "../../simulator/cluster/workerProcesses";
 import { RecordSerializer } from "../../simulator/cluster/exchange/recordSerializer";
 import { ResultPartitionManager } from "../../simulator/cluster/exchange/resultPartitionManager";
 import { gateOf, partitionOf } from "../fixtures/exchangeChannel";
@@ -158,7 +159,7 @@ function microseconds({ user, system }: NodeJS.CpuUsage): number {
 
 async function measure(way: "channel" | "socket"): Promise<Measured> {
   const directory = mkdtempSync(join(tmpdir(), "faultline-bench-"));
-  const producer = fork(__filename, [way, directory], { execArgv: ["--require", "tsx/cjs"] });
+  const producer = fork(__filename, [way, directory], { execArgv: [...COLLECTOR_FLAGS, "--require", "tsx/cjs"] });
   const exited = once(producer, "exit");
   await once(producer, "message");
   const before = process.cpuUsage();

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
+import { COLLECTOR_FLAGS } from "../../simulator/cluster/workerProcesses";
 
 // Benchmarks that load ONNX Runtime by themselves must not report to its maker either.
 process.env.ORT_DISABLE_TELEMETRY = "1";
@@ -21,10 +22,15 @@ process.stdout.write(`${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.mod
 let failed = false;
 for (const name of names) {
   process.stdout.write(`\n## ${name}\n`);
-  const { status } = spawnSync(process.execPath, ["--expose-gc", "--require", "tsx/cjs", join(__dirname, `${name}.bench.ts`)], {
+  const { status } = spawnSync(process.execPath, ["--expose-gc", ...flagsOf(name), "--require", "tsx/cjs", join(__dirname, `${name}.bench.ts`)], {
     stdio: "inherit",
     cwd: join(__dirname, "..", ".."),
   });
   failed ||= status !== 0;
 }
 process.exitCode = failed ? 1 : 0;
+
+/** Where this process stands for a worker of a run, it collects garbage as one. */
+function flagsOf(name: string): readonly string[] {
+  return ["exchange", "inference"].includes(name) ? COLLECTOR_FLAGS : [];
+}
