@@ -5,7 +5,7 @@ import type { LayoutResult, Point } from "./layout/layoutRequest";
 import { LARGE } from "./graph/graphView";
 import type { Measure } from "./graph/vertexCard";
 import { collapseRegions } from "./model/collapsedRegions";
-import { ARRANGEMENTS, makePicture, pictureSteps, type Picture } from "./model/picture";
+import { ARRANGEMENTS, makePicture, pictureSteps, type Arrangement, type Picture } from "./model/picture";
 import type { PictureLevel } from "./protocol";
 
 export interface Arranged {
@@ -28,14 +28,15 @@ const TURNABLE = 150;
 const WORTH_IT = 1.06;
 
 export class PictureArranger {
-  readonly #layouts = new LayoutClient();
+  /** Two arrangements are laid out at the same time. */
+  readonly #layouts = [new LayoutClient(), new LayoutClient()] as const;
   #newest = 0;
   #last: Arranged | undefined;
 
   constructor(private readonly measure: Measure) {}
 
   dispose(): void {
-    this.#layouts.dispose();
+    for (const layouts of this.#layouts) layouts.dispose();
   }
 
   /** Undefined when a newer request came in between. */
@@ -54,18 +55,24 @@ export class PictureArranger {
     // What is large is not tried out in every way: it keeps the arrangement that it has.
     const tried = graph.vertices.length <= TURNABLE ? all : [before ?? all[0]];
     let best: (Arranged & { readonly scale: number }) | undefined;
-    for (const arrangement of tried) {
-      const aspect = room.width / Math.max(1, room.height);
+    const aspect = room.width / Math.max(1, room.height);
+    const lay = async (arrangement: Arrangement, layouts: LayoutClient): Promise<Arranged | undefined> => {
       const how = [graph, level, arrangement, this.measure, aspect, collapsed] as const;
       const picture = isLarge ? await inSlices(pictureSteps(...how), () => own === this.#newest) : makePicture(...how);
       if (picture === undefined) return undefined;
       const previous = arrangement === before ? middles(this.#last?.layout) : undefined;
-      const layout = await this.#layouts.layout(picture.request, previous);
-      if (layout === undefined) return undefined;
-      const { bounds } = layout.result;
-      const scale = Math.min(1, room.width / bounds.width, room.height / bounds.height);
-      if (best !== undefined && scale <= best.scale * WORTH_IT) continue;
-      best = { picture, layout: layout.result, tookMs: layout.tookMs, scale };
+      const layout = await layouts.layout(picture.request, previous);
+      return layout === undefined ? undefined : { picture, layout: layout.result, tookMs: layout.tookMs };
+    };
+    const [one, two] = this.#layouts;
+    for (let i = 0; i < tried.length; i += 2) {
+      const pair = tried.slice(i, i + 2).map((arrangement, at) => lay(arrangement, at === 0 ? one : two));
+      for (const arranged of await Promise.all(pair)) {
+        if (arranged === undefined || own !== this.#newest) return undefined;
+        const { bounds } = arranged.layout;
+        const scale = Math.min(1, room.width / bounds.width, room.height / bounds.height);
+        if (best === undefined || scale > best.scale * WORTH_IT) best = { ...arranged, scale };
+      }
     }
     if (isLarge) {
       await anotherTask();

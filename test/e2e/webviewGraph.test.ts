@@ -745,6 +745,7 @@ describe("graph view", function () {
     await play([...events, { ...hang, seq: events.length, at: at + 1 }]);
     await page.waitForSelector(`${lookOf("langid#0")}.faulted`);
     assert.equal(await page.locator("g.cell.faulted").count(), 1);
+    assert.equal(await page.locator(".fault-mark").count(), 1);
     assert.match((await page.locator(".active-faults li").textContent()) ?? "", /^hang on service:langid#0, for /);
     await page.getByRole("button", { name: "Heal All" }).click();
     assert.deepEqual(await sentOf("heal"), [{ kind: "heal" }]);

@@ -10,7 +10,7 @@ import type { Picture, PictureCall, PictureEdge } from "../model/picture";
 import { arrowHead, edgeWords, flowPath, lineStyle } from "./edgeLine";
 import { touches } from "./farCanvas";
 import { PATTERN_SIGN } from "./icons";
-import { add, translate, type SvgGroup } from "./svgElements";
+import { add, make, translate, type Attributes, type SvgGroup } from "./svgElements";
 import { displayName } from "./vertexCard";
 
 const LABEL_HEIGHT = 17;
@@ -19,7 +19,9 @@ const TYPE_HEIGHT = 13;
 interface DrawnEdge {
   readonly line: SvgGroup;
   readonly label: SvgGroup;
-  readonly rate: SVGTextElement;
+  /** Where the rate stands, once there is one. */
+  readonly rateAt: Attributes;
+  rate: SVGTextElement | undefined;
 }
 
 export class EdgeLayer {
@@ -118,12 +120,14 @@ export class EdgeLayer {
   }
 
   #showRate(picture: Picture, id: string, live: LivePicture): void {
-    const rate = this.#drawn.get(id)?.rate;
-    if (rate === undefined) return;
+    const drawn = this.#drawn.get(id);
+    if (drawn === undefined) return;
     const text = picture.edgeById.has(id)
       ? edgeRateWords(live.edgeRate(id))
       : callRateWords(live.call(id), picture.services === "right");
-    if (rate.textContent !== text) rate.textContent = text;
+    if (drawn.rate === undefined && text !== "")
+      drawn.rate = add(drawn.label, "text", drawn.rateAt).node() as SVGTextElement;
+    if (drawn.rate !== undefined && drawn.rate.textContent !== text) drawn.rate.textContent = text;
   }
 
   #nameOf(picture: Picture, vertex: string): string {
@@ -134,14 +138,14 @@ export class EdgeLayer {
     const place = this.#layout?.edges.get(id);
     if (place === undefined) return undefined;
     const towards = picture.services === "below" ? "down" : "right";
-    const line = add(this.#lines, "g", { class: "call", "data-id": id });
+    const line: SvgGroup = make("g", { class: "call", "data-id": id });
     const d = flowPath(place.points, towards);
     add(line, "path", { class: "line", d });
     add(line, "path", { class: "head", d: arrowHead(place.points, towards) });
     add(line, "path", { class: "head", d: arrowHead([...place.points].reverse(), towards) });
     const touch = add(line, "path", { class: "touch", d });
     touch.append("title").text(`${this.#nameOf(picture, call.source)} calls ${this.#nameOf(picture, call.target)}`);
-    const label = add(this.#labels, "g", {
+    const label: SvgGroup = make("g", {
       class: "label call-label",
       "data-id": id,
       transform: translate(place.label.x, place.label.y),
@@ -151,8 +155,8 @@ export class EdgeLayer {
     add(label, "text", { class: "label-text", y: 4 }, "calls");
     // The rate stands beside the label where there is room to the right, else below it.
     const beside = picture.services === "below";
-    const rate = beside ? { class: "label-rate", x: 28, y: 4 } : { class: "label-rate below", y: LABEL_HEIGHT + 5 };
-    return { line, label, rate: add(label, "text", rate).node() as SVGTextElement };
+    const rateAt = beside ? { class: "label-rate", x: 28, y: 4 } : { class: "label-rate below", y: LABEL_HEIGHT + 5 };
+    return this.#placed({ line, label, rateAt, rate: undefined });
   }
 
   #drawEdge(picture: Picture, pictured: PictureEdge): DrawnEdge | undefined {
@@ -161,7 +165,7 @@ export class EdgeLayer {
     if (place === undefined) return undefined;
     const { orientation } = picture;
     const style = lineStyle(edge);
-    const line = add(this.#lines, "g", { class: `edge ${style}`, "data-id": id });
+    const line: SvgGroup = make("g", { class: `edge ${style}`, "data-id": id });
     const d = flowPath(place.points, orientation);
     add(line, "path", { class: "line", d });
     if (style === "blocking") add(line, "path", { class: "line-core", d });
@@ -172,15 +176,20 @@ export class EdgeLayer {
     const width = labelWidth - 6;
     const height = LABEL_HEIGHT + (type === "" ? 0 : TYPE_HEIGHT);
     const top = place.label.y - (height - LABEL_HEIGHT) / 2;
-    const label = add(this.#labels, "g", { class: "label", "data-id": id, transform: translate(place.label.x, top) });
+    const label: SvgGroup = make("g", { class: "label", "data-id": id, transform: translate(place.label.x, top) });
     add(label, "rect", { class: "label-box", x: -width / 2, y: -LABEL_HEIGHT / 2, width, height, rx: 4 });
     const pattern = `translate(${-width / 2 + 12},0) scale(.8)`;
     add(label, "path", { class: "pattern", d: PATTERN_SIGN[edge.pattern], transform: pattern });
     add(label, "text", { class: "label-text", x: 8, y: 4 }, words);
     if (type !== "") add(label, "text", { class: "label-type", y: 4 + TYPE_HEIGHT }, type);
-    const rate = add(label, "text", { class: "label-rate", y: height + 5 }).node() as SVGTextElement;
     label.append("title").text(sentence);
-    return { line, label, rate };
+    return this.#placed({ line, label, rateAt: { class: "label-rate", y: height + 5 }, rate: undefined });
+  }
+
+  #placed(drawn: DrawnEdge): DrawnEdge {
+    this.#lines.node()?.append(drawn.line.node() as SVGGElement);
+    this.#labels.node()?.append(drawn.label.node() as SVGGElement);
+    return drawn;
   }
 }
 

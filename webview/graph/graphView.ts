@@ -21,7 +21,7 @@ import {
 } from "./farCanvas";
 import { drawFrames, drawTitles, showFrames } from "./regionFrame";
 import { drawCell, showCell, showGrid } from "./subtaskCells";
-import { add, translate, type SvgGroup } from "./svgElements";
+import { add, make, ringAround, translate, type SvgGroup } from "./svgElements";
 import { cellAt, type Card, type Measure } from "./vertexCard";
 import { listenForDrags } from "./vertexDrag";
 import { drawVertex, showFigures } from "./vertexNode";
@@ -357,7 +357,7 @@ export class GraphView {
   }
 
   #add(picture: Picture, vertex: string, place: Rectangle): void {
-    const group = add(this.#layers.vertices, "g", {
+    const group: SvgGroup = make("g", {
       class: "vertex",
       "data-vertex": vertex,
       transform: translate(place.x, place.y),
@@ -365,7 +365,9 @@ export class GraphView {
     drawVertex(group, picture.cards.get(vertex) as Card, picture.regions);
     this.#shown.set(vertex, group);
     this.#show(vertex);
-    this.#markSelection();
+    this.#layers.vertices.node()?.append(group.node() as SVGGElement);
+    const selected = this.#selection;
+    if (selected !== undefined && "vertex" in selected && selected.vertex === vertex) this.#markSelection();
   }
 
   #show(vertex: string): void {
@@ -510,6 +512,8 @@ export class GraphView {
     svg.addEventListener("pointermove", (event) => hover(event.buttons === 0 ? this.elementAt(event) : undefined));
     svg.addEventListener("pointerleave", () => hover(undefined));
     svg.addEventListener("focusin", (event) => {
+      const item = (event.target as Element).closest("g.item");
+      if (item !== null) ringAround(item);
       const element = this.elementAt(event);
       if (element === undefined) return;
       this.#focus = element;

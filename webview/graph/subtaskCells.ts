@@ -4,7 +4,7 @@ import { regionName } from "../model/regionGroups";
 import type { SubtaskLook } from "../model/subtaskLook";
 import { LOADS, type Shade } from "../model/subtaskShade";
 import { LOOK_SIGN } from "./icons";
-import { add, setText, translate, type SvgGroup } from "./svgElements";
+import { add, make, setText, translate, type SvgGroup } from "./svgElements";
 import { cellPlace, type Card, type CellGrid } from "./vertexCard";
 
 /** What a cell shows besides its look. */
@@ -29,14 +29,8 @@ export function drawCell(group: SvgGroup, card: Card, index: number, regions: Re
     transform: translate(x, y),
   });
   const item = add(cell, "g", { class: "item", role: "treeitem", tabindex: -1, "aria-level": 2 });
-  add(item, "rect", { class: "focus-ring", x: -3, y: -3, width: width + 6, height: height + 6, rx: 7 });
   add(item, "rect", { class: "cell-box", width, height, rx: grid.mode === "grid" ? 2 : 5 });
   const face = add(cell, "g", { class: "face", "aria-hidden": "true" });
-  add(face, "path", {
-    class: "fault-mark",
-    d: "M1.5-7L-4.5 1H-.5L-1.5 7 4.5-1H.5Z",
-    transform: translate(width - 2, 1),
-  });
   if (grid.mode === "chip") {
     add(face, "path", { class: "sign", transform: `translate(10,${height / 2}) scale(.78)` });
     add(face, "text", { class: "cell-name", x: 19, y: height / 2 + 4 }, String(index));
@@ -82,10 +76,21 @@ export function showCell(cell: SvgGroup, look: SubtaskLook, shade: Shade, figure
   if (item !== null && item.getAttribute("aria-label") !== label) item.setAttribute("aria-label", label);
   node.querySelector("path.ring")?.setAttribute("d", look.progress === undefined ? "" : arc(look.progress, 9.5));
   node.classList.toggle("faulted", figures.faulted);
+  const mark = node.querySelector(".fault-mark");
+  if (!figures.faulted) mark?.remove();
+  else if (mark === null) drawFaultMark(node);
   node.classList.toggle(
     "turning",
     look.progress === undefined && (look.look === "restarting" || look.look === "starting"),
   );
+}
+
+/** A flash at the upper right corner. */
+function drawFaultMark(cell: SVGGElement): void {
+  const width = Number(cell.querySelector("rect.cell-box")?.getAttribute("width"));
+  const d = "M1.5-7L-4.5 1H-.5L-1.5 7 4.5-1H.5Z";
+  const mark = make("path", { class: "fault-mark", d, transform: translate(width - 2, 1) });
+  cell.querySelector("g.face")?.prepend(mark.node() as SVGPathElement);
 }
 
 /** Part of a circle about (15, 16), clockwise from the top. */

@@ -13,14 +13,41 @@ export function add<K extends keyof SVGElementTagNameMap>(
   attributes: Attributes = {},
   text?: string,
 ): SvgSelection<SVGElementTagNameMap[K]> {
+  const made = make(name, attributes, text);
+  parent.node()?.append(made.node() as SVGElementTagNameMap[K]);
+  return made;
+}
+
+/** An element that is not in the document yet: what is filled first and appended then costs half of what is filled in place. */
+export function make<K extends keyof SVGElementTagNameMap>(
+  name: K,
+  attributes: Attributes = {},
+  text?: string,
+): SvgSelection<SVGElementTagNameMap[K]> {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const key in attributes) {
     const value = attributes[key];
     if (value !== undefined) element.setAttribute(key, String(value));
   }
   if (text !== undefined) element.textContent = text;
-  parent.node()?.append(element);
   return select<SVGElementTagNameMap[K], unknown>(element);
+}
+
+/** A ring around an item, which has one from when it first has the focus: its rectangle, a few pixels larger. */
+export function ringAround(item: Element): void {
+  const box = item.querySelector("rect");
+  if (box === null || item.querySelector(".focus-ring") !== null) return;
+  const size = (name: string): number => Number(box.getAttribute(name));
+  const away = item.closest("g.cell") === null ? 4 : 3;
+  const ring = make("rect", {
+    class: "focus-ring",
+    x: -away,
+    y: -away,
+    width: size("width") + 2 * away,
+    height: size("height") + 2 * away,
+    rx: away === 4 ? 10 : 7,
+  });
+  item.prepend(ring.node() as SVGRectElement);
 }
 
 /** Sets the text of the first match, if it is another one. */

@@ -17,7 +17,6 @@ export function drawVertex(group: SvgGroup, card: Card, regions: RegionMap): voi
   group.selectAll("*").remove();
   group.classed("service", vertex.kind === "service");
   const item = add(group, "g", { class: "item", role: "treeitem", tabindex: -1, "aria-level": 1 });
-  add(item, "rect", { class: "focus-ring", x: -4, y: -4, width: width + 8, height: height + 8, rx: 10 });
   add(item, "rect", { class: "card", width, height, rx: 7 });
   const face = add(group, "g", { class: "face", "aria-hidden": "true" });
   const kind = vertex.kind === "service" ? "service" : leadingKind(card);
@@ -28,7 +27,6 @@ export function drawVertex(group: SvgGroup, card: Card, regions: RegionMap): voi
   if (card.subtitleY !== undefined)
     add(face, "text", { class: "subtitle", x: PADDING, y: card.subtitleY }, card.subtitle);
   drawOperators(face, card);
-  drawFigures(face, card);
   const cells = add(group, "g", { class: "cells", role: "group" });
   const { mode, count: subtasks } = card.cells;
   if (mode === "chip" || mode === "instance") {
@@ -71,7 +69,13 @@ function leadingKind(card: Card): string | undefined {
   return ["source", "rpc", "sink", "window"].find((kind) => kinds.includes(kind)) ?? kinds[0];
 }
 
+/** A card has a place for figures from when there first are some. */
 export function showFigures(group: SvgGroup, card: Card, figures: VertexFigures | undefined): void {
+  const face = group.select<SVGGElement>("g.face");
+  if (face.select("g.figures").empty()) {
+    if (figures === undefined) return;
+    drawFigures(face, card);
+  }
   const service = card.vertex.kind === "service";
   setText(group, "text.figure.main", rateWords(figures, service));
   const p99 = figures?.p99Ms === undefined ? "" : `p99 ${duration(figures.p99Ms)}`;
