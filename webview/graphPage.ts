@@ -68,6 +68,8 @@ export class GraphPage {
   #tracing = false;
   readonly #changed = new Set<string>();
   #everything = false;
+  /** A picture was taken over since the last frame. */
+  #fresh = false;
   #figuresDue = false;
   #figuresAt = 0;
   /** `seq` of the newest event that the status line told of. */
@@ -281,7 +283,7 @@ export class GraphPage {
     this.#drawTrace();
     document.body.dataset.ready = String(Number(document.body.dataset.ready ?? 0) + 1);
     document.body.dataset.layoutMs = tookMs.toFixed(1);
-    this.#everything = true;
+    this.#fresh = true;
     this.#schedule();
   }
 
@@ -317,7 +319,8 @@ export class GraphPage {
     this.#frame = undefined;
     const clock = performance.now();
     const { at, run } = this.#session;
-    const due = this.#everything || clock - this.#figuresAt >= FIGURES_EVERY_MS;
+    const fresh = this.#fresh || this.#everything;
+    const due = fresh || clock - this.#figuresAt >= FIGURES_EVERY_MS;
     const news = run?.milestones.at(-1)?.seq ?? -1;
     const isNews = news !== this.#news;
     this.#news = news;
@@ -325,16 +328,18 @@ export class GraphPage {
     if (this.#everything) this.#view.showAll();
     else {
       this.#view.showVertices(new Set(Array.from(this.#changed, (vertex) => this.#drawnAs(vertex))));
-      if (isNews || (this.#figuresDue && due)) this.#view.showFlow();
+      if (this.#fresh) this.#view.showRest();
+      else if (isNews || (this.#figuresDue && due)) this.#view.showFlow();
     }
     if (due || isNews) this.#drawStatus(at);
     if (due) {
       this.#figuresAt = clock;
       this.#figuresDue = false;
-      if (this.#everything || !this.#minimap.element.hidden) this.#minimap.draw();
+      if (fresh || !this.#minimap.element.hidden) this.#minimap.draw();
       if (run !== undefined) this.#drawRun(at);
     }
     this.#everything = false;
+    this.#fresh = false;
     this.#changed.clear();
     this.#next(at);
   }

@@ -64,7 +64,7 @@ export class GraphView {
   #split: CanvasTransform | "due" | undefined;
   #isFar = false;
   #canvasDue = false;
-  /** A picture is being taken over: what is far is drawn with the first {@link showAll}. */
+  /** A picture is being taken over: what is far is drawn when all of it is there. */
   #settling = false;
   #cullDue = false;
   #picture: Picture | undefined;
@@ -72,6 +72,8 @@ export class GraphView {
   #base: LayoutResult | undefined;
   #layout: LayoutResult | undefined;
   #traced: ReadonlySet<string> | undefined;
+  /** Something is marked as traced. */
+  #tracing = false;
   #wholly = false;
   #live: LivePicture | undefined;
   #selection: PictureElement | undefined;
@@ -116,7 +118,7 @@ export class GraphView {
     return this.#layers.overlay;
   }
 
-  /** Cards are made at once; figures of lines and frames, and the canvas, come with the next {@link showAll}. */
+  /** Cards are made at once; figures of lines and frames, and the canvas, come with the next {@link showRest} or {@link showAll}. */
   setPicture(picture: Picture, base: LayoutResult, moves: Moves = {}): void {
     const steps = this.pictureSteps(picture, base, moves);
     while (steps.next().done !== true);
@@ -158,6 +160,12 @@ export class GraphView {
   /** Everything in sight anew. */
   showAll(): void {
     for (const vertex of this.#shown.keys()) this.#show(vertex);
+    this.showFlow();
+    this.#drawFarNow();
+  }
+
+  /** What {@link setPicture} left: figures of lines and frames, and the canvas. */
+  showRest(): void {
     this.showFlow();
     this.#drawFarNow();
   }
@@ -309,6 +317,8 @@ export class GraphView {
 
   #markTraced(): void {
     const traced = this.#traced;
+    if (traced === undefined && !this.#tracing) return;
+    this.#tracing = traced !== undefined;
     this.svg.classList.toggle("tracing", traced !== undefined);
     for (const [vertex, group] of this.#shown) group.classed("traced", traced?.has(vertex) === true);
     this.#edges.trace(traced);
@@ -376,7 +386,6 @@ export class GraphView {
     const card = this.#picture?.cards.get(vertex);
     const node = group?.node();
     if (group === undefined || !node || live === undefined || card === undefined) return;
-    group.classed("live", live.live);
     const label = live.vertexName(vertex);
     const item = node.querySelector(":scope > g.item");
     if (item !== null && item.getAttribute("aria-label") !== label) item.setAttribute("aria-label", label);
