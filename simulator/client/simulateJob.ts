@@ -76,6 +76,8 @@ export function planFor(file: JobSpec, request: Omit<SimulationRequest, "jobFile
       ...of,
       loadMs: request.loadTimeMs === undefined ? of.loadMs : lognormal(request.loadTimeMs, 0.15),
       warmMs: request.warmUpMs === undefined ? of.warmMs : lognormal(request.warmUpMs, 0.15),
+      // A time that is stated holds for every load.
+      again: request.loadTimeMs === undefined && request.warmUpMs === undefined ? of.again : undefined,
       run: { ...of.run, fixedMs: request.runTimeMs ?? of.run.fixedMs, perRowMs: request.rowTimeMs ?? of.run.perRowMs },
     })),
     failures: { mtbfMs: request.mtbfMs ?? {}, everyMs: request.faultEveryMs, deviceRepairMs: repairMs, nodeRepairMs: repairMs },

@@ -43,6 +43,8 @@ class ServiceMeasures {
   readonly startMs = new Measured();
   readonly loadMs = new Measured();
   readonly warmMs = new Measured();
+  /** In a process that had loaded the model before. */
+  readonly again = { loadMs: new Measured(), warmMs: new Measured() };
   readonly inInstance = new LatencyHistogram();
   readonly atClient = new LatencyHistogram();
   /** Sums for the least squares of busy time over batches and requests. */
@@ -53,6 +55,8 @@ export class Calibration {
   private readonly startedAt = new Map<ProcessName, number>();
   private readonly connectedAt = new Map<ProcessName, number>();
   private readonly phaseAt = new Map<SubtaskName, { readonly phase: string; readonly at: number }>();
+  /** Service and process id, where the model has been ready. */
+  private readonly loaded = new Set<string>();
   private readonly deployed = new Map<SubtaskName, TogetherOnProcess>();
   private readonly canceling = new Map<SubtaskName, TogetherOnProcess>();
   private readonly deployments: TogetherOnProcess[] = [];
@@ -201,7 +205,7 @@ export class Calibration {
     }
   }
 
-  private instancePhase({ instance, phase, at, loadDelayMs }: JournalEventOf<"instance.phase">): void {
+  private instancePhase({ instance, phase, at, loadDelayMs, pid }: JournalEventOf<"instance.phase">): void {
     const before = this.phaseAt.get(instance);
     this.phaseAt.set(instance, { phase, at });
     const measures = this.serviceOf(instance);
@@ -209,8 +213,12 @@ export class Calibration {
       const connected = this.connectedAt.get(`service:${instance}`);
       if (connected !== undefined) measures.startMs.add(Math.max(0, at - connected), this.hasRun);
     }
-    if (phase === "WARMING" && before?.phase === "LOADING") measures.loadMs.add(Math.max(0, at - before.at - (loadDelayMs ?? 0)), this.hasRun);
-    if (phase === "READY" && before?.phase === "WARMING") measures.warmMs.add(at - before.at, this.hasRun);
+    const here = `${vertexOf(instance)} ${pid}`;
+    const { loadMs, warmMs } = pid !== undefined && this.loaded.has(here) ? measures.again : measures;
+    if (phase === "WARMING" && before?.phase === "LOADING") loadMs.add(Math.max(0, at - before.at - (loadDelayMs ?? 0)), this.hasRun);
+    if (phase !== "READY" || before?.phase !== "WARMING") return;
+    warmMs.add(at - before.at, this.hasRun);
+    this.loaded.add(here);
   }
 
   private metrics({ tasks, instances }: JournalEventOf<"metrics">): void {
@@ -249,12 +257,13 @@ export class Calibration {
   }
 }
 
-function serviceTimings({ startMs, loadMs, warmMs, sums, inInstance, atClient }: ServiceMeasures, usual: ServiceTimings): ServiceTimings {
+function serviceTimings({ startMs, loadMs, warmMs, again, sums, inInstance, atClient }: ServiceMeasures, usual: ServiceTimings): ServiceTimings {
   const [inside, outside] = [inInstance.quantile(0.5), atClient.quantile(0.5)];
   return {
     startMs: startMs.or(usual.startMs),
     loadMs: loadMs.or(usual.loadMs),
     warmMs: warmMs.or(usual.warmMs),
+    ...(again.loadMs.valuesMs.length === 0 ? {} : { again: { loadMs: again.loadMs.or(usual.loadMs), warmMs: again.warmMs.or(usual.warmMs) } }),
     run: sums.batches === 0 ? usual.run : { ...runTime(sums), spread: usual.run.spread },
     callMs: inside === null || outside === null ? usual.callMs : constant(Math.max(0.05, outside - inside)),
   };

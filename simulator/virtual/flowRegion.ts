@@ -1,7 +1,8 @@
 /**
  * The records of one pipelined region, as a flow: what comes waits at the sources, goes through the region's calls of services one record at a
- * time, and gives a result. Between tasks no buffers are modelled, and no record is lost in them: the region flows while all of its tasks run,
- * and begins again at its latest checkpoint when they have been restarted, as it does with every record in its place.
+ * time, and gives a result. Between tasks no buffers are modelled but those behind paced sources, which begin before tasks that still load a
+ * model, and no record is lost in them: the region flows while all of its tasks run, and begins again at its latest checkpoint when they have
+ * been restarted, as it does with every record in its place.
  */
 import type { ArrivalPattern } from "./arrivals";
 import { nextArrivalMs, rateAt } from "./arrivals";
@@ -96,6 +97,8 @@ export class FlowRegion {
   private made = 0;
   private isOpen = false;
   private flowing = false;
+  /** All sources run; a paced one makes records, which wait until all the others run too. */
+  private sourcing = false;
   private stalled = false;
   private epoch = 0;
   private owner = 0;
@@ -141,9 +144,22 @@ export class FlowRegion {
     return this.results;
   }
 
+  /** All sources run, others may not yet. @param checkpoint the one that they were restored from. */
+  startSources(checkpoint: number | undefined): void {
+    if (this.options.arrivals.kind !== "paced") return;
+    const restored = checkpoint === undefined ? undefined : this.snapshotOf(checkpoint);
+    this.sourcing = true;
+    this.stalled = false;
+    this.admitted = restored?.position ?? 0;
+    this.made = this.admitted;
+    this.pacedSince = this.options.loop.now;
+    this.pacedFrom = this.made;
+    this.awaitPace();
+  }
+
   /** All tasks run. @param checkpoint the one that they were restored from. */
   start(slots: readonly (readonly FlowSlot[])[], checkpoint: number | undefined): void {
-    const { loop, arrivals } = this.options;
+    const { loop } = this.options;
     const restored = checkpoint === undefined ? undefined : this.snapshotOf(checkpoint);
     this.epoch++;
     this.owner = this.options.nextOwner();
@@ -156,22 +172,17 @@ export class FlowRegion {
     this.againAt = 0;
     this.admitted = restored?.position ?? 0;
     this.nextAdmitMs = loop.now;
-    if (arrivals.kind === "paced") {
-      this.made = this.admitted;
-      this.pacedSince = loop.now;
-      this.pacedFrom = this.made;
-      this.awaitPace();
-    }
     this.admit();
   }
 
   /** One of its tasks is gone. */
   stop(): void {
+    this.sourcing = false;
+    if (this.options.arrivals.kind === "paced") cancelTimer(this.arrivalTimer);
     if (!this.flowing) return;
     this.flowing = false;
     this.epoch++;
     cancelTimer(this.admitTimer);
-    if (this.options.arrivals.kind === "paced") cancelTimer(this.arrivalTimer);
     for (const stage of this.slots) for (const client of new Set(stage.map((slot) => slot.client))) client.abandon(this.owner);
     this.slots = [];
   }
@@ -180,9 +191,8 @@ export class FlowRegion {
   stall(stalled: boolean): void {
     if (this.stalled === stalled) return;
     this.stalled = stalled;
-    if (!this.isFlowing) return;
     if (this.options.arrivals.kind === "paced") this.awaitPace();
-    this.pump();
+    if (this.isFlowing) this.pump();
   }
 
   /** Barriers go out at the sources. */
@@ -241,7 +251,7 @@ export class FlowRegion {
   private awaitPace(): void {
     const { loop, arrivals, share } = this.options;
     cancelTimer(this.arrivalTimer);
-    if (!this.isOpen || !this.isFlowing || this.made - this.admitted >= PACED_AHEAD) return;
+    if (!this.isOpen || !this.sourcing || this.stalled || this.made - this.admitted >= PACED_AHEAD) return;
     const rate = rateAt(arrivals, loop.now) * share;
     if (rate <= 0) return;
     const intervalMs = 1000 / rate;

@@ -61,16 +61,18 @@ export class FlowService {
   }
 
   /** Times of one copy of the model on a device, which runs one batch after the other. */
-  timingOn(device: () => Device | undefined, embedded: boolean): { readonly timing: InstanceTiming; readonly ran: (runMs: number, rows: number, wanted: number) => void } {
+  /** @param loaded by a process that has begun by then: `again` when it has had the model before. */
+  timingOn(device: () => Device | undefined, loaded?: "first" | "again"): { readonly timing: InstanceTiming; readonly ran: (runMs: number, rows: number, wanted: number) => void } {
     const { loop, chance, measures, timings } = this.world;
     const own = chance.fork(`instance ${this.world.nextOrigin()}`);
     let lastRunMs = 0;
     const { fixedMs, perRowMs, spread } = timings.run;
+    const { loadMs, warmMs } = (loaded === "again" ? timings.again : undefined) ?? timings;
     return {
       timing: {
-        startMs: () => (embedded ? 0 : draw(timings.startMs, own)),
-        loadMs: () => this.spec.loadDelayMs + this.loads(draw(timings.loadMs, own)),
-        warmMs: () => this.loads(draw(timings.warmMs, own)),
+        startMs: () => (loaded === undefined ? draw(timings.startMs, own) : 0),
+        loadMs: () => this.spec.loadDelayMs + this.loads(draw(loadMs, own)),
+        warmMs: () => this.loads(draw(warmMs, own)),
         runMs: (rows) => {
           lastRunMs = (fixedMs + perRowMs * rows) * (spread === 0 ? 1 : Math.exp(spread * own.normal() - (spread * spread) / 2));
           const on = device();

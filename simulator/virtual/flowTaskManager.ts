@@ -30,6 +30,8 @@ export interface RegionState {
   /** Tasks of each of its vertices. */
   readonly widths: ReadonlyMap<string, number>;
   readonly running: Map<SubtaskName, FlowTask>;
+  /** Of its sources. */
+  sourcesRunning: number;
   /** The running ones by their TaskManager, once somebody asked. */
   groups: ReadonlyMap<FlowTaskManager, readonly FlowTask[]> | undefined;
   readonly stalledBy: Set<number>;
@@ -91,6 +93,8 @@ export class FlowTaskManager {
   snapshot: { readonly checkpoint: number; readonly handle: StateHandle } | undefined;
   /** Its process has run tasks before. */
   hasHadTasks = false;
+  /** Services whose model was loaded in its process. */
+  readonly models = new Set<string>();
   private readonly tasks = new Map<SubtaskName, FlowTask>();
 
   constructor(

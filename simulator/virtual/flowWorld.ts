@@ -223,7 +223,7 @@ export class FlowWorld {
       });
       this.sourcesInAll += own;
       const widths = new Map([...vertices].map(([{ id }, width]) => [id, width]));
-      const region: RegionState = { flow, tasks, sources: own, widths, running, groups: undefined, stalledBy: new Set(), lastTriggered: 0 };
+      const region: RegionState = { flow, tasks, sources: own, widths, running, sourcesRunning: 0, groups: undefined, stalledBy: new Set(), lastTriggered: 0 };
       this.regions.set(name, region);
       for (const [task, vertex] of names) this.places.set(task, { vertex, region });
     }
@@ -424,7 +424,7 @@ export class FlowWorld {
     const { process } = task.manager;
     const wanted = (): boolean => task.state === "INITIALIZING" && process.alive;
     this.machines.placeCopy(this.nodeOf.get(process), wanted, (device) => {
-      const { timing, ran } = service.timingOn(() => device, true);
+      const { timing, ran } = service.timingOn(() => device, task.manager.models.has(service.spec.id) ? "again" : "first");
       let isReady = false;
       const instance = new VirtualInstance({
         spec: service.spec,
@@ -435,7 +435,9 @@ export class FlowWorld {
         now: () => this.loop.now,
         onRun: ran,
         onPhase: (phase) => {
-          if (phase !== "READY" || task.state !== "INITIALIZING") return;
+          if (phase !== "READY") return;
+          task.manager.models.add(service.spec.id);
+          if (task.state !== "INITIALIZING") return;
           isReady = true;
           this.changeReady(service, 1);
           loaded(instance);
@@ -454,7 +456,7 @@ export class FlowWorld {
 
   private startInstance(process: VirtualProcess, what: { readonly instance: string; readonly attempt: number; readonly service: string }, device: Device): void {
     const service = this.serviceOf(what.service);
-    const { timing, ran } = service.timingOn(() => device, false);
+    const { timing, ran } = service.timingOn(() => device);
     let isReady = false;
     const started = startInstanceProcess({
       process,
@@ -500,7 +502,7 @@ export class FlowWorld {
     const process = this.newProcess(`external:${service.spec.id}#${index}`);
     let device: Device | undefined;
     let isReady = false;
-    const { timing, ran } = service.timingOn(() => device, first);
+    const { timing, ran } = service.timingOn(() => device, first ? "first" : undefined);
     const instance = new VirtualInstance({
       spec: service.spec,
       instance: `${service.spec.id}#${index}`,
@@ -539,6 +541,7 @@ export class FlowWorld {
     const { region } = task.place;
     region.running.set(task.name, task);
     region.groups = undefined;
+    if (task.place.vertex.source !== undefined && ++region.sourcesRunning === region.sources) region.flow.startSources(task.deployment.restore?.checkpoint);
     if (region.running.size < region.tasks) return;
     const slots: FlowSlot[][] = [];
     for (const vertex of this.model.vertices.values()) {
@@ -563,6 +566,7 @@ export class FlowWorld {
     const { region } = task.place;
     if (!wasRunning || region.running.get(task.name) !== task) return;
     region.running.delete(task.name);
+    if (task.place.vertex.source !== undefined) region.sourcesRunning--;
     region.groups = undefined;
     this.metrics?.ended(task.manager, [task]);
     this.changeFlow(region, () => region.flow.stop());

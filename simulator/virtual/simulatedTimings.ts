@@ -7,6 +7,8 @@ export interface ServiceTimings {
   readonly startMs: Distribution;
   readonly loadMs: Distribution;
   readonly warmMs: Distribution;
+  /** The same where the process has loaded the model before, as one with an embedded model does; as the first time where absent. */
+  readonly again?: { readonly loadMs: Distribution; readonly warmMs: Distribution };
   /** One run of the model: `fixedMs` and `perRowMs` for each request in it, times a factor around 1. */
   readonly run: { readonly fixedMs: number; readonly perRowMs: number; readonly spread: number };
   /** What a call takes besides its wait and its run: encoding, the way there and the way back. */

@@ -5,6 +5,8 @@
  *
  * What a fault costs depends on how long before it the last checkpoint was: strikes are spread evenly over the time between two, in both worlds.
  * Throughput is never quite even: a run without any fault says how deep a dip seems to be where there is none, and what is no deeper is none.
+ *
+ * `PREDICTION_BENCH=embedded` measures that deployment alone.
  */
 import { openRun } from "../../simulator/client/openRun";
 import { calibrationOf } from "../../simulator/client/calibrateFromRun";
@@ -34,6 +36,7 @@ const FAULTS = [
   ["crash", "coordinator"],
 ] as const;
 type DeploymentUnderTest = "rpc-service" | "embedded";
+const DEPLOYMENTS = (["rpc-service", "embedded"] as const).filter((one) => (process.env.PREDICTION_BENCH ?? one) === one);
 
 async function main(): Promise<void> {
   const workspace = new Workspace();
@@ -42,7 +45,7 @@ async function main(): Promise<void> {
     process.stdout.write("Means ± standard error; in brackets the least and the greatest. `off`: the prediction against what happened.\n\n");
     print(["deployment", "fault", "target", "figure", "happened", "predicted", "off"]);
     print(Array.from({ length: 7 }, () => "---"));
-    for (const deployment of ["rpc-service", "embedded"] as const) {
+    for (const deployment of DEPLOYMENTS) {
       const timings = await calibrate(workspace, deployment);
       const undisturbed = await dipsOfNothing(workspace, deployment);
       print([deployment, "no fault", "", "dip: depth", spreadText(undisturbed, "%"), "", ""]);

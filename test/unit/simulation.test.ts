@@ -217,6 +217,55 @@ describe("parts of a simulation", () => {
     assert.equal(medianOf(times.reconnectMs), 40);
   });
 
+  it("tells the first load of a model in a process from later ones", () => {
+    const calibration = new Calibration();
+    let seq = 0;
+    const observe = (at: number, event: object): void => calibration.observe({ seq: seq++, at, ...event } as unknown as Parameters<Calibration["observe"]>[0]);
+    const load = (at: number, pid: number, loadMs: number, warmMs: number): void => {
+      const phase = (when: number, name: string): void => observe(when, { kind: "instance.phase", instance: "m#0", attempt: 0, phase: name, pid });
+      phase(at, "LOADING");
+      phase(at + loadMs, "WARMING");
+      phase(at + loadMs + warmMs, "READY");
+    };
+    load(0, 7, 300, 9);
+    observe(500, { kind: "job.state", from: "CREATED", to: "RUNNING" });
+    assert.equal(calibration.timings(DEFAULT_TIMINGS).services.get("m")?.again, undefined);
+    load(1_000, 7, 60, 2);
+    load(2_000, 8, 140, 4);
+    load(3_000, 8, 62, 2);
+    const times = calibration.timings(DEFAULT_TIMINGS).services.get("m");
+    assert.ok(times?.again !== undefined);
+    assert.deepEqual([medianOf(times.loadMs), medianOf(times.warmMs)], [140, 4]);
+    assert.ok(medianOf(times.again.loadMs) >= 60 && medianOf(times.again.loadMs) <= 62);
+    assert.equal(medianOf(times.again.warmMs), 2);
+  });
+
+  it("predicts that an embedded model comes back sooner where its process lived on", () => {
+    const spec = simulatedJob({ parallelism: 2, instances: 2, slots: 1, ship: "HASH", checkpointMs: 1_000 });
+    const job = { ...spec, services: spec.services.map((service) => ({ ...service, deployment: "embedded" as const })) };
+    const recoveredAfter = (again: number | undefined): number => {
+      const events = predictFault({
+        job,
+        seed: 3,
+        arrivals: { ratePerSecond: 400, burst: undefined, kind: "paced" as const },
+        machines: { nodes: 2, devices: 2, copiesPerDevice: 1 },
+        timings: withServiceTimings(DEFAULT_TIMINGS, (of) => ({
+          ...of,
+          loadMs: constant(2_000),
+          warmMs: constant(0),
+          again: again === undefined ? undefined : { loadMs: constant(again), warmMs: constant(0) },
+        })),
+        fault: "crash" as const,
+        target: "coordinator",
+        process: "coordinator",
+        strikesMs: [4_000],
+        untilMs: 12_000,
+      });
+      return reportOf(events).failures[0]?.recoveredAfterMs ?? NaN;
+    };
+    assert.ok(Math.abs(recoveredAfter(undefined) - recoveredAfter(100) - 1_900) < 50);
+  });
+
   it("predicts what a fault would do, strike by strike, and in the same way for the same seed", () => {
     const job = simulatedJob({ parallelism: 2, instances: 2, slots: 1, ship: "HASH", checkpointMs: 1_000 });
     const options = {
