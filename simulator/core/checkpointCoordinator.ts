@@ -10,7 +10,7 @@
 import { isTerminal } from "../graph/executionState";
 import type { Cause, SubtaskName } from "../observe/journalEvent";
 import type { CheckpointCoordinatorState, CheckpointReason, CompletedCheckpoint, PendingCheckpoint, SavepointRequest } from "./checkpoint";
-import type { JobMasterInput, TaskRecord, Transition } from "./jobMasterState";
+import type { JobMasterInput, JobMasterState, TaskRecord, Transition } from "./jobMasterState";
 import { notRunningCount } from "./taskState";
 
 const PERIODIC = "checkpoint";
@@ -158,14 +158,23 @@ function keepStateOfFinished(t: Transition, { name }: TaskRecord, { handles, sou
   if (offset !== undefined) sourceOffsets.set(name, offset);
 }
 
-export function onAcknowledge(t: Transition, ack: Extract<JobMasterInput, { kind: "checkpointAck" }>): void {
-  const pending = findPending(t, ack.checkpoint);
-  if (pending?.waitingFor.get(ack.task) !== ack.attempt) return;
+/**
+ * Most of what a large job's coordinator hears. @returns whether all have acknowledged now, so that there is something to decide ({@link onAcknowledged}).
+ */
+export function acknowledge({ checkpoints }: JobMasterState, ack: Extract<JobMasterInput, { kind: "checkpointAck" }>): boolean {
+  const pending = findPending(checkpoints, ack.checkpoint);
+  if (pending?.waitingFor.get(ack.task) !== ack.attempt) return false;
   pending.waitingFor.delete(ack.task);
   pending.handles.set(ack.task, ack.handle);
   if (ack.sourceOffset !== undefined) pending.sourceOffsets.set(ack.task, ack.sourceOffset);
   pending.alignmentMs = Math.max(pending.alignmentMs, ack.alignmentMs);
-  storeIfAcknowledged(t, pending);
+  return isAcknowledged(pending);
+}
+
+/** The last of the tasks has acknowledged. */
+export function onAcknowledged(t: Transition, checkpoint: number): void {
+  const pending = findPending(t.state.checkpoints, checkpoint);
+  if (pending !== undefined) storeIfAcknowledged(t, pending);
 }
 
 /**
@@ -185,11 +194,15 @@ export function onTaskFinished(t: Transition, task: TaskRecord): void {
 
 /** @returns false for the word of an attempt that is not asked (any more). */
 export function isAsked(t: Transition, checkpoint: number, task: SubtaskName, attempt: number): boolean {
-  return findPending(t, checkpoint)?.waitingFor.get(task) === attempt;
+  return findPending(t.state.checkpoints, checkpoint)?.waitingFor.get(task) === attempt;
+}
+
+function isAcknowledged({ waitingFor }: PendingCheckpoint): boolean {
+  return waitingFor.size === 0;
 }
 
 function storeIfAcknowledged(t: Transition, pending: PendingCheckpoint): void {
-  if (pending.waitingFor.size > 0) return;
+  if (!isAcknowledged(pending)) return;
   pending.storing = true;
   t.commands.push({
     kind: "storeCheckpoint",
@@ -201,7 +214,7 @@ function storeIfAcknowledged(t: Transition, pending: PendingCheckpoint): void {
 /** The metadata is on disk. Older pending checkpoints are subsumed, tasks are told, old checkpoints are let go. */
 export function onStored(t: Transition, stored: Extract<JobMasterInput, { kind: "checkpointStored" }>): void {
   const { checkpoints } = t.state;
-  const pending = findPending(t, stored.checkpoint);
+  const pending = findPending(t.state.checkpoints, stored.checkpoint);
   if (pending === undefined) return;
   for (const older of [...checkpoints.pending]) {
     if (older.checkpoint < pending.checkpoint) giveUp(t, older, `Checkpoint ${pending.checkpoint} was complete before it.`);
@@ -265,7 +278,7 @@ function tellOfSavepoint(t: Transition, pending: PendingCheckpoint, savepoint: S
  */
 export function onCheckpointFailed(t: Transition, checkpoint: number, cause: Cause): Cause | undefined {
   const { checkpoints } = t.state;
-  const pending = findPending(t, checkpoint);
+  const pending = findPending(t.state.checkpoints, checkpoint);
   if (pending === undefined) return undefined;
   removePending(t, pending, { abort: true });
   t.commands.push({ kind: "discardCheckpoint", checkpoint });
@@ -345,8 +358,8 @@ function isReferredTo(t: Transition, [oldest, ...newer]: readonly CompletedCheck
   return newer.some((checkpoint) => [...checkpoint.handles].some(([task, handle]) => oldest.handles.get(task)?.path === handle.path));
 }
 
-function findPending(t: Transition, checkpoint: number): PendingCheckpoint | undefined {
-  return t.state.checkpoints.pending.find((pending) => pending.checkpoint === checkpoint);
+function findPending({ pending }: CheckpointCoordinatorState, checkpoint: number): PendingCheckpoint | undefined {
+  return pending.find((one) => one.checkpoint === checkpoint);
 }
 
 function removePending(t: Transition, pending: PendingCheckpoint, { abort }: { abort: boolean }): void {

@@ -10,11 +10,12 @@ import type { JobSpec, ServiceSpec } from "../graph/jobFile";
 import type { Cause, JournalEventBody } from "../observe/journalEvent";
 import type { CompletedCheckpoint } from "./checkpoint";
 import {
+  acknowledge,
   checkpointOfTimeout,
   isAsked,
   isPeriodicTimer,
   newCheckpointCoordinator,
-  onAcknowledge,
+  onAcknowledged,
   onCheckpointFailed,
   onPeriodicTimer,
   onSavepoint,
@@ -55,6 +56,7 @@ export interface StepResult {
   readonly commands: readonly JobMasterCommand[];
   readonly events: readonly JournalEventBody[];
 }
+const NOTHING: StepResult = { commands: [], events: [] };
 
 /**
  * @param seed for the jitter of restart delays.
@@ -140,6 +142,7 @@ function addInstances(state: JobMasterState, service: ServiceSpec, recovered: Re
 
 /** One step. Inputs about attempts and processes that are gone change nothing. */
 export function stepJobMaster(state: JobMasterState, input: JobMasterInput, nowMs: number): StepResult {
+  if (input.kind === "checkpointAck" && (state.ended || !acknowledge(state, input))) return NOTHING;
   const t: Transition = { state, nowMs, commands: [], events: [] };
   if (!state.ended) {
     apply(t, input);
@@ -209,7 +212,7 @@ function apply(t: Transition, input: JobMasterInput): void {
       return;
     }
     case "checkpointAck":
-      onAcknowledge(t, input);
+      onAcknowledged(t, input.checkpoint);
       return;
     case "checkpointDeclined":
       if (isAsked(t, input.checkpoint, input.task, input.attempt)) failedCheckpoint(t, input.checkpoint, input.cause);

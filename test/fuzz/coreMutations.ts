@@ -14,8 +14,8 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   {
     name: "a checkpoint completes with one acknowledgement missing",
     file: "checkpointCoordinator.ts",
-    from: "  if (pending.waitingFor.size > 0) return;\n  pending.storing = true;",
-    to: "  if (pending.waitingFor.size > 1) return;\n  pending.storing = true;",
+    from: "return waitingFor.size === 0;",
+    to: "return waitingFor.size <= 1;",
   },
   {
     name: "tasks are told that a checkpoint is complete before it is on the disk",
