@@ -1,5 +1,7 @@
 /** The switches of a service in the job file, each in a run of its own processes. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { COLLECTOR_FLAGS } from "../../simulator/cluster/workerProcesses";
 import { openRun } from "../../simulator/client/openRun";
 import type { InstanceMetrics, RpcMetrics } from "../../simulator/observe/journalEvent";
 import { affineModel, denseModel, identityModel, writeModel } from "../fixtures/onnxModel";
@@ -245,6 +247,20 @@ describe("the switches of a service", function () {
     assert.deepEqual([small.run.state, small.run.cause?.code], ["FAILED", "FL3006"]);
     assert.match(small.run.cause?.message ?? "", /lets an instance allocate 300mb/);
     assert.equal((await started("2gb").report()).run.state, "FINISHED");
+  });
+
+  it("instances and TaskManagers collect garbage with one thread, under a memory limit too", async function () {
+    if (process.platform !== "linux") this.skip();
+    const run = workspace.run(job(workspace, { service: { model: writeModel(affineModel(4)), memoryLimit: "2gb" }, records: "numbers" }));
+    await run.event("job.state", ({ to }) => to === "RUNNING");
+    const workers = run.events.flatMap((event) => (event.kind === "process.started" && event.process !== "coordinator" ? [event] : []));
+    assert.ok(workers.some((worker) => worker.process.startsWith("service:")) && workers.some((worker) => worker.process.startsWith("taskmanager:")));
+    for (const { process: name, pid } of workers) {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+      for (const flag of COLLECTOR_FLAGS) assert.ok(command.includes(flag), `${name} was started without ${flag}: ${command.join(" ")}`);
+    }
+    await (await openRun(run.directory)).stop("cancel");
+    await run.report();
   });
 
   it("transport pekko-rpc: a record over the frame size fails the job with a sentence that says so", async () => {
