@@ -44,7 +44,7 @@ describe("experiments of the example", function () {
   it("every trigger, and probes of every part of the run, of some alone, of memory and of a person's own command", async () => {
     const file = workspace.write("all.experiment.json", {
       job: join(EXPERIMENTS, "../language-detection.faultline.json"),
-      load: { rate: 1000, limit: 12_000 },
+      load: { rate: 1000, limit: 18_000 },
       faults: [
         { fault: "slow-inference", target: "service:langid#0", set: { delay: "20ms", duration: "300ms" }, atRecord: 3000 },
         { fault: "crash", target: "service:langid#1", atCheckpoint: 4 },

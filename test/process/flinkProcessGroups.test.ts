@@ -104,7 +104,8 @@ wait
       const hung = cluster.signal(1, "SIGSTOP");
       await until(() => processState(hung.pid) === "T", "the JVM is stopped", GONE_MS);
       const its = roles().find(({ jvm }) => jvm === hung.pid);
-      assert.equal(processState(its?.worker ?? 0), "S", "its worker is not");
+      // It sleeps, or runs in this very moment.
+      assert.match(processState(its?.worker ?? 0) ?? "", /^[SR]$/, "its worker is not");
     } finally {
       await cluster.stop();
     }
