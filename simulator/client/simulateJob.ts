@@ -9,7 +9,7 @@ import { simulate } from "../virtual/simulation";
 import type { SimulationResult } from "../observe/simulationResult";
 import type { JournalKeeper, SimulationPlan, SimulationProgress } from "../virtual/simulation";
 import { checkSimulation } from "../virtual/simulationChecks";
-import type { SimulatedTimings } from "../virtual/simulatedTimings";
+import type { ServiceTimings, SimulatedTimings } from "../virtual/simulatedTimings";
 import { DEFAULT_TIMINGS, withServiceTimings } from "../virtual/simulatedTimings";
 import { loadJobFile } from "./jobFileLoading";
 import { KeptSimulation } from "./keptSimulation";
@@ -74,10 +74,8 @@ export function planFor(file: JobSpec, request: Omit<SimulationRequest, "jobFile
     modelMemoryBytes: request.modelMemoryBytes,
     timings: withServiceTimings(request.timings ?? DEFAULT_TIMINGS, (of) => ({
       ...of,
-      loadMs: request.loadTimeMs === undefined ? of.loadMs : lognormal(request.loadTimeMs, 0.15),
-      warmMs: request.warmUpMs === undefined ? of.warmMs : lognormal(request.warmUpMs, 0.15),
-      // A time that is stated holds for every load.
-      again: request.loadTimeMs === undefined && request.warmUpMs === undefined ? of.again : undefined,
+      ...stated(request, of),
+      again: of.again && stated(request, of.again),
       run: { ...of.run, fixedMs: request.runTimeMs ?? of.run.fixedMs, perRowMs: request.rowTimeMs ?? of.run.perRowMs },
     })),
     failures: { mtbfMs: request.mtbfMs ?? {}, everyMs: request.faultEveryMs, deviceRepairMs: repairMs, nodeRepairMs: repairMs },
@@ -88,6 +86,16 @@ export function planFor(file: JobSpec, request: Omit<SimulationRequest, "jobFile
   const [first, ...more] = checkSimulation(plan, getHeapStatistics().heap_size_limit * 0.8);
   if (first !== undefined) throw new FaultlineError(first, more);
   return plan;
+}
+
+type Loads = Pick<ServiceTimings, "loadMs" | "warmMs">;
+
+/** A time that is stated holds for every load. */
+function stated({ loadTimeMs, warmUpMs }: Pick<SimulationRequest, "loadTimeMs" | "warmUpMs">, of: Loads): Loads {
+  return {
+    loadMs: loadTimeMs === undefined ? of.loadMs : lognormal(loadTimeMs, 0.15),
+    warmMs: warmUpMs === undefined ? of.warmMs : lognormal(warmUpMs, 0.15),
+  };
 }
 
 /**
