@@ -1,6 +1,7 @@
 /**
  * `npm test`: type check, lint, walls and cycles, unit and process tests, and the end-to-end tests in a real VS Code. Sets up what it needs.
- * Nothing is skipped: what cannot be set up is named in one sentence, and the command fails. The last line is `N passed, N failed`.
+ * Nothing is skipped: what cannot be set up is named in one sentence, and the command fails. What failed is said once more at the end, where it is found
+ * however long the output was. The last line is `N passed, N failed`.
  *
  * `npm test -- e2e` runs one stage; `npm test -- e2e --times 10` runs it ten times in a row and says of each time how many passed.
  */
@@ -65,20 +66,24 @@ async function main(): Promise<void> {
   if (stages.some(({ name }) => name === "e2e" || name === "webview")) await ensureChromium();
   if (stages.some(({ name }) => name === "e2e")) await ensureVscode();
   const everyTime: string[] = [];
+  const failures: string[] = [];
   for (let time = 1; time <= times; time++) {
     const counts = await runStages(stages);
     passed += counts.passed;
     failed += counts.failed;
+    failures.push(...counts.failures);
     if (times > 1) everyTime.push(`time ${time}: ${counts.passed} passed, ${counts.failed} failed`);
   }
   if (times > 1) process.stdout.write(`\n${everyTime.join("\n")}\n`);
+  if (failures.length > 0) process.stdout.write(`\n== failed\n${failures.join("\n")}\n`);
   process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 }
 
-async function runStages(stages: readonly Stage[]): Promise<{ readonly passed: number; readonly failed: number }> {
+async function runStages(stages: readonly Stage[]): Promise<{ readonly passed: number; readonly failed: number; readonly failures: readonly string[] }> {
   let passed = 0;
   let failed = 0;
+  const failures: string[] = [];
   for (const stage of stages) {
     const startedAt = Date.now();
     process.stdout.write(`\n== ${stage.name}\n`);
@@ -87,9 +92,20 @@ async function runStages(stages: readonly Stage[]): Promise<{ readonly passed: n
     passed += counts?.passed ?? (code === 0 ? 1 : 0);
     // A runner that died says nothing of its tests: that is a failure too.
     failed += counts === undefined ? (code === 0 ? 0 : 1) : Math.max(counts.failed, code === 0 ? 0 : 1);
+    for (const { title, reason } of counts?.failures ?? []) failures.push(`${stage.name}: ${title}\n${indented(reason)}`);
+    if (code !== 0 && (counts?.failures ?? []).length === 0) failures.push(`${stage.name}: exit ${code}`);
     process.stdout.write(`-- ${stage.name}: ${code === 0 ? "ok" : "FAILED"} in ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`);
   }
-  return { passed, failed };
+  return { passed, failed, failures };
+}
+
+/** The first lines of a reason: what was expected, and where. */
+function indented(reason: string): string {
+  return reason
+    .split("\n")
+    .slice(0, 30)
+    .map((line) => `    ${line.slice(0, 300)}`)
+    .join("\n");
 }
 
 function run(command: readonly string[]): Promise<number> {
@@ -100,9 +116,15 @@ function run(command: readonly string[]): Promise<number> {
   });
 }
 
-function mochaCounts(name: string): { readonly passed: number; readonly failed: number } | undefined {
+interface MochaCounts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly failures: readonly { readonly title: string; readonly reason: string }[];
+}
+
+function mochaCounts(name: string): MochaCounts | undefined {
   try {
-    return JSON.parse(readFileSync(join(OUTPUT, `${name}.json`), "utf8")) as { passed: number; failed: number };
+    return JSON.parse(readFileSync(join(OUTPUT, `${name}.json`), "utf8")) as MochaCounts;
   } catch {
     return undefined;
   }
