@@ -111,7 +111,7 @@ export class InstancePool {
   answered(connection: InstanceConnection, ok: boolean, latencyMs: number): void {
     const nowMs = performance.now();
     const reason = this.outliers?.answered(connection.instance, ok, latencyMs, nowMs);
-    if (reason !== undefined) this.ejected(connection, reason, nowMs);
+    if (reason !== undefined) this.ejected(connection, reason);
   }
 
   /** Looks for instances that hang: their calls go elsewhere long before anything else would show it. */
@@ -121,7 +121,7 @@ export class InstancePool {
       const reason = this.outliers.silent(connection.instance, connection.silentMs(nowMs), nowMs);
       if (reason === undefined) continue;
       const { sent, unsent } = connection.abandon();
-      this.ejected(connection, reason, nowMs);
+      this.ejected(connection, reason);
       this.owner.onReturned(connection, sent, unsent, reason);
     }
   }
@@ -135,17 +135,22 @@ export class InstancePool {
     this.candidates = [];
   }
 
-  private ejected(connection: InstanceConnection, reason: string, nowMs: number): void {
+  private ejected(connection: InstanceConnection, reason: string): void {
     this.refresh();
-    const nextMs = this.outliers?.nextReturnMs(nowMs) ?? Infinity;
-    clearTimeout(this.returnTimer);
-    this.returnTimer = setTimeout(() => this.refresh(), Math.max(1, nextMs - nowMs));
     this.owner.onEjected(connection.instance, reason);
+  }
+
+  /** Until nobody is left out any more: several may be, and a timer may come a moment too early. */
+  private awaitReturn(nowMs: number): void {
+    clearTimeout(this.returnTimer);
+    const nextMs = this.outliers?.nextReturnMs(nowMs) ?? Infinity;
+    if (nextMs < Infinity && !this.closed) this.returnTimer = setTimeout(() => this.refresh(), Math.max(1, nextMs - nowMs));
   }
 
   private refresh(): void {
     const nowMs = performance.now();
     const before = this.candidates;
+    this.awaitReturn(nowMs);
     this.settled ||= [...this.connections.values()].every(({ signature }) => signature !== undefined);
     if (!this.settled) return;
     const callable = [...this.connections.values()].filter(({ signature }) => signature !== undefined);

@@ -7,6 +7,7 @@ import type { InferenceClientEvent } from "../../simulator/inference/inferenceCl
 import type { ServiceEndpoint } from "../../simulator/inference/instanceConnection";
 import { RosClient } from "../../simulator/inference/rosClient";
 import type { ServiceSpec } from "../../simulator/graph/jobFile";
+import { DEFAULT_OUTLIER_EJECTION } from "../../simulator/graph/servicePolicies";
 import { affineModel, denseModel, identityModel, lookupModel, raggedSumModel, writeModel } from "../fixtures/onnxModel";
 import { InstanceProcess, serviceSpec } from "../fixtures/serviceInstances";
 
@@ -377,6 +378,33 @@ describe("RosClient", function () {
     }
   });
 
+  it("calls every instance again that it had left out, also when the time of several is over one after the other", async () => {
+    const outlierEjection = { ...DEFAULT_OUTLIER_EJECTION, minStallMs: 100, baseEjectionMs: 1_500 };
+    const cluster = await Cluster.start(serviceSpec(writeModel(affineModel()), { outlierEjection }), 4);
+    const hung = cluster.processes.slice(0, 2);
+    const leftOut = (): string[] => cluster.events.flatMap((event) => (event.kind === "ejected" ? [event.instance] : []));
+    const callUntil = async (isEnough: () => boolean | Promise<boolean>): Promise<void> => {
+      while (!(await isEnough())) assert.deepEqual((await cluster.load(100, 20)).failed, []);
+    };
+    try {
+      await callUntil(async () => (await Promise.all(cluster.processes.map((process) => process.metrics()))).every(({ requests }) => requests > 0));
+      for (const [index, process] of hung.entries()) {
+        process.child.kill("SIGSTOP");
+        await callUntil(() => leftOut().includes(`model#${index}`));
+      }
+      for (const process of hung) process.child.kill("SIGCONT");
+      // What it was asked before it stood still is counted once; who is called again is called again and again.
+      const rounds = hung.map(() => 0);
+      await callUntil(async () => {
+        for (const [index, process] of hung.entries()) if ((await process.metrics()).requests > 0) rounds[index]++;
+        return rounds.every((count) => count >= 5);
+      });
+    } finally {
+      for (const process of hung) process.child.kill("SIGCONT");
+      await cluster.stop();
+    }
+  });
+
   it("sends a copy elsewhere when an answer takes long, and takes the first that comes", async () => {
     const spec = serviceSpec(writeModel(affineModel()), {
       balancing: "round-robin",
@@ -387,7 +415,8 @@ describe("RosClient", function () {
     const endpoints = await Promise.all(processes.map((process) => process.ready()));
     const client = new RosClient({ spec, endpoints, task: "classify#0" });
     try {
-      await Promise.all([1, 2, 3, 4].map((value) => client.call(row(value), { timeoutMs: 10_000 })));
+      // One that is not connected yet is not called, and one that is not called cannot take long.
+      while ((await processes[0].metrics()).requests === 0) await client.call(row(1), { timeoutMs: 10_000 });
       client.takeMetrics();
       processes[0].child.kill("SIGSTOP");
       await stopped(processes[0].child.pid);
