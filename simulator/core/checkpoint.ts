@@ -1,6 +1,7 @@
 /** Checkpoints as data: under way, complete, and what the checkpoint coordinator keeps of them. */
 import type { SubtaskName } from "../observe/journalEvent";
 import type { StateHandle } from "./deployment";
+import type { TaskTable } from "./taskTable";
 
 export interface CompletedCheckpoint {
   readonly checkpoint: number;
@@ -28,8 +29,8 @@ export interface PendingCheckpoint {
   readonly savepoint: SavepointRequest | undefined;
   readonly triggeredAtMs: number;
   /** Tasks that have not acknowledged, with the attempt that is asked. */
-  readonly waitingFor: Map<SubtaskName, number>;
-  readonly handles: Map<SubtaskName, StateHandle>;
+  readonly waitingFor: TaskTable<number>;
+  readonly handles: TaskTable<StateHandle>;
   readonly sourceOffsets: Map<SubtaskName, number>;
   alignmentMs: number;
   /** All have acknowledged; the metadata is being written. */

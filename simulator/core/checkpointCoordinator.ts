@@ -11,7 +11,9 @@ import { isTerminal } from "../graph/executionState";
 import type { Cause, SubtaskName } from "../observe/journalEvent";
 import type { CheckpointCoordinatorState, CheckpointReason, CompletedCheckpoint, PendingCheckpoint, SavepointRequest } from "./checkpoint";
 import type { JobMasterInput, JobMasterState, TaskRecord, Transition } from "./jobMasterState";
+import type { StateHandle } from "./deployment";
 import { notRunningCount } from "./taskState";
+import { TaskTable } from "./taskTable";
 
 const PERIODIC = "checkpoint";
 const timeoutTimer = (checkpoint: number): string => `checkpoint-timeout:${checkpoint}`;
@@ -86,15 +88,15 @@ export function triggerCheckpoint(t: Transition, reason: CheckpointReason, savep
     final,
     savepoint,
     triggeredAtMs: t.nowMs,
-    waitingFor: new Map(),
-    handles: new Map(),
+    waitingFor: new TaskTable<number>(state.tasks),
+    handles: new TaskTable<StateHandle>(state.tasks),
     sourceOffsets: new Map(),
     alignmentMs: 0,
     storing: false,
   };
   for (const task of all) {
     if (task.state === "FINISHED") keepStateOfFinished(t, task, pending);
-    if (task.state !== "FINISHED") pending.waitingFor.set(task.name, task.attempt);
+    if (task.state !== "FINISHED") pending.waitingFor.put(task, task.attempt);
   }
   state.checkpoints.pending.push(pending);
   t.events.push({ kind: "checkpoint.triggered", checkpoint, tasks: tasks.length, reason });
@@ -149,11 +151,12 @@ function isFinalDue(t: Transition): boolean {
  * A task that has finished acknowledges no more, and keeps the state that it finished with: were it left out, a later restart of
  * everything would let it begin anew. Flink's `FullyFinishedOperatorState` (FLIP-147).
  */
-function keepStateOfFinished(t: Transition, { name }: TaskRecord, { handles, sourceOffsets }: Pick<PendingCheckpoint, "handles" | "sourceOffsets">): void {
+function keepStateOfFinished(t: Transition, task: TaskRecord, { handles, sourceOffsets }: Pick<PendingCheckpoint, "handles" | "sourceOffsets">): void {
+  const { name } = task;
   const before = latestCompleted(t.state.checkpoints);
   const handle = before?.handles.get(name);
   if (handle === undefined) return;
-  handles.set(name, handle);
+  handles.put(task, handle);
   const offset = before?.sourceOffsets.get(name);
   if (offset !== undefined) sourceOffsets.set(name, offset);
 }
@@ -161,11 +164,12 @@ function keepStateOfFinished(t: Transition, { name }: TaskRecord, { handles, sou
 /**
  * Most of what a large job's coordinator hears. @returns whether all have acknowledged now, so that there is something to decide ({@link onAcknowledged}).
  */
-export function acknowledge({ checkpoints }: JobMasterState, ack: Extract<JobMasterInput, { kind: "checkpointAck" }>): boolean {
+export function acknowledge({ checkpoints, tasks }: JobMasterState, ack: Extract<JobMasterInput, { kind: "checkpointAck" }>): boolean {
   const pending = findPending(checkpoints, ack.checkpoint);
-  if (pending?.waitingFor.get(ack.task) !== ack.attempt) return false;
-  pending.waitingFor.delete(ack.task);
-  pending.handles.set(ack.task, ack.handle);
+  const task = tasks.get(ack.task);
+  if (pending === undefined || task === undefined || pending.waitingFor.of(task) !== ack.attempt) return false;
+  pending.waitingFor.remove(task);
+  pending.handles.put(task, ack.handle);
   if (ack.sourceOffset !== undefined) pending.sourceOffsets.set(ack.task, ack.sourceOffset);
   pending.alignmentMs = Math.max(pending.alignmentMs, ack.alignmentMs);
   return isAcknowledged(pending);
@@ -183,8 +187,7 @@ export function onAcknowledged(t: Transition, checkpoint: number): void {
  */
 export function onTaskFinished(t: Transition, task: TaskRecord): void {
   for (const pending of [...t.state.checkpoints.pending]) {
-    if (!pending.waitingFor.has(task.name)) continue;
-    pending.waitingFor.delete(task.name);
+    if (!pending.waitingFor.remove(task)) continue;
     if (pending.final) {
       keepStateOfFinished(t, task, pending);
       storeIfAcknowledged(t, pending);

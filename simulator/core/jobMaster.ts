@@ -45,7 +45,7 @@ import { endProcess, isHeartbeatTimer, startHeartbeatChecks } from "./processes"
 import { newRestartStrategyState } from "./restartStrategy";
 import { findUnreadable, releaseConsumed } from "./resultPartitions";
 import { deployScheduled, scheduleAfter } from "./scheduler";
-import { hasInstances, instanceCount, newInstance, onInstancePhase, publishEndpoints, scaleService } from "./serviceManager";
+import { hasInstances, instanceCount, onInstancePhase, publishEndpoints, scaleService } from "./serviceManager";
 import { isAutoscalerTimer, onAutoscalerTimer, onInstanceLoad } from "./serviceAutoscaling";
 import { newSlotPool } from "./slotPool";
 import { addTask, newTaskCounts, notRunningCount, setTaskState } from "./taskState";
@@ -97,7 +97,7 @@ export function createJobMaster(job: JobSpec, seed: number, recovered?: Recovere
   };
   for (const vertex of state.topology.streamVertices) {
     for (let index = 0; index < vertex.parallelism; index++) {
-      addTask(state, { ...newInstance(vertex.id, index), vertexKind: "stream", attempt: attemptAfter(recovered, `${vertex.id}#${index}`) });
+      addTask(state, { vertex: vertex.id, index, vertexKind: "stream", attempt: attemptAfter(recovered, `${vertex.id}#${index}`) });
     }
   }
   if (job.runtime.mode === "batch" && recovered !== undefined) keepIfAllFinished(state, recovered);
@@ -134,8 +134,7 @@ function addInstances(state: JobMasterState, service: ServiceSpec, recovered: Re
   const wanted = new Set(live.slice(0, parallelism));
   for (let index = 0; wanted.size < parallelism; index++) wanted.add(index);
   for (let index = 0; index < count; index++) {
-    const task = newInstance(service.id, index);
-    addTask(state, wanted.has(index) ? task : { ...task, state: "CANCELED", draining: true });
+    addTask(state, { vertex: service.id, index, vertexKind: "service", draining: !wanted.has(index) });
   }
   state.topology = state.topology.withServiceParallelism(service.id, count);
 }

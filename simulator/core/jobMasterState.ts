@@ -13,6 +13,8 @@ import type { Topology } from "./topology";
 /** One subtask: a stream task, or a service instance. A restart is a new attempt of the same record. */
 export interface TaskRecord {
   readonly name: SubtaskName;
+  /** Its place among all tasks of the job, counted from 0. */
+  readonly number: number;
   readonly vertex: string;
   readonly index: number;
   readonly vertexKind: "stream" | "service";

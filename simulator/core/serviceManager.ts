@@ -131,9 +131,7 @@ export function scaleService(t: Transition, input: Extract<JobMasterInput, { kin
   for (let missing = input.parallelism - live.length; missing > 0; missing--) {
     const task = reusable.shift();
     if (task === undefined) {
-      const added = newInstance(service.id, all.length);
-      addTask(state, added);
-      deployInstance(t, added);
+      deployInstance(t, addTask(state, { vertex: service.id, index: all.length, vertexKind: "service" }));
     } else {
       task.draining = false;
       resetForNewAttempt(t, task);
@@ -143,23 +141,3 @@ export function scaleService(t: Transition, input: Extract<JobMasterInput, { kin
   state.topology = state.topology.withServiceParallelism(service.id, all.length);
 }
 
-export function newInstance(service: string, index: number): TaskRecord {
-  return {
-    name: `${service}#${index}`,
-    vertex: service,
-    index,
-    vertexKind: "service",
-    attempt: 0,
-    state: "CREATED",
-    process: undefined,
-    failover: undefined,
-    atEnd: false,
-    outputGone: false,
-    restoredFrom: undefined,
-    slot: undefined,
-    phase: undefined,
-    address: undefined,
-    device: undefined,
-    draining: false,
-  };
-}

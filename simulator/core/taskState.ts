@@ -56,13 +56,36 @@ export function resetForNewAttempt(t: Transition, task: TaskRecord): void {
   t.events.push({ kind: "task.state", task: task.name, vertexKind: task.vertexKind, attempt: task.attempt, from, to: "CREATED" });
 }
 
-/** A record that was just made: from now on it counts. */
-export function addTask(state: JobMasterState, task: TaskRecord): void {
+/** One more task, in CREATED or, of an instance that is not to be there, CANCELED. All records have one shape: there may be a hundred thousand. */
+export function addTask(
+  state: JobMasterState,
+  { vertex, index, vertexKind, attempt = 0, draining = false }: Pick<TaskRecord, "vertex" | "index" | "vertexKind"> & Partial<Pick<TaskRecord, "attempt" | "draining">>,
+): TaskRecord {
+  const task: TaskRecord = {
+    name: `${vertex}#${index}`,
+    number: state.tasks.size,
+    vertex,
+    index,
+    vertexKind,
+    attempt,
+    state: draining ? "CANCELED" : "CREATED",
+    process: undefined,
+    failover: undefined,
+    atEnd: false,
+    outputGone: false,
+    restoredFrom: undefined,
+    slot: undefined,
+    phase: undefined,
+    address: undefined,
+    device: undefined,
+    draining,
+  };
   state.tasks.set(task.name, task);
   const siblings = state.tasksByVertex.get(task.vertex);
   if (siblings === undefined) state.tasksByVertex.set(task.vertex, [task]);
   else siblings.push(task);
   countsOf(state, task)[task.state]++;
+  return task;
 }
 
 /** Says where the present attempt runs. */

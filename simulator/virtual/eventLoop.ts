@@ -26,9 +26,12 @@ export class VirtualTimer implements VirtualEvent {
 }
 
 export class EventLoop {
-  private times: Float64Array = new Float64Array(1024);
-  private orders: Float64Array = new Float64Array(1024);
-  private readonly waitingEvents: VirtualEvent[] = [];
+  /** Of each place of the heap its time and the order of its making, side by side: four siblings lie in one line of the processor's cache. */
+  private keys: Float64Array = new Float64Array(2 * 1024);
+  /** Of each place of the heap where its event is kept. Events stay there: what moves in the heap are numbers. */
+  private slots: Int32Array = new Int32Array(1024);
+  private readonly events: VirtualEvent[] = [];
+  private readonly freeSlots: number[] = [];
   private size = 0;
   private made = 0;
   private handled = 0;
@@ -63,8 +66,10 @@ export class EventLoop {
   /** {@link at} for an event that is there already. */
   put(timeMs: number, event: VirtualEvent): void {
     const time = Math.max(this.nowMs, timeMs, Math.ceil(timeMs * 1000) / 1000);
-    if (this.size === this.times.length) this.grow();
-    this.siftUp(this.size++, time, this.made++, event);
+    if (this.size === this.slots.length) this.grow();
+    const slot = this.freeSlots.pop() ?? this.events.length;
+    this.events[slot] = event;
+    this.siftUp(this.size++, time, this.made++, slot);
   }
 
   after(delayMs: number, run: () => void): VirtualTimer {
@@ -74,10 +79,9 @@ export class EventLoop {
   /** Lets the next event happen. @returns false when nothing waits, or nothing up to `untilMs`. */
   step(untilMs = Infinity): boolean {
     while (this.size > 0) {
-      const time = this.times[0];
+      const time = this.keys[0];
       if (time > untilMs) return false;
-      const event = this.waitingEvents[0];
-      this.removeFirst();
+      const event = this.takeFirst();
       if (event.cancelled) continue;
       this.nowMs = time;
       this.handled++;
@@ -87,58 +91,67 @@ export class EventLoop {
     return false;
   }
 
-  private removeFirst(): void {
+  private takeFirst(): VirtualEvent {
+    const { keys, slots, events } = this;
+    const slot = slots[0];
+    const event = events[slot];
+    events[slot] = OVER;
+    this.freeSlots.push(slot);
     const last = --this.size;
-    const event = this.waitingEvents[last];
-    // The array keeps its length: shortened and lengthened with each event, it would be moved again and again.
-    this.waitingEvents[last] = OVER;
-    if (last > 0) this.siftDown(this.times[last], this.orders[last], event);
+    if (last > 0) this.siftDown(keys[2 * last], keys[2 * last + 1], slots[last]);
+    return event;
   }
 
-  private siftUp(from: number, time: number, order: number, event: VirtualEvent): void {
-    const { times, orders, waitingEvents } = this;
+  private siftUp(from: number, time: number, order: number, slot: number): void {
+    const { keys, slots } = this;
     let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 2;
-      if (times[parent] <= time) break;
-      times[at] = times[parent];
-      orders[at] = orders[parent];
-      waitingEvents[at] = waitingEvents[parent];
+      if (keys[2 * parent] <= time) break;
+      keys[2 * at] = keys[2 * parent];
+      keys[2 * at + 1] = keys[2 * parent + 1];
+      slots[at] = slots[parent];
       at = parent;
     }
-    times[at] = time;
-    orders[at] = order;
-    waitingEvents[at] = event;
+    keys[2 * at] = time;
+    keys[2 * at + 1] = order;
+    slots[at] = slot;
   }
 
-  private siftDown(time: number, order: number, event: VirtualEvent): void {
-    const { times, orders, waitingEvents, size } = this;
+  private siftDown(time: number, order: number, slot: number): void {
+    const { keys, slots, size } = this;
     let at = 0;
     for (;;) {
       const first = 4 * at + 1;
       if (first >= size) break;
+      const end = Math.min(first + 4, size);
       let least = first;
-      for (let child = first + 1; child < Math.min(first + 4, size); child++) {
-        if (times[child] < times[least] || (times[child] === times[least] && orders[child] < orders[least])) least = child;
+      let leastTime = keys[2 * first];
+      for (let child = first + 1; child < end; child++) {
+        const childTime = keys[2 * child];
+        if (childTime < leastTime || (childTime === leastTime && keys[2 * child + 1] < keys[2 * least + 1])) {
+          least = child;
+          leastTime = childTime;
+        }
       }
-      if (times[least] > time || (times[least] === time && orders[least] > order)) break;
-      times[at] = times[least];
-      orders[at] = orders[least];
-      waitingEvents[at] = waitingEvents[least];
+      if (leastTime > time || (leastTime === time && keys[2 * least + 1] > order)) break;
+      keys[2 * at] = leastTime;
+      keys[2 * at + 1] = keys[2 * least + 1];
+      slots[at] = slots[least];
       at = least;
     }
-    times[at] = time;
-    orders[at] = order;
-    waitingEvents[at] = event;
+    keys[2 * at] = time;
+    keys[2 * at + 1] = order;
+    slots[at] = slot;
   }
 
   private grow(): void {
-    const times = new Float64Array(this.times.length * 2);
-    const orders = new Float64Array(this.orders.length * 2);
-    times.set(this.times);
-    orders.set(this.orders);
-    this.times = times;
-    this.orders = orders;
+    const keys = new Float64Array(this.keys.length * 2);
+    const slots = new Int32Array(this.slots.length * 2);
+    keys.set(this.keys);
+    slots.set(this.slots);
+    this.keys = keys;
+    this.slots = slots;
   }
 }
 
