@@ -78,8 +78,6 @@ export function triggerCheckpoint(t: Transition, reason: CheckpointReason, savep
   if (state.job.runtime.mode === "batch" || checkpoints.finalCompleted) return false;
   if (checkpoints.pending.some((pending) => pending.final || pending.savepoint !== undefined)) return false;
   if (notRunningCount(state) > 0 || state.streamCounts.RUNNING === 0) return false;
-  const all = streamTasks(t);
-  const tasks = all.filter((task) => task.state !== "FINISHED");
   const checkpoint = checkpoints.nextCheckpoint++;
   const final = reason === "final";
   const pending: PendingCheckpoint = {
@@ -94,19 +92,29 @@ export function triggerCheckpoint(t: Transition, reason: CheckpointReason, savep
     alignmentMs: 0,
     storing: false,
   };
-  for (const task of all) {
-    if (task.state === "FINISHED") keepStateOfFinished(t, task, pending);
-    if (task.state !== "FINISHED") pending.waitingFor.put(task, task.attempt);
+  const sources = new Map<string, { readonly task: SubtaskName; readonly attempt: number }[]>();
+  for (const { id } of state.topology.streamVertices) {
+    const isSource = state.topology.isSource(id);
+    for (const task of state.tasksByVertex.get(id) ?? []) {
+      if (task.state === "FINISHED") {
+        keepStateOfFinished(t, task, pending);
+        continue;
+      }
+      pending.waitingFor.put(task, task.attempt);
+      if (!isSource || task.process === undefined) continue;
+      const there = sources.get(task.process);
+      if (there === undefined) sources.set(task.process, [{ task: task.name, attempt: task.attempt }]);
+      else there.push({ task: task.name, attempt: task.attempt });
+    }
   }
   state.checkpoints.pending.push(pending);
-  t.events.push({ kind: "checkpoint.triggered", checkpoint, tasks: tasks.length, reason });
-  const sources = tasks.filter((task) => state.topology.isSource(task.vertex));
-  for (const [process, group] of byProcess(sources)) {
+  t.events.push({ kind: "checkpoint.triggered", checkpoint, tasks: pending.waitingFor.size, reason });
+  for (const [process, tasks] of sources) {
     t.commands.push({
       kind: "triggerBarriers",
       process,
       checkpoint,
-      tasks: group.map((task) => ({ task: task.name, attempt: task.attempt })),
+      tasks,
       final,
       savepoint: savepoint === undefined ? undefined : savepoint.stop ? "suspend" : "go on",
     });
@@ -372,10 +380,6 @@ function removePending(t: Transition, pending: PendingCheckpoint, { abort }: { a
   t.commands.push({ kind: "cancelTimer", timer: timeoutTimer(pending.checkpoint) });
   if (!abort) return;
   for (const process of taskManagersOf(t)) t.commands.push({ kind: "notifyCheckpointAborted", process, checkpoint: pending.checkpoint });
-}
-
-function streamTasks(t: Transition): TaskRecord[] {
-  return [...t.state.tasks.values()].filter((task) => task.vertexKind === "stream");
 }
 
 function taskManagersOf(t: Transition): string[] {

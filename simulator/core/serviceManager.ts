@@ -75,11 +75,14 @@ function takesCalls(task: TaskRecord): task is TaskRecord & { address: string } 
 export function publishEndpoints(t: Transition, serviceId: string): void {
   const service = t.state.job.services.find((candidate) => candidate.id === serviceId);
   if (service === undefined) return;
-  const instances = endpointsOf(t, service).map(({ instance, attempt, address }) => ({ instance, attempt, address }));
+  const all = endpointsOf(t, service);
+  const instances = all.map(({ instance, attempt, address }) => ({ instance, attempt, address }));
   t.events.push({ kind: "service.endpoints", service: serviceId, instances });
-  const forAll = service.deployment === "sidecar" ? undefined : endpointsOf(t, service);
+  const forAll = service.deployment === "sidecar" ? undefined : all;
+  const calledByInstances = t.state.job.services.some(({ calls }) => calls.includes(serviceId));
   for (const process of t.state.processes.values()) {
-    if (process.state !== "CONNECTED" || (process.role === "service" && !calledBy(t, process.name).includes(serviceId))) continue;
+    if (process.state !== "CONNECTED") continue;
+    if (process.role === "service" && (!calledByInstances || !calledBy(t, process.name).includes(serviceId))) continue;
     t.commands.push({ kind: "pushEndpoints", process: process.name, service: serviceId, instances: forAll ?? endpointsOf(t, service, process.name) });
   }
 }

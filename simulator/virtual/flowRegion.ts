@@ -75,6 +75,17 @@ class RecordCall implements ServiceCaller {
   }
 }
 
+/** A record comes from outside. */
+class Arrival implements VirtualEvent {
+  readonly cancelled = false;
+
+  constructor(private readonly region: FlowRegion) {}
+
+  happen(): void {
+    this.region.onArrival();
+  }
+}
+
 const NONE: readonly number[] = [];
 /** How far a paced source that was held up catches up. */
 const MAX_DEBT_MS = 1_000;
@@ -110,7 +121,11 @@ export class FlowRegion {
   private committedRecords = 0;
   private results = 0;
 
+  private readonly arrival = new Arrival(this);
+  private readonly paced: boolean;
+
   constructor(private readonly options: FlowRegionOptions) {
+    this.paced = options.arrivals.kind === "paced";
     this.turn = options.stages.map(() => 0);
     this.waiting = options.stages.map(() => []);
   }
@@ -118,7 +133,7 @@ export class FlowRegion {
   /** From now on records come. */
   open(): void {
     this.isOpen = true;
-    if (this.options.arrivals.kind === "external") this.awaitArrival();
+    if (!this.paced) this.awaitArrival();
     else {
       this.pacedSince = this.options.loop.now;
       this.awaitPace();
@@ -146,7 +161,7 @@ export class FlowRegion {
 
   /** All sources run, others may not yet. @param checkpoint the one that they were restored from. */
   startSources(checkpoint: number | undefined): void {
-    if (this.options.arrivals.kind !== "paced") return;
+    if (!this.paced) return;
     const restored = checkpoint === undefined ? undefined : this.snapshotOf(checkpoint);
     this.sourcing = true;
     this.stalled = false;
@@ -178,7 +193,7 @@ export class FlowRegion {
   /** One of its tasks is gone. */
   stop(): void {
     this.sourcing = false;
-    if (this.options.arrivals.kind === "paced") cancelTimer(this.arrivalTimer);
+    if (this.paced) cancelTimer(this.arrivalTimer);
     if (!this.flowing) return;
     this.flowing = false;
     this.epoch++;
@@ -191,20 +206,20 @@ export class FlowRegion {
   stall(stalled: boolean): void {
     if (this.stalled === stalled) return;
     this.stalled = stalled;
-    if (this.options.arrivals.kind === "paced") this.awaitPace();
+    if (this.paced) this.awaitPace();
     if (this.isFlowing) this.pump();
   }
 
   /** Barriers go out at the sources. */
   snapshot(checkpoint: number): void {
     if (this.snapshotOf(checkpoint) !== undefined) return;
-    if (this.inFlight.size === 0 && this.againAt >= this.again.length && this.options.arrivals.kind !== "paced") {
+    if (this.inFlight.size === 0 && this.againAt >= this.again.length && !this.paced) {
       this.snapshots.push({ checkpoint, position: this.admitted, inFlight: NONE });
       return;
     }
     const waiting = this.again.slice(this.againAt);
-    const ahead = this.options.arrivals.kind === "paced" ? Array.from({ length: this.made - this.admitted }, (_, index) => this.admitted + index) : [];
-    const position = this.options.arrivals.kind === "paced" ? this.made : this.admitted;
+    const ahead = this.paced ? Array.from({ length: this.made - this.admitted }, (_, index) => this.admitted + index) : [];
+    const position = this.paced ? this.made : this.admitted;
     this.snapshots.push({ checkpoint, position, inFlight: [...this.inFlight, ...waiting, ...ahead] });
   }
 
@@ -238,15 +253,12 @@ export class FlowRegion {
     loop.put(at, this.arrival);
   }
 
-  private readonly arrival: VirtualEvent = {
-    cancelled: false,
-    happen: () => {
-      this.records.append(this.options.loop.now);
-      this.options.measures.arrived(1);
-      if (this.isFlowing) this.admit();
-      this.awaitArrival();
-    },
-  };
+  onArrival(): void {
+    this.records.append(this.options.loop.now);
+    this.options.measures.arrived(1);
+    if (this.isFlowing) this.admit();
+    this.awaitArrival();
+  }
 
   private awaitPace(): void {
     const { loop, arrivals, share } = this.options;
@@ -275,8 +287,8 @@ export class FlowRegion {
 
   /** Takes records as long as there is room for them. */
   private admit(): void {
-    const { loop, stages, paceMs, arrivals } = this.options;
-    const paced = arrivals.kind === "paced";
+    const { loop, stages, paceMs } = this.options;
+    const { paced } = this;
     while (this.isFlowing) {
       const repeated = this.againAt < this.again.length;
       if (!repeated && this.admitted >= (paced ? this.made : this.records.count)) return;

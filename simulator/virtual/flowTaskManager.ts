@@ -22,6 +22,12 @@ export interface TaskPlace {
   readonly region: RegionState;
 }
 
+/** Tasks of one region in one process. */
+export interface TasksOfManager {
+  readonly manager: FlowTaskManager;
+  readonly tasks: readonly FlowTask[];
+}
+
 /** A pipelined region: its flow, and which of its tasks run. */
 export interface RegionState {
   readonly flow: FlowRegion;
@@ -30,10 +36,12 @@ export interface RegionState {
   /** Tasks of each of its vertices. */
   readonly widths: ReadonlyMap<string, number>;
   readonly running: Map<SubtaskName, FlowTask>;
+  /** All of its tasks run. */
+  whole: boolean;
   /** Of its sources. */
   sourcesRunning: number;
   /** The running ones by their TaskManager, once somebody asked. */
-  groups: ReadonlyMap<FlowTaskManager, readonly FlowTask[]> | undefined;
+  groups: readonly TasksOfManager[] | undefined;
   readonly stalledBy: Set<number>;
   lastTriggered: number;
 }
@@ -203,7 +211,7 @@ export class FlowTaskManager {
 
   private find(name: SubtaskName, attempt: number): FlowTask | undefined {
     const task = this.tasks.get(name);
-    return task?.deployment.attempt === attempt && task.state !== "ENDED" ? task : undefined;
+    return task?.attempt === attempt && task.state !== "ENDED" ? task : undefined;
   }
 
   private cancelAll(): void {
@@ -214,7 +222,7 @@ export class FlowTaskManager {
     if (this.tasks.get(task.name) !== task) return;
     this.tasks.delete(task.name);
     this.forget(task);
-    this.link.send({ kind: "taskState", task: task.name, attempt: task.deployment.attempt, state, ...(cause && { cause }) });
+    this.link.send({ kind: "taskState", task: task.name, attempt: task.attempt, state, ...(cause && { cause }) });
   }
 
   /** It still winds up, but takes no records any more. */

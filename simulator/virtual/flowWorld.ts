@@ -22,7 +22,7 @@ import type { FlowMetrics } from "./flowMetrics";
 import type { FlowSlot } from "./flowRegion";
 import { FlowRegion } from "./flowRegion";
 import { FlowService } from "./flowService";
-import type { FlowTask, FlowTaskManagerHost, RegionState, TaskPlace, TaskServiceClient } from "./flowTaskManager";
+import type { FlowTask, FlowTaskManagerHost, RegionState, TaskPlace, TasksOfManager, TaskServiceClient } from "./flowTaskManager";
 import { FlowTaskManager } from "./flowTaskManager";
 import type { InstanceProcess } from "./instanceProcess";
 import { startInstanceProcess } from "./instanceProcess";
@@ -223,7 +223,7 @@ export class FlowWorld {
       });
       this.sourcesInAll += own;
       const widths = new Map([...vertices].map(([{ id }, width]) => [id, width]));
-      const region: RegionState = { flow, tasks, sources: own, widths, running, sourcesRunning: 0, groups: undefined, stalledBy: new Set(), lastTriggered: 0 };
+      const region: RegionState = { flow, tasks, sources: own, widths, running, whole: false, sourcesRunning: 0, groups: undefined, stalledBy: new Set(), lastTriggered: 0 };
       this.regions.set(name, region);
       for (const [task, vertex] of names) this.places.set(task, { vertex, region });
     }
@@ -543,6 +543,7 @@ export class FlowWorld {
     region.groups = undefined;
     if (task.place.vertex.source !== undefined && ++region.sourcesRunning === region.sources) region.flow.startSources(task.deployment.restore?.checkpoint);
     if (region.running.size < region.tasks) return;
+    region.whole = true;
     const slots: FlowSlot[][] = [];
     for (const vertex of this.model.vertices.values()) {
       const callers = vertex.services.length === 0 ? [] : [...region.running.values()].filter(({ deployment }) => deployment.vertex === vertex.id);
@@ -566,6 +567,7 @@ export class FlowWorld {
     const { region } = task.place;
     if (!wasRunning || region.running.get(task.name) !== task) return;
     region.running.delete(task.name);
+    region.whole = false;
     if (task.place.vertex.source !== undefined) region.sourcesRunning--;
     region.groups = undefined;
     this.metrics?.ended(task.manager, [task]);
@@ -575,13 +577,12 @@ export class FlowWorld {
   /** With the first source's barrier the whole region is asked: barriers go through it in a moment. */
   private onTrigger(task: FlowTask, checkpoint: number): boolean {
     const { region } = task.place;
-    if (region.running.size < region.tasks) return false;
+    if (!region.whole) return false;
     if (region.lastTriggered >= checkpoint) return true;
     region.lastTriggered = checkpoint;
     region.flow.snapshot(checkpoint);
-    for (const [manager, tasks] of (region.groups ??= byManager(region.running.values()))) {
-      manager.process.put(this.draw(this.options.timings.snapshotMs), new TaskSnapshots(this, manager, tasks, checkpoint));
-    }
+    region.groups ??= byManager(region.running.values());
+    for (const group of region.groups) group.manager.process.put(this.draw(this.options.timings.snapshotMs), new TaskSnapshots(this, group, checkpoint));
     return true;
   }
 
@@ -639,31 +640,30 @@ class TaskSnapshots implements VirtualEvent {
 
   constructor(
     private readonly world: FlowWorld,
-    private readonly manager: FlowTaskManager,
-    private readonly tasks: readonly FlowTask[],
+    private readonly group: TasksOfManager,
     private readonly checkpoint: number,
   ) {}
 
   happen(): void {
-    const { process } = this.manager;
+    const { process } = this.group.manager;
     if (process.state === "running") this.acknowledge();
     else process.run(() => this.acknowledge());
   }
 
   private acknowledge(): void {
-    const { manager, checkpoint } = this;
-    manager.acknowledge(this.tasks, checkpoint, this.world.stateOf(manager, checkpoint));
+    const { group: { manager, tasks }, checkpoint } = this;
+    manager.acknowledge(tasks, checkpoint, this.world.stateOf(manager, checkpoint));
   }
 }
 
-function byManager(tasks: Iterable<FlowTask>): ReadonlyMap<FlowTaskManager, readonly FlowTask[]> {
+function byManager(tasks: Iterable<FlowTask>): readonly TasksOfManager[] {
   const groups = new Map<FlowTaskManager, FlowTask[]>();
   for (const task of tasks) {
     const group = groups.get(task.manager);
     if (group === undefined) groups.set(task.manager, [task]);
     else group.push(task);
   }
-  return groups;
+  return Array.from(groups, ([manager, together]) => ({ manager, tasks: together }));
 }
 
 const EMPTY_SNAPSHOT = { offset: 0, inFlight: [], sinks: {} } as const;

@@ -50,14 +50,14 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   {
     name: "tasks that have finished are left out of checkpoints",
     file: "checkpointCoordinator.ts",
-    from: 'if (task.state === "FINISHED") keepStateOfFinished(t, task, pending);',
-    to: "void task;",
+    from: "        keepStateOfFinished(t, task, pending);\n        continue;",
+    to: "        continue;",
   },
   {
     name: "a task that finishes with the last checkpoint is left out of the next one",
     file: "checkpointCoordinator.ts",
-    from: "      keepStateOfFinished(t, task, pending);\n",
-    to: "",
+    from: "      keepStateOfFinished(t, task, pending);\n      storeIfAcknowledged",
+    to: "      storeIfAcknowledged",
   },
   {
     name: "the final checkpoint is put off while others run",
@@ -164,8 +164,8 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   {
     name: "only one TaskManager is told of new endpoints",
     file: "serviceManager.ts",
-    from: 'if (process.state !== "CONNECTED" || (process.role === "service" && !calledBy(t, process.name).includes(serviceId))) continue;',
-    to: 'if (process.name !== "taskmanager:0" || process.state !== "CONNECTED") continue;',
+    from: 'if (process.state !== "CONNECTED") continue;\n    if (process.role === "service" && (',
+    to: 'if (process.name !== "taskmanager:0" || process.state !== "CONNECTED") continue;\n    if (process.role === "service" && (',
   },
   {
     name: "one slot more than there is is given away",
