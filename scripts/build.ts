@@ -21,6 +21,7 @@ const NODE_ENTRIES: Readonly<Record<string, string>> = {
   deviceProbe: "simulator/inference/deviceProbeMain.ts",
   modelThread: "simulator/inference/modelThread.ts",
   rpcTaskThread: "simulator/operators/rpcTaskThread.ts",
+  simulationThread: "simulator/client/simulationThread.ts",
   extension: "extension/extension.ts",
   extensionActions: "extension/bundles/extensionActions.ts",
   extensionDebug: "extension/bundles/extensionDebug.ts",

@@ -5,7 +5,8 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { calibrationOf } from "../client/calibrateFromRun";
 import type { SimulationRequest } from "../client/simulateJob";
-import { planFor, runSimulation } from "../client/simulateJob";
+import { planFor } from "../client/simulateJob";
+import { runSimulation } from "../client/simulationThreads";
 import { loadJobFile } from "../client/jobFileLoading";
 import { FaultlineError } from "../graph/errors";
 import type { JobSpec } from "../graph/jobFile";
@@ -70,7 +71,10 @@ export function registerSimulateCommand(program: Command, io: CommandIo): void {
       };
       if (options.sweep === undefined) {
         const plan = planFor(job, calibrated);
-        const results = await runSimulation(plan, (progress) => bar.show(progress.done / progress.runs, `${progress.deployment}, ${progress.failoverStrategy}`), onKept);
+        const results = await runSimulation(plan, {
+          onProgress: ({ done, runs, deployment, failoverStrategy }) => bar.show(done / runs, `${deployment}, ${failoverStrategy}`),
+          onKept,
+        });
         bar.end();
         io.out(options.format === "json" ? document(plan, request, { results }) : `${simulationText(plan, results)}${kept.map((line) => `${line}\n`).join("")}`);
         process.exitCode = results.every(({ states }) => states.NOT_STARTED === undefined) ? 0 : 1;
@@ -104,7 +108,9 @@ async function runSweep(job: JobSpec, jobFile: string, options: SimulateOptions,
   });
   const points: SweepPoint[] = [];
   for (const [index, { value, plan }] of plans.entries()) {
-    const results = await runSimulation(plan, ({ done, runs, deployment }) => bar.show((index + done / runs) / plans.length, `${sweep.parameter} ${value}, ${deployment}`));
+    const results = await runSimulation(plan, {
+      onProgress: ({ done, runs, deployment }) => bar.show((index + done / runs) / plans.length, `${sweep.parameter} ${value}, ${deployment}`),
+    });
     points.push({ value, plan, results });
   }
   return points;

@@ -8,8 +8,7 @@ import { FaultlineError } from "../graph/errors";
 import type { JobSpec } from "../graph/jobFile";
 import type { JournalEvent } from "../observe/journalEvent";
 import { formatJournalLine } from "../observe/journalLine";
-import { newRunId } from "./startRun";
-import { runsDirectory } from "./stateDirectory";
+import { newRunId, runsDirectory } from "./stateDirectory";
 
 /** Size of one run's journal; what comes after is left out, and the journal says so. */
 const MOST_CHARACTERS = 256 * 1024 * 1024;

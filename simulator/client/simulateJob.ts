@@ -1,18 +1,15 @@
-/** Makes a plan for simulating a job from what a person asks for, checks it, and carries it out. */
+/** Makes a plan for simulating a job from what a person asks for, and checks it. */
 import { getHeapStatistics } from "node:v8";
 import { FaultlineError } from "../graph/errors";
 import type { Deployment, JobSpec } from "../graph/jobFile";
 import type { ArrivalPattern } from "../virtual/arrivals";
 import { lognormal } from "../virtual/distribution";
 import type { FailureKind } from "../virtual/failureModel";
-import { simulate } from "../virtual/simulation";
-import type { SimulationResult } from "../observe/simulationResult";
-import type { JournalKeeper, SimulationPlan, SimulationProgress } from "../virtual/simulation";
+import type { SimulationPlan } from "../virtual/simulation";
 import { checkSimulation } from "../virtual/simulationChecks";
 import type { ServiceTimings, SimulatedTimings } from "../virtual/simulatedTimings";
 import { DEFAULT_TIMINGS, withServiceTimings } from "../virtual/simulatedTimings";
 import { loadJobFile } from "./jobFileLoading";
-import { KeptSimulation } from "./keptSimulation";
 
 export interface SimulationRequest {
   readonly jobFile: string;
@@ -96,33 +93,6 @@ function stated({ loadTimeMs, warmUpMs }: Pick<SimulationRequest, "loadTimeMs" |
     loadMs: loadTimeMs === undefined ? of.loadMs : lognormal(loadTimeMs, 0.15),
     warmMs: warmUpMs === undefined ? of.warmMs : lognormal(warmUpMs, 0.15),
   };
-}
-
-/**
- * Runs the plan, and lets others have their turn between its runs.
- * @param onKept the journal of each combination's first seed is kept as a run, and told of; without it, none is
- */
-export async function runSimulation(
-  plan: SimulationPlan,
-  onProgress?: (progress: SimulationProgress) => void,
-  onKept?: (run: string, of: Pick<SimulationProgress, "deployment" | "failoverStrategy">) => void,
-): Promise<readonly SimulationResult[]> {
-  const keep = (of: SimulationProgress, job: JobSpec): JournalKeeper => {
-    const kept = KeptSimulation.begin(job);
-    return {
-      add: (event) => kept.add(event),
-      end: (state) => {
-        kept.end(state);
-        onKept?.(kept.id, of);
-      },
-    };
-  };
-  const running = simulate(plan, onProgress, onKept === undefined ? undefined : keep);
-  for (;;) {
-    const step = running.next();
-    if (step.done === true) return step.value;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 /** Operators that have the job's parallelism get the new one; TaskManagers and their slots follow. */

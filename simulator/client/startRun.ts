@@ -20,7 +20,7 @@ import type { JobSpec } from "../graph/jobFile";
 import { runControls } from "./attachedRun";
 import { loadJobFile, locating, prepareJob } from "./jobFileLoading";
 import type { Run, StartRunOptions } from "./run";
-import { runsDirectory } from "./stateDirectory";
+import { newRunId, runsDirectory } from "./stateDirectory";
 
 /** A Unix-domain socket's path may have about 107 bytes; the longest name in the folder takes 40. */
 const MAX_SOCKET_FOLDER = 64;
@@ -217,10 +217,4 @@ function cannotWrite(directory: string, error: unknown): FaultlineError {
   const { code, message } = error as NodeJS.ErrnoException;
   const why = code === "ENOSPC" ? "the disk is full" : code === "EACCES" ? "writing there is not permitted" : message;
   return FaultlineError.of("FL2001", `The run's folder cannot be written: ${why}.`, "Choose another folder with --directory, or make room.", { file: directory }, error);
-}
-
-/** Ordered by time, unique on this machine: `20261122-163015-k3f9`. */
-export function newRunId(at: number): string {
-  const stamp = new Date(at).toISOString().replace(/[-:]/g, "").replace("T", "-").slice(0, 15);
-  return `${stamp}-${randomBytes(2).toString("hex")}`;
 }

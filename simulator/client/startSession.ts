@@ -11,8 +11,8 @@ import type { Deployment, JobSpec, ServiceSpec } from "../graph/jobFile";
 import { attachRun, runControls } from "./attachedRun";
 import { loadJobFile, prepareJob } from "./jobFileLoading";
 import type { Run } from "./run";
-import { makeRunDirectory, newRunId, OwnedCoordinator } from "./startRun";
-import { runsDirectory } from "./stateDirectory";
+import { makeRunDirectory, OwnedCoordinator } from "./startRun";
+import { newRunId, runsDirectory } from "./stateDirectory";
 
 export interface StartSessionOptions {
   readonly jobFiles: readonly string[];

@@ -1,4 +1,5 @@
 /** Where runs are kept when nobody says otherwise: `FAULTLINE_HOME`, or the system's place for a program's state. */
+import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -11,4 +12,10 @@ export function stateDirectory(): string {
 
 export function runsDirectory(): string {
   return join(stateDirectory(), "runs");
+}
+
+/** Ordered by time, unique on this machine: `20261122-163015-k3f9`. */
+export function newRunId(at: number): string {
+  const stamp = new Date(at).toISOString().replace(/[-:]/g, "").replace("T", "-").slice(0, 15);
+  return `${stamp}-${randomBytes(2).toString("hex")}`;
 }

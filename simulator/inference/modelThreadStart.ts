@@ -1,9 +1,8 @@
 /** Starts the thread that runs a model. Imports next to nothing, so that a process can start it before it loads anything else. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { GATE_BUSY, GATE_IDLE, GATE_STOPPED, type ModelThreadRequest } from "./modelThreadMessages";
+import { ownThread } from "./ownThread";
 
 /**
  * ONNX Runtime 1.29 and later reports its use to its maker unless it is told not to, on Linux too. A model of our users is their own affair.
@@ -34,18 +33,11 @@ export function startModelThread(): Worker {
   return worker;
 }
 
-/** From the built package, or from the source tree with tsx's loader. */
 function newThread(): Worker {
   const gate = new Int32Array(new SharedArrayBuffer(4));
   // Until it says otherwise it loads ONNX Runtime.
   gate[0] = GATE_BUSY;
-  const built = join(__dirname, "modelThread.js");
-  const worker = existsSync(built)
-    ? new Worker(built, { execArgv: [], workerData: gate })
-    : new Worker(join(__dirname, "modelThread.ts"), {
-        execArgv: ["--require", require.resolve("tsx/cjs")],
-        workerData: gate,
-      });
+  const worker = ownThread(__dirname, "modelThread", { workerData: gate });
   if (gates.size === 0) process.on("exit", stopAtExit);
   gates.add(gate);
   worker.once("exit", () => {

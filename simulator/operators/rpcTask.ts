@@ -3,10 +3,8 @@
  * model; the loop is a thread of its own, so that requests, deadlines and health checks are answered while the code computes. What it calls
  * is called from here, by clients that know the endpoints.
  */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { closesCallCycle } from "../core/serviceCallCycle";
 import { FaultlineError } from "../graph/errors";
 import { cycleText } from "../inference/callAnswer";
@@ -14,6 +12,7 @@ import type { InferenceClient } from "../inference/inferenceClient";
 import { modelSignature, type ModelSignature, type ValueSignature } from "../inference/modelSignature";
 import type { ModelRun, Runnable, RunPart } from "../inference/modelSession";
 import type { ModelTensor } from "../inference/modelThreadMessages";
+import { ownThread } from "../inference/ownThread";
 import type { RpcMetrics } from "../observe/journalEvent";
 import { buffersOf, compact } from "./rpcTaskMessages";
 import type { PlainProblem, RpcTaskAnswer, RpcTaskRequest, RpcTaskStart } from "./rpcTaskMessages";
@@ -60,7 +59,7 @@ export class RpcTask implements Runnable {
   /** Loads the module and calls `open`. FL1020 no such export, or no `RpcService`; FL1021 the module, or FL2004 its `open`, threw. */
   static async open(options: RpcTaskOptions): Promise<RpcTask> {
     const { called: _called, onDead: _onDead, ...start } = options;
-    const worker = newThread(start);
+    const worker = ownThread(__dirname, "rpcTaskThread", { workerData: start });
     const opened = await new Promise<RpcTaskAnswer>((resolve) => {
       const failed = (why: string) =>
         resolve({
@@ -174,15 +173,4 @@ function problemOf(error: unknown): PlainProblem {
   if (!(error instanceof FaultlineError)) return { code: "FL3008", message: String(error) };
   const { code, message, hint } = error;
   return { code, message, ...(hint === undefined ? {} : { hint }) };
-}
-
-/** From the built package, or from the source tree with tsx's loader. */
-function newThread(workerData: RpcTaskStart): Worker {
-  const built = join(__dirname, "rpcTaskThread.js");
-  return existsSync(built)
-    ? new Worker(built, { execArgv: [], workerData })
-    : new Worker(join(__dirname, "rpcTaskThread.ts"), {
-        execArgv: ["--require", require.resolve("tsx/cjs")],
-        workerData,
-      });
 }

@@ -29,12 +29,12 @@ export interface SimulationPlan {
   readonly price: { readonly deviceHour: number | undefined; readonly nodeHour: number | undefined };
 }
 
-export interface SimulationProgress {
-  /** Runs over, the present one as a part. */
-  readonly done: number;
-  readonly runs: number;
-  readonly deployment: Deployment | "none";
-  readonly failoverStrategy: "region" | "full";
+/** One run of a plan: a combination under one of its seeds. */
+export interface SimulationPart {
+  /** Of {@link combinations}. */
+  readonly combination: number;
+  /** Of the seeds, from 0. */
+  readonly seed: number;
 }
 
 /** Runs of the model under a deployment: who carries copies of it, and how many. */
@@ -91,40 +91,35 @@ function metricsIntervalMs({ durationMs }: SimulationPlan, job: JobSpec): number
   return Math.max(1_000, durationMs / Math.min(KEPT_METRICS, Math.max(10, KEPT_ENTRIES / tasks)));
 }
 
-/**
- * Runs one combination after the other. Yields after each run, so that whoever waits can be told and can stop it.
- * @param keep asked for each combination: who takes the journal of its first seed
- */
-export function* simulate(plan: SimulationPlan, onProgress: (progress: SimulationProgress) => void = () => undefined, keep?: (of: SimulationProgress, job: JobSpec) => JournalKeeper): Generator<void, readonly SimulationResult[]> {
-  const all = combinations(plan);
-  const runs = all.length * plan.seeds;
-  const results: SimulationResult[] = [];
-  let done = 0;
-  for (const { deployment, failoverStrategy, job } of all) {
-    const machines = machinesOf(plan, job);
-    const outcomes: SimulatedRun[] = [];
-    for (let index = 0; index < plan.seeds; index++) {
-      const keeper = index > 0 ? undefined : keep?.({ done, runs, deployment, failoverStrategy }, job);
-      const outcome = simulateRun({
-        job,
-        seed: plan.seed + index,
-        durationMs: plan.durationMs,
-        arrivals: plan.arrivals,
-        machines,
-        timings: plan.timings,
-        failures: plan.failures,
-        onProgress: (share) => onProgress({ done: done + share, runs, deployment, failoverStrategy }),
-        ...(keeper === undefined ? {} : { onEvent: (event: JournalEvent) => keeper.add(event), metricsMs: metricsIntervalMs(plan, job) }),
-      });
-      outcomes.push(outcome);
-      keeper?.end(isJobState(outcome.state) ? outcome.state : "SUSPENDED");
-      done++;
-      onProgress({ done, runs, deployment, failoverStrategy });
-      yield;
-    }
-    results.push(summarize(plan, { deployment, failoverStrategy, nodes: machines.nodes, devices: machines.devices, copies: copiesOf(job) }, outcomes));
-  }
-  return results;
+/** Every run of the plan, one combination after the other. They know nothing of each other: in what order they run, and where, is the same. */
+export function partsOf(plan: SimulationPlan): readonly SimulationPart[] {
+  return combinations(plan).flatMap((_, combination) => Array.from({ length: plan.seeds }, (__, seed) => ({ combination, seed })));
+}
+
+/** @param keeper takes the journal */
+export function runPart(plan: SimulationPlan, part: SimulationPart, onProgress?: (share: number) => void, keeper?: JournalKeeper): SimulatedRun {
+  const { job } = combinations(plan)[part.combination];
+  const outcome = simulateRun({
+    job,
+    seed: plan.seed + part.seed,
+    durationMs: plan.durationMs,
+    arrivals: plan.arrivals,
+    machines: machinesOf(plan, job),
+    timings: plan.timings,
+    failures: plan.failures,
+    onProgress,
+    ...(keeper === undefined ? {} : { onEvent: (event: JournalEvent) => keeper.add(event), metricsMs: metricsIntervalMs(plan, job) }),
+  });
+  keeper?.end(isJobState(outcome.state) ? outcome.state : "SUSPENDED");
+  return outcome;
+}
+
+/** @param runs of all {@link partsOf} the plan, in that order */
+export function resultsOf(plan: SimulationPlan, runs: readonly SimulatedRun[]): readonly SimulationResult[] {
+  return combinations(plan).map(({ deployment, failoverStrategy, job }, index) => {
+    const { nodes, devices } = machinesOf(plan, job);
+    return summarize(plan, { deployment, failoverStrategy, nodes, devices, copies: copiesOf(job) }, runs.slice(index * plan.seeds, (index + 1) * plan.seeds));
+  });
 }
 
 /** The job had ended by itself; otherwise only the simulation is over. */

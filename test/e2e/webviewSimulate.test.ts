@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { planFor, runSimulation } from "../../simulator/client/simulateJob";
+import { planFor } from "../../simulator/client/simulateJob";
+import { runSimulation } from "../../simulator/client/simulationThreads";
 import { loadJobFile } from "../../simulator/client/jobFileLoading";
 import type { SimulationResult, SweepRow } from "../../simulator/observe/simulationResult";
 import type { SimulateHostMessage, SimulateViewMessage } from "../../webview/simulate/protocol";

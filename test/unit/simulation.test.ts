@@ -3,6 +3,7 @@ import { describe, it } from "mocha";
 import { readSweep } from "../../simulator/cli/simulateOptions";
 import type { SimulationRequest } from "../../simulator/client/simulateJob";
 import { planFor } from "../../simulator/client/simulateJob";
+import { runSimulation } from "../../simulator/client/simulationThreads";
 import { FaultlineError } from "../../simulator/graph/errors";
 import { reportOf } from "../../simulator/observe/recoveryReport";
 import { sweepChart } from "../../simulator/observe/sweepChart";
@@ -13,7 +14,7 @@ import { Chance } from "../../simulator/virtual/chance";
 import { constant, medianOf } from "../../simulator/virtual/distribution";
 import { predictFault } from "../../simulator/virtual/predictFault";
 import { RecordLog } from "../../simulator/virtual/recordLog";
-import { estimate, simulate } from "../../simulator/virtual/simulation";
+import { estimate, partsOf, resultsOf, runPart } from "../../simulator/virtual/simulation";
 import type { SimulationResult } from "../../simulator/observe/simulationResult";
 import { checkSimulation } from "../../simulator/virtual/simulationChecks";
 import { DEFAULT_TIMINGS, timingsOf, withServiceTimings } from "../../simulator/virtual/simulatedTimings";
@@ -32,11 +33,8 @@ const REQUEST: Omit<SimulationRequest, "jobFile"> = {
 };
 
 function run(changes: Partial<SimulationRequest>): readonly SimulationResult[] {
-  const running = simulate(planFor(JOB, { ...REQUEST, ...changes }));
-  for (;;) {
-    const step = running.next();
-    if (step.done === true) return step.value;
-  }
+  const plan = planFor(JOB, { ...REQUEST, ...changes });
+  return resultsOf(plan, partsOf(plan).map((part) => runPart(plan, part)));
 }
 
 describe("simulate", () => {
@@ -48,6 +46,15 @@ describe("simulate", () => {
     assert.equal(result.goodput?.mean, 1);
     assert.equal(result.downtime.ms?.mean, 0);
     assert.deepEqual(result.states, { RUNNING: 2 });
+  });
+
+  it("gives the same in threads, however many, and says how far it is", async () => {
+    const changes: Partial<SimulationRequest> = { deployments: ["rpc-service", "embedded"], mtbfMs: { model: 30_000 }, seeds: 3 };
+    const shares: number[] = [];
+    const results = await runSimulation(planFor(JOB, { ...REQUEST, ...changes }), { onProgress: ({ done, runs }) => shares.push(done / runs) });
+    assert.equal(JSON.stringify(results), JSON.stringify(run(changes)));
+    assert.equal(shares.at(-1), 1);
+    assert.deepEqual(shares, [...shares].sort((a, b) => a - b));
   });
 
   it("restarts the instance alone as a service, and the whole region where the model is embedded", () => {

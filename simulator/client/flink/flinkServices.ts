@@ -18,7 +18,8 @@ import type { Cause, JournalEvent, JournalEventBody, SubtaskName } from "../../o
 import { runControls } from "../attachedRun";
 import { loadJobFile, prepareJob } from "../jobFileLoading";
 import type { FaultRequest, Run } from "../run";
-import { makeRunDirectory, newRunId, OwnedCoordinator } from "../startRun";
+import { makeRunDirectory, OwnedCoordinator } from "../startRun";
+import { newRunId } from "../stateDirectory";
 
 /** Failures, failovers and injections of the services are counted from here, so that they are told apart from those of the job. */
 const COUNTED_FROM = 1_000_000;
