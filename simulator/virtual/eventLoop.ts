@@ -1,7 +1,6 @@
 /**
  * Virtual time: events in the order of their time, and of their making where times are equal. No clock of the machine comes in, so the
- * same events always happen in the same order. What is near is in a 4-ary heap; what is further away lies in windows of time, in no order, and
- * comes into the heap when its window does: tens of thousands that wait for seconds do not make each event of the present dearer.
+ * same events always happen in the same order. A 4-ary heap; an event costs O(log waiting).
  */
 
 /** Something that happens at its time. What happens a million times is an object of its own kind, and needs no closure. */
@@ -26,10 +25,6 @@ export class VirtualTimer implements VirtualEvent {
   }
 }
 
-/** Of a power of two, so that no time is rounded into another one. */
-const WINDOW_MS = 8;
-const NONE = -1;
-
 export class EventLoop {
   /** Of each place of the heap its time and the order of its making, side by side: four siblings lie in one line of the processor's cache. */
   private keys: Float64Array = new Float64Array(2 * 1024);
@@ -38,15 +33,6 @@ export class EventLoop {
   private readonly events: VirtualEvent[] = [];
   private readonly freeSlots: number[] = [];
   private size = 0;
-  /** Everything before this time is in the heap, everything else in its window. */
-  private nearUntilMs = WINDOW_MS;
-  /** Window → the first that was put into it last; each knows the one before. */
-  private readonly windows = new Map<number, number>();
-  private readonly windowNumbers = new LeastFirst();
-  private farTimes: Float64Array = new Float64Array(1024);
-  private farOrders: Float64Array = new Float64Array(1024);
-  private farBefore: Int32Array = new Int32Array(1024);
-  private far = 0;
   private made = 0;
   private handled = 0;
   private nowMs = 0;
@@ -67,7 +53,7 @@ export class EventLoop {
   }
 
   get waiting(): number {
-    return this.size + this.far;
+    return this.size;
   }
 
   /** Times are kept in whole microseconds. Nothing happens before its time, not even by a rounding: who waits for a time finds it come. */
@@ -80,11 +66,10 @@ export class EventLoop {
   /** {@link at} for an event that is there already. */
   put(timeMs: number, event: VirtualEvent): void {
     const time = Math.max(this.nowMs, timeMs, Math.ceil(timeMs * 1000) / 1000);
+    if (this.size === this.slots.length) this.grow();
     const slot = this.freeSlots.pop() ?? this.events.length;
     this.events[slot] = event;
-    if (slot === this.slots.length) this.grow();
-    if (time < this.nearUntilMs) this.siftUp(this.size++, time, this.made++, slot);
-    else this.putFar(time, this.made++, slot);
+    this.siftUp(this.size++, time, this.made++, slot);
   }
 
   after(delayMs: number, run: () => void): VirtualTimer {
@@ -93,8 +78,7 @@ export class EventLoop {
 
   /** Lets the next event happen. @returns false when nothing waits, or nothing up to `untilMs`. */
   step(untilMs = Infinity): boolean {
-    while (this.size > 0 || this.far > 0) {
-      if (this.size === 0) this.openWindow();
+    while (this.size > 0) {
       const time = this.keys[0];
       if (time > untilMs) return false;
       const event = this.takeFirst();
@@ -123,8 +107,7 @@ export class EventLoop {
     let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 2;
-      const parentTime = keys[2 * parent];
-      if (parentTime < time || (parentTime === time && keys[2 * parent + 1] < order)) break;
+      if (keys[2 * parent] <= time) break;
       keys[2 * at] = keys[2 * parent];
       keys[2 * at + 1] = keys[2 * parent + 1];
       slots[at] = slots[parent];
@@ -162,79 +145,13 @@ export class EventLoop {
     slots[at] = slot;
   }
 
-  private putFar(time: number, order: number, slot: number): void {
-    const window = Math.floor(time / WINDOW_MS);
-    const before = this.windows.get(window);
-    if (before === undefined) this.windowNumbers.add(window);
-    this.farTimes[slot] = time;
-    this.farOrders[slot] = order;
-    this.farBefore[slot] = before ?? NONE;
-    this.windows.set(window, slot);
-    this.far++;
-  }
-
-  /** The earliest one that has something in it. */
-  private openWindow(): void {
-    const window = this.windowNumbers.takeLeast();
-    let slot = this.windows.get(window) ?? NONE;
-    this.windows.delete(window);
-    this.nearUntilMs = (window + 1) * WINDOW_MS;
-    while (slot !== NONE) {
-      this.siftUp(this.size++, this.farTimes[slot], this.farOrders[slot], slot);
-      this.far--;
-      slot = this.farBefore[slot];
-    }
-  }
-
-  /** As many places as slots. */
   private grow(): void {
-    this.keys = twice(this.keys);
-    this.slots = twice(this.slots);
-    this.farTimes = twice(this.farTimes);
-    this.farOrders = twice(this.farOrders);
-    this.farBefore = twice(this.farBefore);
-  }
-}
-
-function twice<A extends Float64Array | Int32Array>(array: A): A {
-  const larger = new (array.constructor as new (length: number) => A)(array.length * 2);
-  larger.set(array);
-  return larger;
-}
-
-/** Whole numbers, of which the least is taken first: a binary heap. */
-class LeastFirst {
-  private readonly heap: number[] = [];
-
-  add(number: number): void {
-    const { heap } = this;
-    let at = heap.length;
-    heap.push(number);
-    for (; at > 0; ) {
-      const parent = (at - 1) >> 1;
-      if (heap[parent] <= number) break;
-      heap[at] = heap[parent];
-      at = parent;
-    }
-    heap[at] = number;
-  }
-
-  /** There must be one. */
-  takeLeast(): number {
-    const { heap } = this;
-    const least = heap[0];
-    const last = heap.pop()!;
-    const size = heap.length;
-    if (size === 0) return least;
-    let at = 0;
-    for (let child = 1; child < size; child = 2 * at + 1) {
-      if (child + 1 < size && heap[child + 1] < heap[child]) child++;
-      if (heap[child] >= last) break;
-      heap[at] = heap[child];
-      at = child;
-    }
-    heap[at] = last;
-    return least;
+    const keys = new Float64Array(this.keys.length * 2);
+    const slots = new Int32Array(this.slots.length * 2);
+    keys.set(this.keys);
+    slots.set(this.slots);
+    this.keys = keys;
+    this.slots = slots;
   }
 }
 

@@ -12,7 +12,7 @@ interface Planned {
   readonly cancelled: boolean;
 }
 
-/** Many at one time, some at the border of a window, some far away. */
+/** Many at one time, some far away. */
 const delays = fc.oneof(fc.constantFrom(0, 0.001, 7.999, 8, 8.0005, 16, 4_096), fc.integer({ min: 0, max: 40 }), fc.double({ min: 0, max: 100_000, noNaN: true }));
 
 const plannedTo = (depth: number): fc.Arbitrary<Planned> =>
