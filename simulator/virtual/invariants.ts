@@ -91,7 +91,7 @@ export class Invariants implements WorldObserver {
     checkCheckpoints(this.checkpoints, world, master, result.commands);
     this.checkFailoversEnd(master);
     checkSilence(world, master);
-    checkScaling(master, result.events);
+    checkScaling(master, input, result.events);
     checkLeftOut(world);
     ensure(this.jobState === master.jobState, "job-state", `the journal says ${this.jobState}, the JobMaster is ${master.jobState}`);
   }

@@ -258,6 +258,12 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
     to: "const instances = Math.max(load.wanted + 1, needed);",
   },
   {
+    name: "an autoscaler lets a number outside of its bounds be",
+    file: "autoscaler.ts",
+    from: "if (bounded !== load.wanted) {",
+    to: "if (bounded > load.wanted + 99) {",
+  },
+  {
     name: "an autoscaler leaves fewer instances than it has to",
     file: "autoscaler.ts",
     from: "&& load.wanted > config.min) {",
