@@ -21,21 +21,32 @@ const WEIGHT = 0.1;
 
 export class OutlierEjection {
   private readonly records = new Map<string, InstanceRecord>();
+  /** The median of the others is not below this, whoever asks, as long as {@link changesLeft} is not below 0. */
+  private usualAtLeastMs = 0;
+  private changesLeft = -1;
 
   constructor(readonly config: OutlierEjectionConfig = DEFAULT_OUTLIER_EJECTION) {}
 
   /** Forgets all instances but these. A new attempt of an instance begins anew: call {@link forget}. */
   retain(instances: readonly string[]): void {
-    for (const instance of this.records.keys()) if (!instances.includes(instance)) this.records.delete(instance);
     for (const instance of instances) this.recordOf(instance);
+    if (this.records.size === instances.length) return;
+    const kept = new Set(instances);
+    for (const instance of this.records.keys()) if (!kept.has(instance)) this.forget(instance);
   }
 
   forget(instance: string): void {
+    this.changesLeft -= 1;
     this.records.delete(instance);
   }
 
   isEjected(instance: string, nowMs: number): boolean {
     return (this.records.get(instance)?.ejectedUntilMs ?? 0) > nowMs;
+  }
+
+  anyEjected(nowMs: number): boolean {
+    for (const { ejectedUntilMs } of this.records.values()) if (ejectedUntilMs > nowMs) return true;
+    return false;
   }
 
   /** When the next ejection ends; Infinity when none is. */
@@ -57,11 +68,11 @@ export class OutlierEjection {
     record.failuresInRow = 0;
     record.meanMs = record.answers === 0 ? latencyMs : record.meanMs + WEIGHT * (latencyMs - record.meanMs);
     record.answers += 1;
+    this.changesLeft -= 1;
+    if (record.answers < this.config.minAnswers || !this.mayBeTooSlow(record.meanMs)) return undefined;
+    if (!this.mayEject(record, nowMs)) return undefined;
     const usual = this.medianOfOthers(instance);
-    if (usual === undefined || record.answers < this.config.minAnswers) return undefined;
-    const tooSlow =
-      record.meanMs > usual * this.config.latencyFactor && record.meanMs > usual + this.config.minLatencyExcessMs;
-    if (!tooSlow) return undefined;
+    if (usual === undefined || !this.isTooSlow(record.meanMs, usual)) return undefined;
     return this.eject(
       record,
       nowMs,
@@ -73,26 +84,54 @@ export class OutlierEjection {
    * The instance has not answered anything for `silentMs` although it has something to answer. Says why when it is ejected for it.
    */
   silent(instance: string, silentMs: number, nowMs: number): string | undefined {
-    const means = [...this.records.values()].filter(({ answers }) => answers > 0).map(({ meanMs }) => meanMs);
-    if (means.length === 0) return undefined;
-    const meanMs = Math.max(...means);
-    if (silentMs < Math.max(this.config.minStallMs, meanMs * this.config.stallFactor)) return undefined;
+    if (silentMs < this.config.minStallMs || silentMs < this.stallLimitMs) return undefined;
     return this.eject(this.recordOf(instance), nowMs, `no answer for ${silentMs.toFixed(0)} ms`);
   }
 
-  private eject(record: InstanceRecord, nowMs: number, reason: string): string | undefined {
-    if (record.ejectedUntilMs > nowMs) return undefined;
+  /** Without an answer for so long an instance stalls; Infinity while nobody is known to answer. */
+  get stallLimitMs(): number {
+    let slowestMs = -1;
+    for (const { answers, meanMs } of this.records.values()) if (answers > 0) slowestMs = Math.max(slowestMs, meanMs);
+    return slowestMs < 0 ? Infinity : Math.max(this.config.minStallMs, slowestMs * this.config.stallFactor);
+  }
+
+  private mayEject(record: InstanceRecord, nowMs: number): boolean {
+    if (record.ejectedUntilMs > nowMs) return false;
     const total = this.records.size;
-    const out = [...this.records.values()].filter(({ ejectedUntilMs }) => ejectedUntilMs > nowMs).length;
-    const mayBeOut = Math.min(total - 1, Math.max(1, Math.floor(total * this.config.maxEjectedShare)));
-    if (out >= mayBeOut) return undefined;
+    let out = 0;
+    for (const { ejectedUntilMs } of this.records.values()) if (ejectedUntilMs > nowMs) out += 1;
+    return out < Math.min(total - 1, Math.max(1, Math.floor(total * this.config.maxEjectedShare)));
+  }
+
+  private eject(record: InstanceRecord, nowMs: number, reason: string): string | undefined {
+    if (!this.mayEject(record, nowMs)) return undefined;
     const { baseEjectionMs, maxEjectionMs } = this.config;
     record.ejectedUntilMs = nowMs + Math.min(maxEjectionMs, baseEjectionMs * 2 ** record.ejections);
     record.ejections += 1;
     // It comes back with a clean sheet: what it did before it was out says nothing of how it is then.
     record.failuresInRow = 0;
     record.answers = 0;
+    this.changesLeft -= 1;
     return reason;
+  }
+
+  private isTooSlow(meanMs: number, usualMs: number): boolean {
+    return meanMs > usualMs * this.config.latencyFactor && meanMs > usualMs + this.config.minLatencyExcessMs;
+  }
+
+  /** Says no to nearly all of a thousand instances without a look at the others. */
+  private mayBeTooSlow(meanMs: number): boolean {
+    if (meanMs <= this.config.minLatencyExcessMs) return false;
+    if (this.changesLeft < 0) this.boundUsual();
+    return this.isTooSlow(meanMs, this.usualAtLeastMs);
+  }
+
+  /** Each change of one record moves the median by one place at most: one far enough below it bounds it for a while. */
+  private boundUsual(): void {
+    const means: number[] = [];
+    for (const { answers, meanMs } of this.records.values()) if (answers >= this.config.minAnswers) means.push(meanMs);
+    this.changesLeft = Math.floor(means.length / 4);
+    this.usualAtLeastMs = Float64Array.from(means).sort()[Math.floor((means.length - this.changesLeft - 1) / 2) - this.changesLeft] ?? 0;
   }
 
   private medianOfOthers(instance: string): number | undefined {

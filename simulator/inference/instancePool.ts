@@ -34,12 +34,16 @@ export interface PoolOptions {
   readonly transport: ConnectionTransport;
 }
 
+/** Sweeps follow one another closely, or this process was busy with something else, or stopped. */
+const LATE_SWEEP_MS = 100;
+
 export class InstancePool {
   private readonly connections = new Map<string, InstanceConnection>();
   private readonly retiring = new Set<InstanceConnection>();
   private readonly reconnects = new Map<string, { failures: number; timer: NodeJS.Timeout | undefined }>();
   private readonly outliers: OutlierEjection | undefined;
   private returnTimer: NodeJS.Timeout | undefined;
+  private sweptMs = 0;
   private closed = false;
   /** Instances that the job starts have the same model, each of them. */
   private known: KnownModel | undefined;
@@ -109,6 +113,8 @@ export class InstancePool {
 
   /** An answer to a message came; `ok` when the instance did what it could. */
   answered(connection: InstanceConnection, ok: boolean, latencyMs: number): void {
+    // One that drains is no candidate any more, and must not count among those of whom a share may be out.
+    if (this.connections.get(connection.instance) !== connection) return;
     const nowMs = performance.now();
     const reason = this.outliers?.answered(connection.instance, ok, latencyMs, nowMs);
     if (reason !== undefined) this.ejected(connection, reason);
@@ -116,7 +122,10 @@ export class InstancePool {
 
   /** Looks for instances that hang: their calls go elsewhere long before anything else would show it. */
   sweep(nowMs: number): void {
-    if (this.outliers === undefined) return;
+    // After a while in which this process itself stood still, answers are there that it has yet to read.
+    const isLate = nowMs - this.sweptMs > LATE_SWEEP_MS;
+    this.sweptMs = nowMs;
+    if (this.outliers === undefined || isLate) return;
     for (const connection of this.candidates) {
       const reason = this.outliers.silent(connection.instance, connection.silentMs(nowMs), nowMs);
       if (reason === undefined) continue;

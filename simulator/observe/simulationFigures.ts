@@ -38,6 +38,13 @@ const FIGURES: readonly Figure[] = [
   ["device hours wasted", (r) => estimateText(r.deviceHours.wasted, numberText)],
   ["device hours for a million records", (r) => estimateText(r.deviceHoursPerMillion, numberText)],
 ];
+/** Only where an autoscaler changed something, or a client left an instance out. */
+const SCALED: readonly Figure[] = [
+  ["instances that take calls, mean", (r) => estimateText(r.instances.ready, numberText)],
+  ["scaled out", (r) => estimateText(r.instances.scaledOut, numberText)],
+  ["scaled in", (r) => estimateText(r.instances.scaledIn, numberText)],
+];
+const EJECTED: Figure = ["instances left out for a while, by a client", (r) => estimateText(r.instances.ejected, numberText)];
 const COST: Figure = ["cost of a million records", (r) => estimateText(r.costPerMillion, numberText)];
 const STATES: Figure = [
   "jobs that do not run at the end",
@@ -61,7 +68,9 @@ export function verdictOf(results: readonly SimulationResult[]): string {
 
 /** Rows of cells, the first of each its name; a column for each combination. The first three rows say which it is. */
 export function resultTable(results: readonly SimulationResult[]): readonly (readonly string[])[] {
-  const figures = [...FIGURES, ...(results.some(({ costPerMillion }) => costPerMillion !== null) ? [COST] : []), STATES];
+  const has = (of: (result: SimulationResult) => Estimate | null): boolean => results.some((result) => (of(result)?.mean ?? 0) > 0);
+  const scaled = has((r) => r.instances.scaledOut) || has((r) => r.instances.scaledIn);
+  const figures = [...FIGURES, ...(scaled ? SCALED : []), ...(has((r) => r.instances.ejected) ? [EJECTED] : []), ...(results.some(({ costPerMillion }) => costPerMillion !== null) ? [COST] : []), STATES];
   return [
     ["", ...results.map(({ deployment }) => deployment)],
     ["failover strategy", ...results.map(({ failoverStrategy }) => failoverStrategy)],

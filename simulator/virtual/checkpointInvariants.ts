@@ -38,10 +38,19 @@ export class CheckpointRecord {
     const next = new CheckpointRecord();
     next.latestCompleted = this.latestCompleted;
     next.givenUp = this.givenUp;
+    for (const given of this.journalled(world)) next.givenUp.add(given);
     const { completed, damaged } = world.disk.readCheckpoints();
     next.complete = completed.map(({ checkpoint }) => checkpoint).filter((checkpoint) => !this.givenUp.has(checkpoint));
     for (const { checkpoint } of damaged) if (checkpoint > (next.latest ?? 0)) next.saidDamaged.push(checkpoint);
     return next;
+  }
+
+  /** Said to be damaged, and in what is left of the journal: the new coordinator has read it, whether a task was started since or not. */
+  private journalled(world: VirtualWorld): readonly number[] {
+    if (this.saidDamaged.length === 0) return [];
+    const { events } = world.journal;
+    const before = events.slice(0, events.findLastIndex(({ kind }) => kind === "coordinator.recovered"));
+    return this.saidDamaged.filter((given) => before.some((event) => event.kind === "checkpoint.damaged" && event.checkpoint === given));
   }
 
   /** What a restart has to begin from. */

@@ -6,7 +6,7 @@ export class FlowMeasures {
   calls = new LatencyHistogram();
   /** From a record's coming to its first result. */
   records = new LatencyHistogram();
-  counts = { arrived: 0, results: 0, first: 0, committed: 0, calls: 0, retried: 0, failures: 0, tasksRestarted: 0, instancesRestarted: 0, checkpoints: 0, checkpointsFailed: 0, faults: 0 };
+  counts = { arrived: 0, results: 0, first: 0, committed: 0, calls: 0, retried: 0, ejected: 0, scaledOut: 0, scaledIn: 0, failures: 0, tasksRestarted: 0, instancesRestarted: 0, checkpoints: 0, checkpointsFailed: 0, faults: 0 };
   /** Device time by what it was spent on, ms. */
   device = { runMs: 0, abandonedMs: 0, loadMs: 0 };
   /** Calls answered since the metrics before, where somebody asks. */

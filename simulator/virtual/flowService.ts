@@ -53,6 +53,7 @@ export class FlowService {
       instanceAt(address: string): VirtualInstance | undefined;
       nextOrigin(): number;
       onRetry(service: string, instance: string, requests: number, reason: string): void;
+      onEjected(service: string, instance: string, reason: string): void;
     },
   ) {}
 
@@ -141,6 +142,10 @@ export class FlowService {
         onRetry: (instance, requests, reason) => {
           this.world.measures.counts.retried += requests;
           this.world.onRetry(this.spec.id, instance, requests, reason);
+        },
+        onEjected: (instance, reason) => {
+          this.world.measures.counts.ejected++;
+          this.world.onEjected(this.spec.id, instance, reason);
         },
       },
       endpoints,

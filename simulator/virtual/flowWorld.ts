@@ -80,6 +80,9 @@ export class FlowWorld {
   /** Integral over time of the share of the sources that stood still, ms. */
   private downMs = 0;
   private downSince = 0;
+  private readyMs = 0;
+  private readySince = 0;
+  private readyCopies = 0;
   private sourcesFlowing = 0;
   private sourcesInAll = 0;
   private readonly model: JobModel;
@@ -99,7 +102,7 @@ export class FlowWorld {
     const { job, seed } = options;
     this.chance = new Chance(seed).fork("simulation");
     this.model = modelOf(job);
-    this.machines = new Machines(options.machines);
+    this.machines = new Machines(options.machines, () => this.loop.now);
     const journal: VirtualJournal = new VirtualJournal(0, () => this.loop.now, (body, at, seq) => {
       this.fold.observe(body);
       options.onEvent?.(journal.eventOf(body, at, seq));
@@ -119,6 +122,11 @@ export class FlowWorld {
   /** Time without flow since the beginning, weighted by sources: ms. */
   get downtimeMs(): number {
     return this.downMs + this.downShare() * (this.loop.now - this.downSince);
+  }
+
+  /** How long copies of models took calls, all of them together: ms. */
+  get readyCopyMs(): number {
+    return this.readyMs + this.readyCopies * (this.loop.now - this.readySince);
   }
 
   get backlog(): number {
@@ -172,7 +180,7 @@ export class FlowWorld {
     for (const vertex of this.model.vertices.values()) {
       if (vertex.services.some(({ service }) => service.id === spec.id)) clients += vertex.parallelism;
     }
-    return new FlowService(spec, spec.deployment !== "sidecar" && clients * spec.parallelism > MOST_PAIRS, {
+    return new FlowService(spec, spec.deployment !== "sidecar" && clients * Math.max(spec.parallelism, spec.autoscaler?.max ?? 0) > MOST_PAIRS, {
       loop,
       chance: chance.fork(spec.id),
       measures,
@@ -180,6 +188,7 @@ export class FlowWorld {
       instanceAt: (address) => this.externals.get(address) ?? this.instances.get(Number(address.slice(address.indexOf(":") + 1)))?.instance,
       nextOrigin: () => ++this.lastOrigin,
       onRetry: (service, instance, requests, reason) => this.record({ kind: "client.retry", task: service, service, instance, requests, reason }),
+      onEjected: (service, instance, reason) => this.record({ kind: "client.ejected", task: service, service, instance, reason }),
     });
   }
 
@@ -266,6 +275,7 @@ export class FlowWorld {
     const { counts } = this.measures;
     for (const event of events) {
       if (event.kind === "failure") counts.failures++;
+      else if (event.kind === "service.scaled") counts[event.to > event.from ? "scaledOut" : "scaledIn"]++;
       else if (event.kind === "failover") {
         counts.tasksRestarted += event.tasks.length;
         counts.instancesRestarted += event.instances.length;
@@ -605,6 +615,9 @@ export class FlowWorld {
 
   private changeReady(service: FlowService, by: number): void {
     this.noteDown();
+    this.readyMs = this.readyCopyMs;
+    this.readySince = this.loop.now;
+    this.readyCopies += by;
     service.ready += by;
   }
 

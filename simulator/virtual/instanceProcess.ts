@@ -8,6 +8,9 @@ import type { VirtualProcess } from "./virtualProcess";
 import { WorkerLink } from "./workerLink";
 import type { ControlConnection, CoordinatorMessage } from "./workerLink";
 
+/** How often a real instance sends its metrics. */
+const LOAD_INTERVAL_MS = 250;
+
 export interface InstanceProcess {
   readonly instance: VirtualInstance;
   readonly link: WorkerLink;
@@ -43,6 +46,7 @@ export function startInstanceProcess(options: InstanceProcessOptions): InstanceP
     onCommand: (command) => {
       if (command.kind !== "endProcess") return;
       const end = (): void => {
+        if (takesCalls(phase) || phase === "DRAINING") tellLoad();
         link.close();
         process.exit(0);
       };
@@ -52,6 +56,17 @@ export function startInstanceProcess(options: InstanceProcessOptions): InstanceP
     // The model stays loaded and calls are answered while a new coordinator comes up.
     onDisconnected: () => undefined,
   });
+  // Nobody but an autoscaler asks for it, and it would be most of what happens in a long simulation.
+  const tellLoad = (): void => {
+    const load = instance.takeLoad();
+    if (load !== undefined) link.send({ kind: "instanceLoad", instance: what.instance, attempt: what.attempt, ...load });
+  };
+  const tellLoadLater = (): void => {
+    process.timer(options.now() + LOAD_INTERVAL_MS, () => {
+      tellLoad();
+      tellLoadLater();
+    });
+  };
   const instance: VirtualInstance = new VirtualInstance({
     spec,
     instance: what.instance,
@@ -62,6 +77,7 @@ export function startInstanceProcess(options: InstanceProcessOptions): InstanceP
     onRun: options.onRun,
     onPhase: (entered, previousPhaseMs) => {
       phase = entered;
+      if (entered === "READY" && spec.autoscaler !== undefined) tellLoadLater();
       options.onPhase?.(entered, previousPhaseMs);
       link.send({
         kind: "instancePhase",

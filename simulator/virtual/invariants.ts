@@ -13,6 +13,7 @@ import { checkEndpoints, EndpointRecord } from "./endpointInvariants";
 import { FailoverOracle } from "./failoverOracle";
 import { ensure } from "./invariantViolation";
 import { RestartOracle } from "./restartOracle";
+import { checkLeftOut, checkScaling } from "./serviceInvariants";
 import { checkAttempts, checkSilence, checkSlots } from "./resourceInvariants";
 import type { VirtualWorld, WorldObserver } from "./virtualWorld";
 
@@ -50,7 +51,7 @@ export class Invariants implements WorldObserver {
   private failures = new Map<number, EventOf<"failure">>();
   private checkpoints = new CheckpointRecord();
   private endpoints = new EndpointRecord();
-  /** Instances that a person asked to be rid of. */
+  /** Instances that a person or an autoscaler asked to be rid of. */
   private draining = new Set<SubtaskName>();
 
   private readonly sources: ReadonlySet<string>;
@@ -75,7 +76,7 @@ export class Invariants implements WorldObserver {
   }
 
   onStep(world: VirtualWorld, master: JobMasterState, input: JobMasterInput, result: StepResult): void {
-    if (input.kind === "scale") this.noteDraining(master);
+    if (result.events.some(({ kind }) => kind === "service.scaled")) this.noteDraining(master);
     this.checkpoints.onInput(input);
     this.endpoints.onInput(input);
     for (const event of result.events) this.onEvent(event, world.loop.now, input);
@@ -90,6 +91,8 @@ export class Invariants implements WorldObserver {
     checkCheckpoints(this.checkpoints, world, master, result.commands);
     this.checkFailoversEnd(master);
     checkSilence(world, master);
+    checkScaling(master, input, result.events);
+    checkLeftOut(world);
     ensure(this.jobState === master.jobState, "job-state", `the journal says ${this.jobState}, the JobMaster is ${master.jobState}`);
   }
 

@@ -31,8 +31,14 @@ export class Machines {
   private waiting: (() => boolean)[] = [];
   private nextDevice = 0;
   private nextNode = 0;
+  private inUse = 0;
+  private usedMs = 0;
+  private usedSince = 0;
 
-  constructor(private readonly count: MachineCount) {
+  constructor(
+    private readonly count: MachineCount,
+    private readonly now: () => number = () => 0,
+  ) {
     const devices: Device[] = [];
     this.nodes = Array.from({ length: count.nodes }, (_, index) => {
       const first = Math.floor((index * count.devices) / count.nodes);
@@ -42,6 +48,17 @@ export class Machines {
       return { index, devices: own, up: true, taskManagers: 0 };
     });
     this.devices = devices;
+  }
+
+  /** How long devices had copies on them, all of them together. */
+  get heldMs(): number {
+    return this.usedMs + this.inUse * (this.now() - this.usedSince);
+  }
+
+  private noteInUse(by: number): void {
+    this.usedMs = this.heldMs;
+    this.usedSince = this.now();
+    this.inUse += by;
   }
 
   /** Calls `found` with a node for a TaskManager, now or when there is one. */
@@ -55,13 +72,13 @@ export class Machines {
   /** The same with a device for a copy of a model; on one node where that is given. */
   placeCopy(on: Node | undefined, wanted: () => boolean, found: (device: Device) => void): void {
     this.placeOrWait(wanted, () => this.leastUsedDevice(on), (device) => {
-      device.copies++;
+      if (device.copies++ === 0) this.noteInUse(1);
       found(device);
     });
   }
 
   release(device: Device): void {
-    device.copies--;
+    if (--device.copies === 0) this.noteInUse(-1);
     this.retry();
   }
 

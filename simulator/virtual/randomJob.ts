@@ -35,6 +35,9 @@ export function randomJob(chance: Chance, size: JobSize = USUAL_JOB_SIZE): JobSp
   const checkpointing = chance.yes(0.92) ? randomCheckpointing(chance, called.size === 0) : undefined;
   const slots = Math.ceil(needed / taskManagers) + (chance.yes(0.3) ? 1 : 0);
   const heartbeatIntervalMs = chance.pick([500, 1000, 2000]);
+  const kept = services
+    .filter((service) => called.has(service.id))
+    .map((service) => ({ ...service, queue: roomForAll(service, operators), ...randomPolicies(chance.fork(`policies of ${service.id}`), service) }));
   return {
     name: "fuzz",
     file: "/fuzz.faultline.json",
@@ -52,8 +55,8 @@ export function randomJob(chance: Chance, size: JobSize = USUAL_JOB_SIZE): JobSp
       heartbeatTimeoutMs: heartbeatIntervalMs * chance.pick([3, 5]),
       chaining: chance.yes(0.6),
     },
-    services: services.filter((service) => called.has(service.id)).map((service) => ({ ...service, queue: roomForAll(service, operators) })),
-    operators,
+    services: kept,
+    operators: kept.some(({ autoscaler }) => autoscaler !== undefined) ? operators.map(longer) : operators,
     edges,
   };
 }
@@ -66,6 +69,35 @@ function roomForAll({ id, queue }: ServiceSpec, operators: readonly OperatorSpec
   let calls = 0;
   for (const operator of operators) if (operator.kind === "rpc" && operator.rpc.service === id) calls += operator.parallelism * operator.rpc.capacity;
   return { ...queue, maxLength: Math.max(queue.maxLength, calls) };
+}
+
+/** An autoscaler looks every half second: a job that is over before tells nothing of it. */
+function longer(operator: OperatorSpec): OperatorSpec {
+  if (operator.kind !== "source" || operator.source.limit === undefined) return operator;
+  return { ...operator, source: { ...operator.source, limit: operator.source.limit * 4 } };
+}
+
+/**
+ * Ejection that comes to its decisions within the seconds that a small job runs, and a number of instances that changes. From a stream of its own, so
+ * that seeds from before keep their jobs.
+ */
+function randomPolicies(chance: Chance, { deployment, parallelism }: ServiceSpec): Pick<ServiceSpec, "outlierEjection" | "autoscaler"> {
+  const baseEjectionMs = chance.pick([20, 200, 1_000]);
+  const quick = {
+    ...DEFAULT_OUTLIER_EJECTION,
+    latencyFactor: chance.pick([1.5, 3]),
+    minLatencyExcessMs: chance.pick([0.5, 5]),
+    minAnswers: chance.pick([2, 8]),
+    minStallMs: chance.pick([150, 600]),
+    baseEjectionMs,
+    maxEjectionMs: baseEjectionMs * chance.pick([1, 4]),
+    maxEjectedShare: chance.pick([0.3, 0.5, 1]),
+  };
+  const scaled = deployment === "rpc-service" && chance.yes(0.7);
+  const min = chance.whole(1, parallelism);
+  const max = chance.whole(Math.max(2, parallelism), 4);
+  const autoscaler = { min, max, targetQueueMs: chance.pick([0.5, 5, 50]), coolDownMs: chance.pick([100, 600, 2_000]), scaleInBelow: chance.pick([0.3, 0.7, 0.95]) };
+  return { outlierEjection: chance.yes(0.6) ? quick : DEFAULT_OUTLIER_EJECTION, autoscaler: scaled ? autoscaler : undefined };
 }
 
 function addPipeline(

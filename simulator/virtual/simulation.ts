@@ -37,12 +37,12 @@ export interface SimulationPart {
   readonly seed: number;
 }
 
-/** Runs of the model under a deployment: who carries copies of it, and how many. */
+/** Runs of the model under a deployment: who carries copies of it, and how many; with an autoscaler, at most. */
 export function copiesOf(job: JobSpec): number {
   let copies = 0;
   for (const service of job.services) {
     if (service.deployment === "sidecar") copies += job.runtime.taskManagers;
-    else if (service.deployment !== "embedded") copies += service.parallelism;
+    else if (service.deployment !== "embedded") copies += Math.max(service.parallelism, service.autoscaler?.max ?? 0);
     else for (const operator of job.operators) if (operator.kind === "rpc" && operator.rpc.service === service.id) copies += operator.parallelism;
   }
   return copies;
@@ -62,6 +62,8 @@ function jobUnder(job: JobSpec, deployment: Deployment | "none", failoverStrateg
     services: job.services.map((service) => ({
       ...service,
       deployment: deployment === "none" ? service.deployment : deployment,
+      // Others cannot be scaled.
+      autoscaler: (deployment === "none" ? service.deployment : deployment) === "rpc-service" ? service.autoscaler : undefined,
       addresses: deployment === "external" ? Array.from({ length: service.parallelism }, (_, index) => `${service.id}:${index}`) : [],
     })),
   };
@@ -160,6 +162,7 @@ function summarize(
     faults: of((run) => Object.values(run.faults).reduce((sum, count) => sum + count, 0)),
     tasksRestarted: of((run) => run.tasksRestarted),
     instancesRestarted: of((run) => run.instancesRestarted),
+    instances: { ready: of((run) => run.instances.readyMs / durationMs), scaledOut: of((run) => run.instances.scaledOut), scaledIn: of((run) => run.instances.scaledIn), ejected: of((run) => run.instances.ejected) },
     checkpoints: { completed: of((run) => run.checkpoints.completed), failed: of((run) => run.checkpoints.failed) },
     deviceHoursPerMillion: of((run) => perMillion(run.device.heldMs / HOUR_MS, run)),
     costPerMillion:

@@ -64,7 +64,7 @@ function checkCopies(plan: SimulationPlan, wrong: (code: Problem["code"], messag
     const copies = copiesOf(job);
     const room = machines.devices * machines.copiesPerDevice;
     if (copies > room) {
-      wrong("FL1051", `${deployment}: ${copies} copies of the model do not fit on ${machines.devices} devices, which hold ${machines.copiesPerDevice} each.`, "More --gpus, more --device-memory, or fewer --instances.");
+      wrong("FL1051", `${deployment}: ${copies} copies of the model do not fit on ${machines.devices} devices, which hold ${machines.copiesPerDevice} each.`, "More --gpus, more --device-memory, fewer --instances, or a smaller max of the autoscaler.");
       continue;
     }
     const local = deployment === "embedded" || deployment === "sidecar";

@@ -36,6 +36,7 @@ export interface SimulatedRun {
   readonly failures: number;
   readonly tasksRestarted: number;
   readonly instancesRestarted: number;
+  readonly instances: { readonly readyMs: number; readonly scaledOut: number; readonly scaledIn: number; readonly ejected: number };
   readonly checkpoints: { readonly completed: number; readonly failed: number };
   readonly arrived: number;
   /** Answers of the job, those that came again after a restart included. */
@@ -68,6 +69,7 @@ export function simulateRun(options: SimulationRunOptions): SimulatedRun {
   const fromMs = loop.now;
   const eventsAtStart = loop.count;
   const downBefore = world.downtimeMs;
+  const [readyBefore, heldBefore] = [world.readyCopyMs, world.machines.heldMs];
   if (started) {
     measures.reset();
     world.openSources();
@@ -97,6 +99,7 @@ export function simulateRun(options: SimulationRunOptions): SimulatedRun {
     failures: counts.failures,
     tasksRestarted: counts.tasksRestarted,
     instancesRestarted: counts.instancesRestarted,
+    instances: { readyMs: world.readyCopyMs - readyBefore, scaledOut: counts.scaledOut, scaledIn: counts.scaledIn, ejected: counts.ejected },
     checkpoints: { completed: counts.checkpoints, failed: counts.checkpointsFailed },
     arrived: counts.arrived,
     results: counts.results,
@@ -106,7 +109,8 @@ export function simulateRun(options: SimulationRunOptions): SimulatedRun {
     calls: { answered: counts.calls, retried: counts.retried, ...quantiles(calls) },
     records: quantiles(records),
     device: {
-      heldMs: options.machines.devices * durationMs,
+      // What is scaled in gives its device back.
+      heldMs: options.job.services.some(({ autoscaler }) => autoscaler !== undefined) ? world.machines.heldMs - heldBefore : options.machines.devices * durationMs,
       usedMs: (device.runMs - device.abandonedMs) * (1 - repeated),
       wastedMs: device.abandonedMs + (device.runMs - device.abandonedMs) * repeated + device.loadMs,
       loadMs: device.loadMs,

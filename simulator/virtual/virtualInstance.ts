@@ -57,6 +57,44 @@ export interface InstanceOptions {
   onRun?(runMs: number, rows: number, wanted: number): void;
 }
 
+/** Counts since the last time, gauges as of now. */
+export interface InstanceLoad {
+  readonly intervalMs: number;
+  readonly requests: number;
+  readonly batches: number;
+  readonly busyMs: number;
+  readonly queueDepth: number;
+  readonly inFlight: number;
+}
+
+class LoadCounts {
+  private requests = 0;
+  private batches = 0;
+  private busyMs = 0;
+  private executing = 0;
+  private sinceMs = 0;
+
+  began(rows: number): void {
+    this.batches++;
+    this.executing += rows;
+  }
+
+  ended(rows: number, runMs: number): void {
+    this.requests += rows;
+    this.busyMs += runMs;
+    this.executing -= rows;
+  }
+
+  take(nowMs: number, queueDepth: number): InstanceLoad {
+    const { requests, batches, busyMs, executing, sinceMs } = this;
+    this.requests = 0;
+    this.batches = 0;
+    this.busyMs = 0;
+    this.sinceMs = nowMs;
+    return { intervalMs: nowMs - sinceMs, requests, batches, busyMs, queueDepth, inFlight: executing };
+  }
+}
+
 export class VirtualInstance {
   private phaseNow: InstancePhase = "STARTING";
   private phaseSince: number;
@@ -65,10 +103,13 @@ export class VirtualInstance {
   private underWay = 0;
   private onDrained: (() => void) | undefined;
   private readonly goneOrigins = new Set<number>();
+  /** Counted where somebody asks. */
+  private readonly counts: LoadCounts | undefined;
 
   constructor(private readonly options: InstanceOptions) {
     const { spec } = options;
     this.phaseSince = options.now();
+    this.counts = spec.autoscaler === undefined ? undefined : new LoadCounts();
     this.batcher = new Batcher<InstanceRequest>({
       maxSize: spec.batching.maxSize,
       maxDelayMs: spec.batching.maxDelayMs,
@@ -96,6 +137,12 @@ export class VirtualInstance {
 
   get queueDepth(): number {
     return this.batcher.depth;
+  }
+
+  /** What it did since the last time, or since it is ready; undefined where the service has no autoscaler. */
+  takeLoad(): InstanceLoad | undefined {
+    const { counts, batcher, options } = this;
+    return counts?.take(options.now(), batcher.depth);
   }
 
   /** From the process's start until it takes calls. */
@@ -165,6 +212,7 @@ export class VirtualInstance {
   private run(batch: readonly InstanceRequest[], rows: number): void {
     const { process, timing } = this.options;
     const runMs = timing.runMs(rows);
+    this.counts?.began(rows);
     process.put(runMs, new BatchRun(this, batch, rows, runMs));
   }
 
@@ -172,6 +220,7 @@ export class VirtualInstance {
     const { options } = this;
     this.batcher.finished(runMs);
     this.underWay -= batch.length;
+    this.counts?.ended(rows, runMs);
     options.onRun?.(runMs, rows, this.wantedOf(batch));
     for (const request of batch) request.answered();
     if (this.phaseNow === "READY") this.enter("SERVING");
@@ -199,6 +248,7 @@ export class VirtualInstance {
     const previousPhaseMs = now - this.phaseSince;
     this.phaseNow = phase;
     this.phaseSince = now;
+    if (phase === "READY") this.counts?.take(now, 0);
     this.options.onPhase(phase, previousPhaseMs);
   }
 }

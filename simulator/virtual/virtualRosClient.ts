@@ -1,13 +1,16 @@
 /**
- * A client of a service in virtual time: the rules of `inference/rosClient` over virtual connections. It balances with `core/balancer`; an
- * instance that dies has its calls issued again at once on another, and without another calls wait for the next endpoints.
+ * A client of a service in virtual time: the rules of `inference/rosClient` and `inference/instancePool` over virtual connections. It balances
+ * with `core/balancer`; an instance that dies has its calls issued again at once on another, and without another calls wait for the next
+ * endpoints. One that answers badly, or not at all, is left out for a while (`core/outlierEjection`).
  */
 import { Balancer } from "../core/balancer";
 import type { ServiceEndpoint } from "../core/deployment";
+import { OutlierEjection } from "../core/outlierEjection";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { SubtaskName } from "../observe/journalEvent";
 import type { Chance } from "./chance";
-import type { EventLoop, VirtualEvent } from "./eventLoop";
+import type { EventLoop, VirtualEvent, VirtualTimer } from "./eventLoop";
+import { cancelTimer } from "./eventLoop";
 import type { InstanceRequest, Refusal, VirtualInstance } from "./virtualInstance";
 import type { VirtualProcess } from "./virtualProcess";
 
@@ -26,6 +29,15 @@ export interface RosClientOptions {
   /** Names this client to the instances. */
   readonly origin: number;
   onRetry(instance: SubtaskName, requests: number, reason: string): void;
+  /** The instance is left out for a while. */
+  onEjected(instance: SubtaskName, reason: string): void;
+}
+
+/** Since when an instance that could be called is left out, and how long the client itself had stood still by then. */
+export interface LeftOut {
+  readonly instance: SubtaskName;
+  readonly sinceMs: number;
+  readonly stoppedMs: number;
 }
 
 /** Who waits for the answer of a call. */
@@ -83,7 +95,8 @@ class Connection {
   private last: Attempt | undefined;
   /** Calls outstanding. */
   load = 0;
-  state: "connecting" | "ready" | "lost" = "connecting";
+  state: "connecting" | "ready" | "retired" | "lost" = "connecting";
+  private lastAnswerMs = -Infinity;
 
   constructor(
     readonly endpoint: ServiceEndpoint,
@@ -117,6 +130,17 @@ class Connection {
     return true;
   }
 
+  /** An answer came, of whatever kind. @returns how long it took. */
+  answered(attempt: Attempt, nowMs: number): number {
+    this.lastAnswerMs = nowMs;
+    return nowMs - attempt.sentMs;
+  }
+
+  /** For how long it has answered nothing although it has something to answer. */
+  silentMs(nowMs: number): number {
+    return this.first === undefined ? 0 : nowMs - Math.max(this.first.sentMs, this.lastAnswerMs);
+  }
+
   takeAll(): Attempt[] {
     const all: Attempt[] = [];
     for (let attempt = this.first; attempt !== undefined; attempt = this.first) {
@@ -130,8 +154,6 @@ class Connection {
 /** A call on its way to one instance, and its answer on the way back: an event of the loop in both directions. */
 class Attempt implements InstanceRequest, VirtualEvent {
   readonly cancelled = false;
-  readonly rows = 1;
-  readonly group = "";
   open = false;
   before: Attempt | undefined;
   after: Attempt | undefined;
@@ -142,8 +164,21 @@ class Attempt implements InstanceRequest, VirtualEvent {
     private readonly client: VirtualRosClient,
     readonly call: Call,
     readonly connection: Connection,
-    readonly instance: VirtualInstance,
+    readonly sentMs: number,
   ) {}
+
+  /** Only instances that were there became candidates. */
+  get instance(): VirtualInstance {
+    return this.connection.target!;
+  }
+
+  get rows(): number {
+    return 1;
+  }
+
+  get group(): string {
+    return "";
+  }
 
   get origin(): number {
     return this.call.origin;
@@ -158,9 +193,9 @@ class Attempt implements InstanceRequest, VirtualEvent {
       this.client.onBack(this, this.refusal);
       return;
     }
-    const { process } = this.instance;
-    if (process.state === "running") this.instance.request(this);
-    else process.run(() => this.instance.request(this));
+    const { instance } = this;
+    if (instance.process.state === "running") instance.request(this);
+    else instance.process.run(() => instance.request(this));
   }
 
   answered(): void {
@@ -178,6 +213,11 @@ class Attempt implements InstanceRequest, VirtualEvent {
   }
 }
 
+/** A real client looks for instances that hang this often. Here it is enough to look when one may have been silent for long enough. */
+const SWEEP_MS = 10;
+/** A look that comes later than this finds that the client itself stood still: answers are there that it has yet to read. */
+const LATE_MS = 100;
+
 export class VirtualRosClient {
   private readonly connections = new Map<SubtaskName, Connection>();
   private readonly retiring = new Set<Connection>();
@@ -189,17 +229,41 @@ export class VirtualRosClient {
   /** By time limit. */
   private readonly deadlines = new Map<number, Deadlines>();
   private closed = false;
+  private readonly outliers: OutlierEjection | undefined;
+  /** When it looks for instances that hang; Infinity while it need not. */
+  private sweepAtMs = Infinity;
+  private returnTimer: VirtualTimer | undefined;
+  private leftOutNow: readonly LeftOut[] = [];
 
   constructor(
     private readonly options: RosClientOptions,
     endpoints: readonly ServiceEndpoint[],
   ) {
-    this.balancer = new Balancer(options.spec.balancing, () => options.chance.next());
+    const { balancing, outlierEjection } = options.spec;
+    this.balancer = new Balancer(balancing, () => options.chance.next());
+    this.outliers = outlierEjection === undefined ? undefined : new OutlierEjection(outlierEjection);
     this.updateEndpoints(endpoints);
   }
 
   get inFlight(): number {
     return this.open;
+  }
+
+  get service(): ServiceSpec {
+    return this.options.spec;
+  }
+
+  get process(): VirtualProcess {
+    return this.options.process;
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** Instances that could be called and are not. */
+  get leftOut(): readonly LeftOut[] {
+    return this.leftOutNow;
   }
 
   /** @param origin who asks, where one client asks for several: see {@link abandon}. */
@@ -235,12 +299,19 @@ export class VirtualRosClient {
       if (next?.attempt === connection.endpoint.attempt && next.address === connection.endpoint.address) continue;
       this.connections.delete(instance);
       this.reconnectFailures.delete(instance);
-      if (next === undefined) this.retiring.add(connection);
+      if (next === undefined) this.retire(connection);
       else this.lose(connection, "the instance was started again");
     }
     for (const instance of this.reconnectFailures.keys()) if (!announced.has(instance)) this.reconnectFailures.delete(instance);
+    this.outliers?.retain([...announced.keys()]);
     for (const endpoint of endpoints) if (!this.connections.has(endpoint.instance)) this.connect(endpoint);
     this.refreshCandidates();
+  }
+
+  /** What it was given it may still answer. */
+  private retire(connection: Connection): void {
+    this.retiring.add(connection);
+    connection.state = "retired";
   }
 
   /** Calls of one origin are given up without a word, and the instances that have them drop those that do not run yet. */
@@ -268,6 +339,8 @@ export class VirtualRosClient {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    cancelTimer(this.returnTimer);
+    this.leftOutNow = [];
     const { network, process, loop, origin } = this.options;
     for (const connection of [...this.connections.values(), ...this.retiring]) {
       const instance = network.instanceAt(connection.endpoint.address);
@@ -291,13 +364,15 @@ export class VirtualRosClient {
     const latency = (): number => network.latencyMs(process.pid, instance?.process.pid ?? 0);
     loop.after(latency() + latency(), () => {
       process.run(() => {
-        if (this.closed || connection.state === "lost") return;
+        if (this.closed || connection.state !== "connecting") return;
         if (instance === undefined || !instance.process.alive) {
           this.onLost(connection, "refused");
           return;
         }
         connection.state = "ready";
         this.reconnectFailures.delete(endpoint.instance);
+        this.outliers?.forget(endpoint.instance);
+        this.outliers?.retain([...this.connections.keys()]);
         this.refreshCandidates();
         for (const call of this.parked.splice(0)) this.route(call);
         instance.process.whenDead(() =>
@@ -325,6 +400,10 @@ export class VirtualRosClient {
   private lose(connection: Connection, reason: string): void {
     connection.state = "lost";
     this.refreshCandidates();
+    this.giveElsewhere(connection, reason);
+  }
+
+  private giveElsewhere(connection: Connection, reason: string): void {
     const attempts = connection.takeAll();
     if (attempts.length > 0) this.options.onRetry(connection.instance, attempts.length, reason);
     for (const { call } of attempts) this.again(call, `${connection.instance} was lost: ${reason}`);
@@ -353,9 +432,10 @@ export class VirtualRosClient {
     call.lastInstance = connection.instance;
     // Only instances that were there became candidates.
     if (target === undefined) return;
-    const attempt = new Attempt(this, call, connection, target);
+    const attempt = new Attempt(this, call, connection, loop.now);
     call.attempt = attempt;
     connection.append(attempt);
+    if (this.outliers !== undefined && this.sweepAtMs === Infinity) this.sweepAt(loop.now + this.outliers.config.minStallMs);
     if (target.process.alive) loop.put(loop.now + network.latencyMs(process.pid, target.process.pid), attempt);
   }
 
@@ -374,7 +454,9 @@ export class VirtualRosClient {
 
   private settleBy(attempt: Attempt, refusal: Refusal | undefined): void {
     const { call, connection } = attempt;
-    if (this.closed || !connection.remove(attempt) || call.settled) return;
+    if (this.closed || !connection.remove(attempt)) return;
+    if (this.outliers !== undefined) this.judge(connection, attempt, this.outliers);
+    if (call.settled) return;
     if (refusal === undefined) this.succeed(call);
     else this.onRefused(call, connection, refusal);
   }
@@ -399,8 +481,91 @@ export class VirtualRosClient {
     return bound * (0.5 + 0.5 * this.options.chance.next());
   }
 
+  /** An answer of an instance that is still wanted counts for or against it, refusals too. */
+  private judge(connection: Connection, attempt: Attempt, outliers: OutlierEjection): void {
+    const { now } = this.options.loop;
+    const latencyMs = connection.answered(attempt, now);
+    if (connection.state !== "ready") return;
+    const reason = outliers.answered(connection.instance, true, latencyMs, now);
+    if (reason !== undefined) this.eject(connection, reason);
+  }
+
+  private eject(connection: Connection, reason: string): void {
+    this.refreshCandidates();
+    this.options.onEjected(connection.instance, reason);
+  }
+
+  private sweepAt(atMs: number): void {
+    this.sweepAtMs = atMs;
+    this.options.process.timer(atMs, this.lookForSilence);
+  }
+
+  private readonly lookForSilence = (): void => {
+    if (this.outliers !== undefined && !this.closed) this.sweep(this.outliers);
+  };
+
+  /** Looks for instances that hang: their calls go elsewhere long before anything else would show it. */
+  private sweep(outliers: OutlierEjection): void {
+    const { now } = this.options.loop;
+    if (now > this.sweepAtMs + LATE_MS) {
+      this.sweepAt(now + SWEEP_MS);
+      return;
+    }
+    const { minStallMs } = outliers.config;
+    let limitMs = outliers.stallLimitMs;
+    let nextMs = Infinity;
+    for (const connection of [...this.connections.values()]) {
+      if (connection.first === undefined) continue;
+      // The limit falls when the slowest goes: nobody is left alone for longer than the least time.
+      nextMs = Math.min(nextMs, minStallMs);
+      if (outliers.isEjected(connection.instance, now)) continue;
+      const silentMs = connection.silentMs(now);
+      if (silentMs < limitMs) {
+        nextMs = Math.min(nextMs, Math.max(SWEEP_MS, limitMs - silentMs));
+        continue;
+      }
+      const reason = outliers.silent(connection.instance, silentMs, now);
+      if (reason === undefined) {
+        // Others are out already; until one of them is back there is nothing to be done.
+        nextMs = Math.min(nextMs, Math.max(SWEEP_MS, minStallMs / 10));
+        continue;
+      }
+      this.eject(connection, reason);
+      this.giveElsewhere(connection, reason);
+      nextMs = Math.min(nextMs, minStallMs);
+      limitMs = outliers.stallLimitMs;
+    }
+    if (nextMs < Infinity) this.sweepAt(now + nextMs);
+    else this.sweepAtMs = Infinity;
+  }
+
+  /** Until nobody is left out any more: several may be, and each comes back at a time of its own. */
+  private awaitReturn(outliers: OutlierEjection): void {
+    const { loop, process } = this.options;
+    cancelTimer(this.returnTimer);
+    const nextMs = outliers.nextReturnMs(loop.now);
+    if (nextMs < Infinity && !this.closed) this.returnTimer = process.timer(nextMs, () => this.refreshCandidates());
+  }
+
   private refreshCandidates(): void {
-    this.candidates = [...this.connections.values()].filter((connection) => connection.state === "ready");
+    const callable = [...this.connections.values()].filter((connection) => connection.state === "ready");
+    this.candidates = callable;
+    const { outliers } = this;
+    if (outliers === undefined) return;
+    this.awaitReturn(outliers);
+    const before = this.leftOutNow;
+    this.leftOutNow = [];
+    const { now } = this.options.loop;
+    if (!outliers.anyEjected(now)) return;
+    const wellBehaved = callable.filter(({ instance }) => !outliers.isEjected(instance, now));
+    // When all that are left are ejected, a bad instance is better than none.
+    if (wellBehaved.length === 0 || wellBehaved.length === callable.length) return;
+    this.candidates = wellBehaved;
+    this.leftOutNow = callable.flatMap(({ instance }) =>
+      outliers.isEjected(instance, now)
+        ? [before.find((other) => other.instance === instance) ?? { instance, sinceMs: now, stoppedMs: this.options.process.stoppedForMs }]
+        : [],
+    );
   }
 
   private succeed(call: Call): void {

@@ -30,7 +30,6 @@ import { VirtualJournal } from "./virtualJournal";
 import { VirtualProcess } from "./virtualProcess";
 import type { ProcessExit } from "./virtualProcess";
 import { VirtualRosClient } from "./virtualRosClient";
-import type { TaskClient } from "./virtualTask";
 import { VirtualTaskManager } from "./virtualTaskManager";
 import type { ControlConnection, CoordinatorMessage, WorkerMessage } from "./workerLink";
 import type { WorldTiming } from "./worldTiming";
@@ -59,6 +58,7 @@ export class VirtualWorld {
   readonly processes = new Map<number, VirtualProcess>();
   readonly taskManagers = new Map<number, VirtualTaskManager>();
   readonly instances = new Map<number, InstanceProcess>();
+  private readonly clients = new Set<VirtualRosClient>();
   /** How the run ended. */
   ended: { readonly state: JobState; readonly cause: Cause | undefined; /** Processes that the coordinator left. */ readonly left: readonly ProcessName[] } | undefined;
   private coordinatorNow: VirtualCoordinator | undefined;
@@ -92,6 +92,12 @@ export class VirtualWorld {
 
   get faultsInjected(): number {
     return this.injection.injected;
+  }
+
+  /** Clients of services whose tasks live. */
+  liveClients(): ReadonlySet<VirtualRosClient> {
+    for (const client of this.clients) if (client.isClosed || !client.process.alive) this.clients.delete(client);
+    return this.clients;
   }
 
   /** Live processes of a name; more than one while an old one was not noticed to be gone. */
@@ -244,7 +250,7 @@ export class VirtualWorld {
       openClient: (service, task, endpoints, journal) => {
         const spec = this.serviceOf(service);
         if (spec.deployment === "embedded") return localClient(process, () => options.timing.instance(service).runMs(1));
-        const client: TaskClient = new VirtualRosClient(
+        const client = new VirtualRosClient(
           {
             spec,
             loop,
@@ -256,9 +262,11 @@ export class VirtualWorld {
               latencyMs: () => options.timing.dataLatencyMs(),
             },
             onRetry: (instance, requests, reason) => journal({ kind: "client.retry", task, service, instance, requests, reason }),
+            onEjected: (instance, reason) => journal({ kind: "client.ejected", task, service, instance, reason }),
           },
           endpoints,
         );
+        this.clients.add(client);
         return client;
       },
       environment: {

@@ -58,7 +58,7 @@ export class WorkerLink {
 
   /** Sends now, or as soon as a coordinator welcomes this worker; the latter only for what still means something then. */
   send(input: JobMasterInput): void {
-    this.deliver({ kind: "input", input }, input.kind === "instancePhase" || input.kind === "instanceFailed");
+    this.deliver({ kind: "input", input }, input.kind === "instancePhase" || input.kind === "instanceFailed" || input.kind === "instanceLoad");
   }
 
   acknowledge(checkpoint: number, handle: StateHandle, tasks: Extract<WorkerMessage, { kind: "acknowledgements" }>["tasks"]): void {

@@ -239,4 +239,34 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
     from: "config.initialBackoffMs * config.backoffMultiplier ** attempt",
     to: "config.initialBackoffMs * config.backoffMultiplier ** Math.min(attempt, 0)",
   },
+  {
+    name: "an instance that is left out never comes back",
+    file: "outlierEjection.ts",
+    from: "record.ejectedUntilMs = nowMs + Math.min(maxEjectionMs, baseEjectionMs * 2 ** record.ejections);",
+    to: "void maxEjectionMs; void baseEjectionMs; record.ejectedUntilMs = Infinity;",
+  },
+  {
+    name: "an instance is left out for longer each time without end",
+    file: "outlierEjection.ts",
+    from: "Math.min(maxEjectionMs, baseEjectionMs * 2 ** record.ejections)",
+    to: "Math.max(maxEjectionMs, baseEjectionMs * 2 ** record.ejections)",
+  },
+  {
+    name: "an autoscaler takes more instances than it may",
+    file: "autoscaler.ts",
+    from: "const instances = Math.min(config.max, Math.max(load.wanted + 1, needed));",
+    to: "const instances = Math.max(load.wanted + 1, needed);",
+  },
+  {
+    name: "an autoscaler lets a number outside of its bounds be",
+    file: "autoscaler.ts",
+    from: "if (bounded !== load.wanted) {",
+    to: "if (bounded > load.wanted + 99) {",
+  },
+  {
+    name: "an autoscaler leaves fewer instances than it has to",
+    file: "autoscaler.ts",
+    from: "&& load.wanted > config.min) {",
+    to: "&& load.wanted > 0) {",
+  },
 ];

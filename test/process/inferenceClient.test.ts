@@ -405,6 +405,24 @@ describe("RosClient", function () {
     }
   });
 
+  it("leaves no instance out for the time that its own process stood still", async () => {
+    const outlierEjection = { ...DEFAULT_OUTLIER_EJECTION, minStallMs: 150, latencyFactor: 1_000 };
+    const cluster = await Cluster.start(serviceSpec(writeModel(affineModel()), { outlierEjection }), 2);
+    try {
+      await cluster.load(200, 20);
+      for (let round = 0; round < 3; round++) {
+        const calls = Array.from({ length: 20 }, (_, value) => cluster.client.call(row(value), { timeoutMs: 10_000 }));
+        // Sent, but for the answers.
+        await new Promise((resolve) => setImmediate(resolve));
+        for (const until = performance.now() + 400; performance.now() < until; );
+        await Promise.all(calls);
+      }
+      assert.deepEqual(cluster.events, []);
+    } finally {
+      await cluster.stop();
+    }
+  });
+
   it("sends a copy elsewhere when an answer takes long, and takes the first that comes", async () => {
     const spec = serviceSpec(writeModel(affineModel()), {
       balancing: "round-robin",

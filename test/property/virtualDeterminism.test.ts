@@ -5,7 +5,8 @@ import { describe, it } from "mocha";
 import type { JournalEvent } from "../../simulator/observe/journalEvent";
 import { journalDigest, journalText } from "../fixtures/journalDigest";
 
-const SEEDS = [3, 7, 12, 28, 55];
+// 12 and 160 change the number of instances, and leave some out.
+const SEEDS = [3, 7, 12, 28, 55, 160];
 const SCRIPT = join(__dirname, "..", "fixtures", "journalDigest.ts");
 
 describe("the same seed gives the same journal, byte for byte", () => {
