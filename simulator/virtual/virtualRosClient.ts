@@ -55,6 +55,9 @@ class Call {
   settled = false;
   before: Call | undefined;
   after: Call | undefined;
+  /** Open calls of the same origin, where one client asks for several. */
+  earlier: Call | undefined;
+  later: Call | undefined;
 
   constructor(
     readonly origin: number,
@@ -228,6 +231,8 @@ export class VirtualRosClient {
   private open = 0;
   /** By time limit. */
   private readonly deadlines = new Map<number, Deadlines>();
+  /** Of each origin that is not the client's own. */
+  private readonly latestOf = new Map<number, Call>();
   private closed = false;
   private readonly outliers: OutlierEjection | undefined;
   /** When it looks for instances that hang; Infinity while it need not. */
@@ -273,8 +278,33 @@ export class VirtualRosClient {
     const call = new Call(origin, this.options.loop.now + timeoutMs, caller, list);
     list.append(call);
     this.open++;
+    if (origin !== this.options.origin) this.appendTo(origin, call);
     if (!list.armed) this.arm(list);
     this.route(call);
+  }
+
+  private appendTo(origin: number, call: Call): void {
+    call.earlier = this.latestOf.get(origin);
+    if (call.earlier !== undefined) call.earlier.later = call;
+    this.latestOf.set(origin, call);
+  }
+
+  private takeFrom(origin: number, call: Call): void {
+    const { earlier, later } = call;
+    if (later !== undefined) later.earlier = earlier;
+    else if (earlier !== undefined) this.latestOf.set(origin, earlier);
+    else this.latestOf.delete(origin);
+    if (earlier !== undefined) earlier.later = later;
+    call.earlier = undefined;
+    call.later = undefined;
+  }
+
+  /** Of one origin, the first one first. */
+  private callsOf(origin: number): readonly Call[] {
+    if (origin === this.options.origin) return this.openCalls().filter((call) => call.origin === origin);
+    const calls: Call[] = [];
+    for (let call = this.latestOf.get(origin); call !== undefined; call = call.earlier) calls.push(call);
+    return calls.reverse();
   }
 
   /** Waits for the first call that is still open. */
@@ -318,8 +348,7 @@ export class VirtualRosClient {
   abandon(origin: number): void {
     const { network, process, loop } = this.options;
     const asked = new Set<Connection>();
-    for (const call of this.openCalls()) {
-      if (call.origin !== origin) continue;
+    for (const call of this.callsOf(origin)) {
       const { attempt } = call;
       if (attempt?.open === true && this.connections.get(attempt.connection.instance) === attempt.connection) {
         attempt.connection.remove(attempt);
@@ -327,7 +356,7 @@ export class VirtualRosClient {
       }
       this.settle(call);
     }
-    this.parked = this.parked.filter((call) => !call.settled);
+    this.forgetParked();
     for (const connection of asked) {
       const instance = network.instanceAt(connection.endpoint.address);
       if (instance === undefined) continue;
@@ -568,13 +597,18 @@ export class VirtualRosClient {
     );
   }
 
+  /** Calls that are over are not routed; they are looked for only when they are most of those that wait. */
+  private forgetParked(): void {
+    if (this.parked.length > 2 * this.open) this.parked = this.parked.filter((call) => !call.settled);
+  }
+
   private succeed(call: Call): void {
     if (this.settle(call)) call.caller.onResult();
   }
 
   private fail(call: Call, message: string): void {
     if (this.closed || !this.settle(call)) return;
-    if (this.parked.length > 0) this.parked = this.parked.filter((other) => other !== call);
+    this.forgetParked();
     call.caller.onError(message);
   }
 
@@ -583,6 +617,7 @@ export class VirtualRosClient {
     call.settled = true;
     call.list.remove(call);
     this.open--;
+    if (call.origin !== this.options.origin) this.takeFrom(call.origin, call);
     return true;
   }
 }

@@ -12,7 +12,7 @@ import type { SimulationResult } from "../../simulator/observe/simulationResult"
 import { Chance } from "../../simulator/virtual/chance";
 import { EventLoop } from "../../simulator/virtual/eventLoop";
 import { FlowWorld } from "../../simulator/virtual/flowWorld";
-import { simulate } from "../../simulator/virtual/simulation";
+import { partsOf, resultsOf, runPart } from "../../simulator/virtual/simulation";
 import { DEFAULT_TIMINGS, withServiceTimings } from "../../simulator/virtual/simulatedTimings";
 import { constant } from "../../simulator/virtual/distribution";
 import { VirtualInstance } from "../../simulator/virtual/virtualInstance";
@@ -207,12 +207,9 @@ function scaledJob(instances: number): JobSpec {
 }
 
 function run(job: JobSpec, changes: Partial<SimulationRequest>, onEvent?: (event: JournalEvent) => void): readonly SimulationResult[] {
-  const keeper = onEvent === undefined ? undefined : () => ({ add: onEvent, end: () => undefined });
-  const running = simulate(planFor(job, { ...REQUEST, ...changes }), undefined, keeper);
-  for (;;) {
-    const step = running.next();
-    if (step.done === true) return step.value;
-  }
+  const keeper = onEvent === undefined ? undefined : { add: onEvent, end: () => undefined };
+  const plan = planFor(job, { ...REQUEST, ...changes });
+  return resultsOf(plan, partsOf(plan).map((part) => runPart(plan, part, undefined, keeper)));
 }
 
 describe("a simulated service with an autoscaler", () => {
