@@ -7,7 +7,8 @@
  */
 import { DEFAULT_OUTLIER_EJECTION, type OutlierEjectionConfig } from "../graph/servicePolicies";
 
-interface InstanceRecord {
+/** What is known of an instance; nobody else looks into it. */
+export interface InstanceRecord {
   failuresInRow: number;
   answers: number;
   /** Exponentially weighted mean. */
@@ -59,7 +60,11 @@ export class OutlierEjection {
 
   /** An answer, well or not. Says why when the instance is ejected for it. */
   answered(instance: string, ok: boolean, latencyMs: number, nowMs: number): string | undefined {
-    const record = this.recordOf(instance);
+    return this.answeredBy(this.recordOf(instance), ok, latencyMs, nowMs);
+  }
+
+  /** {@link answered} for who hears of the instance often and keeps its record, until it is forgotten. */
+  answeredBy(record: InstanceRecord, ok: boolean, latencyMs: number, nowMs: number): string | undefined {
     if (!ok) {
       record.failuresInRow += 1;
       if (record.failuresInRow < this.config.consecutiveFailures) return undefined;
@@ -71,7 +76,7 @@ export class OutlierEjection {
     this.changesLeft -= 1;
     if (record.answers < this.config.minAnswers || !this.mayBeTooSlow(record.meanMs)) return undefined;
     if (!this.mayEject(record, nowMs)) return undefined;
-    const usual = this.medianOfOthers(instance);
+    const usual = this.medianOfOthers(record);
     if (usual === undefined || !this.isTooSlow(record.meanMs, usual)) return undefined;
     return this.eject(
       record,
@@ -134,16 +139,16 @@ export class OutlierEjection {
     this.usualAtLeastMs = Float64Array.from(means).sort()[Math.floor((means.length - this.changesLeft - 1) / 2) - this.changesLeft] ?? 0;
   }
 
-  private medianOfOthers(instance: string): number | undefined {
+  private medianOfOthers(record: InstanceRecord): number | undefined {
     const means: number[] = [];
-    for (const [other, { answers, meanMs }] of this.records) {
-      if (other !== instance && answers >= this.config.minAnswers) means.push(meanMs);
+    for (const other of this.records.values()) {
+      if (other !== record && other.answers >= this.config.minAnswers) means.push(other.meanMs);
     }
     means.sort((a, b) => a - b);
     return means[Math.floor(means.length / 2)];
   }
 
-  private recordOf(instance: string): InstanceRecord {
+  recordOf(instance: string): InstanceRecord {
     let record = this.records.get(instance);
     if (record === undefined) {
       record = { failuresInRow: 0, answers: 0, meanMs: 0, ejections: 0, ejectedUntilMs: 0 };

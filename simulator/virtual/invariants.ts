@@ -252,7 +252,12 @@ export class Invariants implements WorldObserver {
   }
 
   private noteDraining(master: JobMasterState): void {
-    for (const task of master.tasks.values()) if (task.draining) this.draining.add(task.name);
+    for (const task of master.tasks.values()) {
+      if (!task.draining) continue;
+      this.draining.add(task.name);
+      // It restarts no more. Wanted once more, it is a new instance, which waits for nothing.
+      this.restartAtMs.delete(task.name);
+    }
   }
 
   private isGlobal(input: JobMasterInput, failure: EventOf<"failure">): boolean {

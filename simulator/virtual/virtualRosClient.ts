@@ -5,6 +5,7 @@
  */
 import { Balancer } from "../core/balancer";
 import type { ServiceEndpoint } from "../core/deployment";
+import type { InstanceRecord } from "../core/outlierEjection";
 import { OutlierEjection } from "../core/outlierEjection";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { SubtaskName } from "../observe/journalEvent";
@@ -100,6 +101,8 @@ class Connection {
   load = 0;
   state: "connecting" | "ready" | "retired" | "lost" = "connecting";
   private lastAnswerMs = -Infinity;
+  /** How well it answers, once it can be called. */
+  record: InstanceRecord | undefined;
 
   constructor(
     readonly endpoint: ServiceEndpoint,
@@ -402,6 +405,7 @@ export class VirtualRosClient {
         this.reconnectFailures.delete(endpoint.instance);
         this.outliers?.forget(endpoint.instance);
         this.outliers?.retain([...this.connections.keys()]);
+        connection.record = this.outliers?.recordOf(endpoint.instance);
         this.refreshCandidates();
         for (const call of this.parked.splice(0)) this.route(call);
         instance.process.whenDead(() =>
@@ -514,8 +518,9 @@ export class VirtualRosClient {
   private judge(connection: Connection, attempt: Attempt, outliers: OutlierEjection): void {
     const { now } = this.options.loop;
     const latencyMs = connection.answered(attempt, now);
-    if (connection.state !== "ready") return;
-    const reason = outliers.answered(connection.instance, true, latencyMs, now);
+    const { record } = connection;
+    if (connection.state !== "ready" || record === undefined) return;
+    const reason = outliers.answeredBy(record, true, latencyMs, now);
     if (reason !== undefined) this.eject(connection, reason);
   }
 
