@@ -140,17 +140,35 @@ export function failJob(t: Transition, cause: Cause): void {
 /** Cancels every task and instance that lives. */
 export function cancelAll(t: Transition): void {
   t.state.failovers.clear();
+  t.state.movedFailovers.clear();
   for (const task of t.state.tasks.values()) task.failover = undefined;
   cancelTasks(t, allTasks(t));
 }
 
-/** Goes on with every failover whose tasks are all down and whose delay is over. */
+/** The delay of a restart is over. */
+export function onFailoverTimer(t: Transition, id: number): void {
+  const failover = t.state.failovers.get(id);
+  if (failover !== undefined) t.state.movedFailovers.add(failover);
+  continueFailovers(t);
+}
+
+/** A checkpoint is on disk, or will never be: every restart may have waited for that. */
+export function continueAllFailovers(t: Transition): void {
+  for (const failover of t.state.failovers.values()) t.state.movedFailovers.add(failover);
+  continueFailovers(t);
+}
+
+/** Goes on with every failover whose tasks are all down and whose delay is over, the oldest first. */
 export function continueFailovers(t: Transition): void {
   const { state } = t;
-  for (const failover of state.failovers) {
+  const moved = [...state.movedFailovers].sort((a, b) => a.id - b.id);
+  state.movedFailovers.clear();
+  for (const failover of moved) {
+    // A later failure may have taken over what it had, in this very step.
+    if (!state.failovers.has(failover.id)) continue;
     if (failover.waitingFor.size > 0) continue;
     if (failover.members.size === 0) {
-      state.failovers.delete(failover);
+      state.failovers.delete(failover.id);
       continue;
     }
     if (failover.phase === "CANCELLING") {
@@ -159,7 +177,7 @@ export function continueFailovers(t: Transition): void {
       for (const task of failover.members) failover.waitingFor.add(task);
       restart(t, [...failover.members]);
     } else {
-      state.failovers.delete(failover);
+      state.failovers.delete(failover.id);
       for (const task of failover.members) task.failover = undefined;
       t.events.push({ kind: "failover.finished", id: failover.id });
     }
@@ -174,11 +192,11 @@ function hasStreamTasks({ members }: Failover): boolean {
 
 /** Stream tasks are being canceled, or wait for the delay of their restart. */
 export function isCancelling(t: Transition): boolean {
-  return [...t.state.failovers].some((failover) => failover.phase === "CANCELLING" && hasStreamTasks(failover));
+  return [...t.state.failovers.values()].some((failover) => failover.phase === "CANCELLING" && hasStreamTasks(failover));
 }
 
-export function isFailoverTimer(timer: string): boolean {
-  return timer.startsWith("failover:");
+export function failoverOfTimer(timer: string): number | undefined {
+  return timer.startsWith("failover:") ? Number(timer.slice("failover:".length)) : undefined;
 }
 
 function startFailover(t: Transition, failure: number, scope: readonly TaskRecord[], delayMs: number): void {
@@ -191,13 +209,14 @@ function startFailover(t: Transition, failure: number, scope: readonly TaskRecor
   let liveInScope = 0;
   for (const task of scope) {
     if (touchable(task)) liveInScope++;
-    releaseTask(task);
+    releaseTask(t, task);
     task.failover = failover;
     failover.members.add(task);
     if (!hasArrived(t, task)) failover.waitingFor.add(task);
     if (state.heldFailures.delete(task.name)) t.commands.push({ kind: "cancelTimer", timer: heldFailureTimer(task.name) });
   }
-  state.failovers.add(failover);
+  state.failovers.set(failover.id, failover);
+  state.movedFailovers.add(failover);
   t.events.push({
     kind: "failover",
     id: failover.id,

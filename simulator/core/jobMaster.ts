@@ -27,11 +27,13 @@ import {
 } from "./checkpointCoordinator";
 import {
   cancelAll,
+  continueAllFailovers,
   continueFailovers,
   failJob,
+  failoverOfTimer,
   isCancelling,
-  isFailoverTimer,
   onConsumerFailed,
+  onFailoverTimer,
   onGlobalFailure,
   onHeldFailure,
   onTaskFailed,
@@ -81,7 +83,8 @@ export function createJobMaster(job: JobSpec, seed: number, recovered?: Recovere
     serviceRestarts: new Map(),
     attachedEndpoints: new Map(),
     autoscaling: new Map(),
-    failovers: new Set(),
+    failovers: new Map(),
+    movedFailovers: new Set(),
     failoverCount: recovered?.failoverCount ?? 0,
     failureCount: recovered?.failureCount ?? 0,
     heldFailures: new Map(),
@@ -218,11 +221,11 @@ function apply(t: Transition, input: JobMasterInput): void {
       return;
     case "checkpointStored":
       onStored(t, input);
-      continueFailovers(t);
+      continueAllFailovers(t);
       return;
     case "checkpointStoreFailed":
       failedCheckpoint(t, input.checkpoint, input.cause);
-      continueFailovers(t);
+      continueAllFailovers(t);
       return;
     case "outputCommitted":
       if (state.failure === undefined) end(t, "FINISHED");
@@ -300,7 +303,7 @@ function checkAllRunning(t: Transition): void {
 
 function onTimer(t: Transition, timer: string): void {
   if (isPeriodicTimer(timer)) onPeriodicTimer(t);
-  else if (isFailoverTimer(timer)) continueFailovers(t);
+  else if (failoverOfTimer(timer) !== undefined) onFailoverTimer(t, failoverOfTimer(timer) ?? 0);
   else if (taskOfHeldFailure(timer) !== undefined) onHeldFailure(t, taskOfHeldFailure(timer) ?? "");
   else if (isHeartbeatTimer(timer)) {
     onSilence(t);

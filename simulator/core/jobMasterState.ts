@@ -95,8 +95,10 @@ export interface JobMasterState {
   readonly attachedEndpoints: Map<string, readonly ServiceEndpoint[]>;
   /** Services with an autoscaler. */
   readonly autoscaling: Map<string, ServiceAutoscaling>;
-  /** Restarts under way. */
-  readonly failovers: Set<Failover>;
+  /** Restarts under way, by their id. */
+  readonly failovers: Map<number, Failover>;
+  /** Those of them to which something happened that they may have waited for: thousands may be under way. */
+  readonly movedFailovers: Set<Failover>;
   failoverCount: number;
   failureCount: number;
   /** Failures of consumers that wait for their producer's. */

@@ -120,7 +120,7 @@ export function scaleService(t: Transition, input: Extract<JobMasterInput, { kin
   const surplus = live.slice(input.parallelism);
   for (const task of surplus) {
     task.draining = true;
-    releaseTask(task);
+    releaseTask(t, task);
     if (task.state === "CREATED") {
       // While a coordinator takes over: it was not met, and is not started any more.
       setTaskState(t, task, "CANCELED");

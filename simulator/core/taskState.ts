@@ -126,15 +126,19 @@ export function hasArrived(t: Transition, task: TaskRecord): boolean {
 }
 
 /** A later failover, or a scale-in, has the task now. */
-export function releaseTask(task: TaskRecord): void {
-  task.failover?.members.delete(task);
-  task.failover?.waitingFor.delete(task);
+export function releaseTask(t: Transition, task: TaskRecord): void {
+  const { failover } = task;
+  if (failover === undefined) return;
+  failover.members.delete(task);
+  failover.waitingFor.delete(task);
+  t.state.movedFailovers.add(failover);
   task.failover = undefined;
 }
 
 /** To be called when something happened to the task that its restart may have waited for. */
 export function noteProgress(t: Transition, task: TaskRecord): void {
-  if (task.failover !== undefined && hasArrived(t, task)) task.failover.waitingFor.delete(task);
+  const { failover } = task;
+  if (failover !== undefined && hasArrived(t, task) && failover.waitingFor.delete(task)) t.state.movedFailovers.add(failover);
 }
 
 /** The opposite: a process of the task's turned up, and the restart has to wait for its end after all. */

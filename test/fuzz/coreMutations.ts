@@ -134,7 +134,7 @@ export const CORE_MUTATIONS: readonly CoreMutation[] = [
   {
     name: "a failover goes on with tasks that a later one has taken",
     file: "taskState.ts",
-    from: "  task.failover?.members.delete(task);",
+    from: "  failover.members.delete(task);",
     to: "",
   },
   {
