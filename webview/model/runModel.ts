@@ -79,9 +79,6 @@ export class RunModel {
       this.next = event.seq + 1;
       this.facts.add(event);
       switch (event.kind) {
-        case "failure":
-          this.#failures.set(event.id, event);
-          break;
         case "task.state":
           changed.add(event.task);
           this.lanes.changed(event.task, event.at);
@@ -94,15 +91,9 @@ export class RunModel {
           figures = true;
           this.#metrics(event);
           break;
-        case "run.ended":
-          this.ended = true;
-          break;
         default:
+          this.#rare(event);
           break;
-      }
-      if (MILESTONES.has(event.kind)) {
-        this.milestones.push(event);
-        if (this.milestones.length > 400) this.milestones.splice(0, 200);
       }
     }
     const last = events.at(-1);
@@ -129,6 +120,15 @@ export class RunModel {
   now(clock: number): number {
     if (!this.handle.live || this.ended || this.#skewMs === undefined) return this.facts.lastAt;
     return Math.max(this.facts.lastAt, clock - this.#skewMs);
+  }
+
+  /** What is neither a change nor a measurement. */
+  #rare(event: JournalEvent): void {
+    if (event.kind === "failure") this.#failures.set(event.id, event);
+    else if (event.kind === "run.ended") this.ended = true;
+    if (!MILESTONES.has(event.kind)) return;
+    this.milestones.push(event);
+    if (this.milestones.length > 400) this.milestones.splice(0, 200);
   }
 
   #metrics(event: JournalEvent & { kind: "metrics" }): void {
