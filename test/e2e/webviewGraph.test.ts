@@ -756,10 +756,17 @@ describe("graph view", function () {
     await show(layeredGraph(1000));
     assert.ok((await page.locator("g.vertex").count()) <= 1, "only the one with the focus is an element");
     assert.ok(await page.locator("canvas.far").isVisible());
+    const layers = (): Promise<(string | null)[]> =>
+      page.evaluate(() =>
+        Array.from(document.querySelector(".world")?.children ?? [], (one) => one.getAttribute("class")),
+      );
+    assert.deepEqual(await layers(), ["vertices", "overlay"], "what is on the canvas costs the document nothing");
     await page.locator("svg.graph").focus();
     for (let i = 0; i < 14; i++) await page.keyboard.press("+");
     await page.waitForFunction(() => !document.querySelector("svg.graph")?.classList.contains("is-far"));
     assert.ok((await page.locator("g.vertex").count()) > 3);
+    assert.deepEqual(await layers(), ["frames", "edges", "titles", "vertices", "overlay"]);
+    assert.ok((await page.locator("text.frame-title").count()) > 3);
     await page.waitForFunction(() => document.querySelector<HTMLElement>(".minimap")?.hidden === false);
   });
 
