@@ -307,6 +307,36 @@ describe("graph view", function () {
     assert.deepEqual(await sentOf("resync"), []);
   });
 
+  it("draws nothing anew while a journal that it reads has not come further, whatever restarts in it", async () => {
+    const { page, show, post } = await open();
+    await show(languageDetection());
+    const events = killedInstance(languageDetection());
+    const cut = events.findIndex(({ kind }) => kind === "process.lost") + 4;
+    const give = (part: readonly JournalEvent[], last: boolean): Promise<void> =>
+      page.evaluate(
+        ([words, end]) =>
+          window.postMessage({ kind: "journal", run: "long", bytes: new TextEncoder().encode(words), last: end }, "*"),
+        [part.map((event) => `${JSON.stringify(event)}\n`).join(""), last] as const,
+      );
+    await post({ kind: "runStarted", run: { id: "long", job: "test", startedAt: START, live: false } });
+    await give(events.slice(0, cut), false);
+    await page.waitForSelector(".timeline-svg g.lane path.bar");
+    const drawn = await page.evaluate(async () => {
+      // What the first events left to draw.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      let seen = 0;
+      const observer = new MutationObserver((list) => (seen += list.length));
+      for (const one of document.querySelectorAll("svg.graph, .timeline-svg"))
+        observer.observe(one, { subtree: true, childList: true, attributes: true });
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      return seen;
+    });
+    assert.equal(drawn, 0);
+    await give(events.slice(cut), true);
+    await page.waitForFunction(() => document.body.dataset["journal"] === "long");
+    await page.waitForSelector(`${lookOf("langid#1")}[data-look="running"]`);
+  });
+
   it("leads from a fault on the timeline to its moment, its lane and the journal", async () => {
     const { page, show, play } = await open();
     await show(languageDetection());
