@@ -357,9 +357,10 @@ export class GraphPage {
 
   /** What moves by itself is drawn again soon; a run at rest a few times a second; what is over or hidden not at all. */
   #next(at: number): void {
-    const { run, travel } = this.#session;
+    const { run, travel, isReading } = this.#session;
     clearTimeout(this.#timer);
-    const resting = run === undefined || run.ended || document.hidden;
+    // What seems to move while a journal is read only waits for its next events; the session says when to draw how far it is.
+    const resting = run === undefined || run.ended || isReading || document.hidden;
     // Figures that came too soon after the last ones are still to be drawn, also when they are the last of the run.
     const owed = this.#figuresDue && !document.hidden;
     if (resting && !owed && this.#notice === undefined) return;

@@ -2,7 +2,7 @@
 import type { GraphDescription } from "../simulator/graph/graphDescription";
 import { LayoutClient } from "./layout/layoutClient";
 import type { LayoutResult, Point } from "./layout/layoutRequest";
-import { LARGE } from "./graph/graphView";
+import { LARGE, PAUSE_MS } from "./graph/graphView";
 import type { Measure } from "./graph/vertexCard";
 import { collapseRegions } from "./model/collapsedRegions";
 import { ARRANGEMENTS, makePicture, pictureSteps, type Arrangement, type Picture } from "./model/picture";
@@ -43,6 +43,11 @@ export class PictureArranger {
   async arrange(whole: GraphDescription, options: ArrangeOptions): Promise<Arranged | undefined> {
     const { level, orientation, room } = options;
     const own = ++this.#newest;
+    if (whole.vertices.length > LARGE) {
+      // Taking the message with the graph out of its envelope was a task's work already.
+      await anotherTask();
+      if (own !== this.#newest) return undefined;
+    }
     const collapsed = collapseRegions(whole, options.collapsed ?? []);
     const { graph } = collapsed;
     const hasServices = graph.vertices.some((vertex) => vertex.kind === "service");
@@ -83,8 +88,8 @@ export class PictureArranger {
   }
 }
 
-/** Longer than this the page does not work at a time while it makes a picture ready, ms by the clock. */
-const SLICE_MS = 6;
+/** Longer than this the page does not work at a time while it makes a picture ready, ms by the clock; the step that is begun goes on. */
+const SLICE_MS = 5;
 
 /** Does what there is to do in slices, so that input and frames get their turn in between; undefined when it is not wanted any more. */
 export async function inSlices<T>(steps: Generator<void, T>, wanted: () => boolean): Promise<T | undefined> {
@@ -98,9 +103,9 @@ export async function inSlices<T>(steps: Generator<void, T>, wanted: () => boole
   }
 }
 
-/** A timer and no message: what waits for its own timer, and frames, get their turn before. */
+/** A little later: with no time in between, a frame that takes long and the next portion would follow each other with nothing else between. */
 export function anotherTask(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }
 
 function middles(layout: LayoutResult | undefined): ReadonlyMap<string, Point> | undefined {

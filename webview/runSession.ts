@@ -56,6 +56,10 @@ export class RunSession {
   get isLive(): boolean {
     return this.#run !== undefined && this.#run.handle.live && !this.#run.ended && this.#ended === undefined;
   }
+  /** A long journal is on its way into the model. */
+  get isReading(): boolean {
+    return this.#journal !== undefined;
+  }
   get hasReport(): boolean {
     return this.#ended?.report === true;
   }

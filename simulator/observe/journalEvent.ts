@@ -70,6 +70,14 @@ export interface RpcMetrics {
   readonly latencyMs: HistogramCounts;
 }
 
+const NONE: readonly RpcMetrics[] = [];
+
+/** What the rpc operators of a task told, in their order. */
+export function rpcsOf({ rpc, otherRpc }: TaskMetrics): readonly RpcMetrics[] {
+  if (rpc === undefined) return otherRpc ?? NONE;
+  return otherRpc === undefined ? [rpc] : [rpc, ...otherRpc];
+}
+
 /** Of one service instance, since the metrics before (counts), or now (gauges). */
 export interface InstanceMetrics {
   readonly attempt: number;

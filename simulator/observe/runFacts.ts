@@ -7,6 +7,7 @@
 import type { ExecutionState, JobState } from "../graph/executionState";
 import type { GraphDescription } from "../graph/graphDescription";
 import { AttemptObjects, type AttemptLog, type InstanceAttempt, type TaskAttempt } from "./attemptLog";
+import { rpcsOf } from "./journalEvent";
 import type {
   Cause,
   InstancePhase,
@@ -136,6 +137,15 @@ export class RunFacts {
     if (event.at > this.lastAt) this.lastAt = event.at;
     this.services.add(event);
     switch (event.kind) {
+      // First, since most events of a long journal are of these two: kinds are compared one after the other.
+      case "task.state":
+        this.attempts.taskState(event);
+        break;
+      case "metrics":
+        this.throughput?.add(event);
+        this.loads.add(event);
+        this.#metrics(event);
+        break;
       case "run.started":
         this.started = event;
         this.throughput = new ThroughputSeries(event.at, event.graph);
@@ -173,9 +183,6 @@ export class RunFacts {
         known.lost = { at: event.at, evidence: event.evidence, expected: event.expected };
         break;
       }
-      case "task.state":
-        this.attempts.taskState(event);
-        break;
       case "instance.phase":
         this.attempts.instancePhase(event);
         break;
@@ -260,11 +267,6 @@ export class RunFacts {
       case "client.ejected":
         this.ejected.push({ at: event.at, instance: event.instance });
         break;
-      case "metrics":
-        this.throughput?.add(event);
-        this.loads.add(event);
-        this.#metrics(event);
-        break;
       default:
         break;
     }
@@ -287,8 +289,7 @@ export class RunFacts {
       if (metrics === undefined) continue;
       const { sourceOffset } = metrics;
       if (sourceOffset !== undefined) this.#sourceOffset(task, metrics.attempt, sourceOffset);
-      for (const rpc of [metrics.rpc, ...(metrics.otherRpc ?? [])]) {
-        if (rpc === undefined) continue;
+      for (const rpc of rpcsOf(metrics)) {
         this.rpc.requests += rpc.requests;
         this.rpc.succeeded += rpc.succeeded;
         this.rpc.retried += rpc.retried;

@@ -1,5 +1,13 @@
 /** What each service and each of its instances did over a run: a fold over phases, metrics and what clients say. */
-import type { InstanceMetrics, InstancePhase, JournalEvent, JournalEventOf, SubtaskName } from "./journalEvent";
+import { rpcsOf } from "./journalEvent";
+import type {
+  InstanceMetrics,
+  InstancePhase,
+  JournalEvent,
+  JournalEventOf,
+  RpcMetrics,
+  SubtaskName,
+} from "./journalEvent";
 import { LatencyHistogram } from "./latencyHistogram";
 import { round, rounded } from "./rounding";
 import type { InstanceFigures, ServiceFigures } from "./runReport";
@@ -91,22 +99,29 @@ export class ServiceFiguresFold {
   }
 
   #metrics(event: JournalEventOf<"metrics">): void {
-    const byTasks = Object.values(event.tasks ?? {}).flatMap(({ rpc, otherRpc = [] }) => [rpc, ...otherRpc]);
-    const byServices = Object.values(event.instances ?? {}).flatMap(({ calls = [] }) => calls);
-    for (const rpc of [...byTasks, ...byServices]) {
-      if (rpc === undefined) continue;
-      const calls = this.#callsTo(rpc.service);
-      calls.requests += rpc.requests;
-      calls.expired += rpc.expired ?? 0;
-      calls.hedged += rpc.hedged ?? 0;
-      calls.cacheHits += rpc.cacheHits ?? 0;
+    // Without lists of what there is: a long journal has a metrics event in every few.
+    for (const task in event.tasks) this.#called(rpcsOf(event.tasks[task]));
+    for (const name in event.instances) {
+      const { calls } = event.instances[name];
+      if (calls !== undefined) this.#called(calls);
     }
-    for (const [name, metrics] of Object.entries(event.instances ?? {})) {
+    for (const name in event.instances) {
+      const metrics = event.instances[name];
       const instance = this.#instance(name);
       addMetrics(instance, metrics);
       instance.observedMs += event.intervalMs;
       instance.peakRssBytes = Math.max(instance.peakRssBytes ?? 0, event.rssBytes);
       this.#callsTo(name.slice(0, name.lastIndexOf("#"))).savedMs += metrics.savedMs ?? 0;
+    }
+  }
+
+  #called(rpcs: readonly RpcMetrics[]): void {
+    for (const rpc of rpcs) {
+      const calls = this.#callsTo(rpc.service);
+      calls.requests += rpc.requests;
+      calls.expired += rpc.expired ?? 0;
+      calls.hedged += rpc.hedged ?? 0;
+      calls.cacheHits += rpc.cacheHits ?? 0;
     }
   }
 

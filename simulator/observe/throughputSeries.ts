@@ -5,7 +5,7 @@
  * interval into bins, latencies go whole into the bin of the interval's middle.
  */
 import type { GraphDescription } from "../graph/graphDescription";
-import type { JournalEventOf } from "./journalEvent";
+import { rpcsOf, type JournalEventOf } from "./journalEvent";
 import { LatencyHistogram } from "./latencyHistogram";
 
 /** Width of a bin, ms. */
@@ -21,6 +21,8 @@ export class ThroughputSeries {
   /** Records into sinks, or out of sources where no sink can be measured. */
   readonly measure: "sinks" | "sources";
   readonly #measured: ReadonlySet<string>;
+  /** The same of subtasks, by their names as metrics have them. */
+  readonly #measuredTasks = new Map<string, boolean>();
   readonly #records: number[] = [];
   readonly #latency: (LatencyHistogram | undefined)[] = [];
   readonly #wasted: number[] = [];
@@ -64,11 +66,11 @@ export class ThroughputSeries {
     for (const task in event.tasks) {
       const metrics = event.tasks[task];
       if (metrics === undefined) continue;
-      if (this.#measured.has(task.slice(0, task.lastIndexOf("#")))) {
+      if (this.#isMeasured(task)) {
         records += this.measure === "sources" || metrics.recordsIn === 0 ? metrics.recordsOut : metrics.recordsIn;
       }
-      for (const rpc of [metrics.rpc, ...(metrics.otherRpc ?? [])]) {
-        if (rpc === undefined || rpc.succeeded === 0) continue;
+      for (const rpc of rpcsOf(metrics)) {
+        if (rpc.succeeded === 0) continue;
         const bin = Math.floor((from + to) / 2 / LATENCY_BIN_MS);
         (this.#latency[bin] ??= new LatencyHistogram()).merge(rpc.latencyMs);
       }
@@ -82,6 +84,15 @@ export class ThroughputSeries {
       this.#until = Math.max(this.#until, to);
       if (records > 0) spread(this.#records, from, to, records);
     }
+  }
+
+  #isMeasured(task: string): boolean {
+    let measured = this.#measuredTasks.get(task);
+    if (measured === undefined) {
+      measured = this.#measured.has(task.slice(0, task.lastIndexOf("#")));
+      this.#measuredTasks.set(task, measured);
+    }
+    return measured;
   }
 
   /** Records a second, mean over [from, to). */

@@ -49,18 +49,13 @@ interface VertexLoad {
 
 export class VertexLoads {
   readonly #vertices = new Map<string, VertexLoad>();
+  /** By the names of subtasks, so that none is taken apart for each of its metrics. */
+  readonly #places = new Map<string, { readonly vertex: VertexLoad; readonly subtask: SubtaskLoad }>();
 
-  add({ intervalMs, tasks = {} }: JournalEventOf<"metrics">): void {
-    for (const [task, metrics] of Object.entries(tasks)) {
-      const vertex = this.#vertex(task.slice(0, task.lastIndexOf("#")));
-      const subtask = vertex.subtasks.get(task) ?? {
-        observedMs: 0,
-        busyMs: 0,
-        backPressuredMs: 0,
-        idleMs: 0,
-        watermarkMs: undefined,
-      };
-      vertex.subtasks.set(task, subtask);
+  add({ intervalMs, tasks }: JournalEventOf<"metrics">): void {
+    for (const task in tasks) {
+      const metrics = tasks[task];
+      const { vertex, subtask } = this.#place(task);
       // The last metrics of a task come without an interval of their own.
       subtask.observedMs += intervalMs > 0 ? intervalMs : metrics.busyMs + metrics.backPressuredMs + metrics.idleMs;
       subtask.busyMs += metrics.busyMs;
@@ -81,6 +76,17 @@ export class VertexLoads {
       const load = this.#vertices.get(id);
       return load === undefined ? [] : [figures(id, name, load)];
     });
+  }
+
+  #place(task: string): { readonly vertex: VertexLoad; readonly subtask: SubtaskLoad } {
+    let place = this.#places.get(task);
+    if (place === undefined) {
+      const vertex = this.#vertex(task.slice(0, task.lastIndexOf("#")));
+      const subtask = { observedMs: 0, busyMs: 0, backPressuredMs: 0, idleMs: 0, watermarkMs: undefined };
+      vertex.subtasks.set(task, subtask);
+      this.#places.set(task, (place = { vertex, subtask }));
+    }
+    return place;
   }
 
   #vertex(id: string): VertexLoad {

@@ -227,7 +227,10 @@ describe("graph view", function () {
     }
     await page.mouse.up();
     assert.ok(looks.has("running") && looks.has("failing"), [...looks].join());
-    await page.waitForFunction(() => window.__sent.some(({ kind }) => kind === "viewState"));
+    // On a busy machine the page may have told before the drag, of the picture alone.
+    await page.waitForFunction(() =>
+      window.__sent.some((message) => message.kind === "viewState" && message.state.travel !== undefined),
+    );
     const state = (await sentOf("viewState")).at(-1)?.state;
     assert.equal(state?.travel?.run, "test-run");
     await opened.close();
@@ -305,6 +308,36 @@ describe("graph view", function () {
     await page.waitForFunction(() => document.body.dataset["journal"] === "long");
     await page.waitForFunction(() => /serves again/.test(document.querySelector(".status")?.textContent ?? ""));
     assert.deepEqual(await sentOf("resync"), []);
+  });
+
+  it("draws nothing anew while a journal that it reads has not come further, whatever restarts in it", async () => {
+    const { page, show, post } = await open();
+    await show(languageDetection());
+    const events = killedInstance(languageDetection());
+    const cut = events.findIndex(({ kind }) => kind === "process.lost") + 4;
+    const give = (part: readonly JournalEvent[], last: boolean): Promise<void> =>
+      page.evaluate(
+        ([words, end]) =>
+          window.postMessage({ kind: "journal", run: "long", bytes: new TextEncoder().encode(words), last: end }, "*"),
+        [part.map((event) => `${JSON.stringify(event)}\n`).join(""), last] as const,
+      );
+    await post({ kind: "runStarted", run: { id: "long", job: "test", startedAt: START, live: false } });
+    await give(events.slice(0, cut), false);
+    await page.waitForSelector(".timeline-svg g.lane path.bar");
+    const drawn = await page.evaluate(async () => {
+      // What the first events left to draw.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      let seen = 0;
+      const observer = new MutationObserver((list) => (seen += list.length));
+      for (const one of document.querySelectorAll("svg.graph, .timeline-svg"))
+        observer.observe(one, { subtree: true, childList: true, attributes: true });
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      return seen;
+    });
+    assert.equal(drawn, 0);
+    await give(events.slice(cut), true);
+    await page.waitForFunction(() => document.body.dataset["journal"] === "long");
+    await page.waitForSelector(`${lookOf("langid#1")}[data-look="running"]`);
   });
 
   it("leads from a fault on the timeline to its moment, its lane and the journal", async () => {
@@ -756,10 +789,17 @@ describe("graph view", function () {
     await show(layeredGraph(1000));
     assert.ok((await page.locator("g.vertex").count()) <= 1, "only the one with the focus is an element");
     assert.ok(await page.locator("canvas.far").isVisible());
+    const layers = (): Promise<(string | null)[]> =>
+      page.evaluate(() =>
+        Array.from(document.querySelector(".world")?.children ?? [], (one) => one.getAttribute("class")),
+      );
+    assert.deepEqual(await layers(), ["vertices", "overlay"], "what is on the canvas costs the document nothing");
     await page.locator("svg.graph").focus();
     for (let i = 0; i < 14; i++) await page.keyboard.press("+");
     await page.waitForFunction(() => !document.querySelector("svg.graph")?.classList.contains("is-far"));
     assert.ok((await page.locator("g.vertex").count()) > 3);
+    assert.deepEqual(await layers(), ["frames", "edges", "titles", "vertices", "overlay"]);
+    assert.ok((await page.locator("text.frame-title").count()) > 3);
     await page.waitForFunction(() => document.querySelector<HTMLElement>(".minimap")?.hidden === false);
   });
 

@@ -44,6 +44,8 @@ const MOST_CARDS = 60;
 const SMALL = 0.4;
 /** The first picture of more vertices than this is made in several tasks and drawn in two frames. */
 export const LARGE = 400;
+/** Between two portions of work on a large picture: frames, input and messages get their turn. */
+export const PAUSE_MS = 4;
 const EVERYWHERE: Rectangle = { x: -1e7, y: -1e7, width: 2e7, height: 2e7 };
 /** Time for new cards in one frame while the picture moves. */
 const WHILE_MOVING_MS = 6;
@@ -135,19 +137,22 @@ export class GraphView {
     this.svg.setAttribute("aria-label", `Job graph ${picture.graph.name}`.slice(0, 200));
     for (const node of this.#shown.values()) node.remove();
     this.#shown.clear();
-    drawFrames(this.#layers.frames, picture, layout);
-    yield;
-    drawTitles(this.#layers.titles, picture, layout, this.measure);
-    yield;
     this.#edges.setPicture(picture, layout);
-    this.#far = new FarScene(picture, layout);
     yield;
+    // Before frames and titles: what is too far away to be read is not laid out by the browser either.
     if (this.#focus === undefined || !this.#exists(this.#focus)) {
       const first = picture.graph.vertices[0];
       this.#focus = first === undefined ? undefined : { kind: "vertex", vertex: first.id };
     }
     this.camera.setBounds(layout.bounds);
     this.#cull();
+    yield;
+    drawFrames(this.#layers.frames, picture, layout);
+    yield;
+    drawTitles(this.#layers.titles, picture, layout, this.measure);
+    yield;
+    this.#far = new FarScene(picture, layout);
+    yield;
     this.#markFocus();
     this.#markSelection();
     this.#settling = false;
@@ -297,13 +302,20 @@ export class GraphView {
     if (!crowded) complete = this.#edges.cull(this.#wholly ? EVERYWHERE : sight, end) && complete;
     if (!complete) this.#cullAgain();
     const isFar = crowded || (this.#isFar && !complete);
-    if (isFar !== this.#isFar) {
-      this.#isFar = isFar;
-      this.svg.classList.toggle("is-far", isFar);
-    }
+    if (isFar !== this.#isFar) this.#setFar(isFar);
     if (crowded) this.#edges.clear();
     this.#markTraced();
     this.#drawFar();
+  }
+
+  /** Out of the document and not merely hidden: browsers lay out what is in a hidden group of an SVG all the same. */
+  #setFar(isFar: boolean): void {
+    this.#isFar = isFar;
+    this.svg.classList.toggle("is-far", isFar);
+    const { frames, edges, titles, vertices } = this.#layers;
+    const drawnOnCanvas = [frames, edges, titles].map((layer) => layer.node() as SVGGElement);
+    if (isFar) for (const layer of drawnOnCanvas) layer.remove();
+    else vertices.node()?.before(...drawnOnCanvas);
   }
 
   #cullAgain(): void {
@@ -358,8 +370,8 @@ export class GraphView {
     const split = this.#split;
     if (split === "due") {
       this.#split = at;
-      // What waits for its own timer gets its turn between the two.
-      setTimeout(() => this.#drawFar());
+      // What waits for its own timer, or for a message, gets its turn between the two.
+      setTimeout(() => this.#drawFar(), PAUSE_MS);
       return "ground";
     }
     this.#split = undefined;

@@ -28,6 +28,18 @@ const FAILED = STATES.indexOf("FAILED");
 const PHASES: readonly InstancePhase[] = ["STARTING", "LOADING", "WARMING", "READY", "SERVING", "DRAINING"];
 const PHASE_CODES = new Map(PHASES.map((phase, code) => [phase, code]));
 
+/** A state, whether its attempt is the first, and an instance's phase in one small number; see {@link SubtaskHistory.conditionAt}. */
+export type ConditionCode = number;
+
+export function conditionOf(code: ConditionCode): {
+  readonly state: ExecutionState;
+  readonly again: boolean;
+  readonly phase: InstancePhase | undefined;
+} {
+  const rest = Math.floor(code / (PHASES.length + 1));
+  return { state: STATES[rest >> 1], again: rest % 2 === 1, phase: PHASES[(code % (PHASES.length + 1)) - 1] };
+}
+
 /** What is known of an attempt beside its steps, where there is something. */
 interface AttemptNote {
   cause?: Cause;
@@ -122,21 +134,38 @@ export class SubtaskHistory {
     return index < 0 ? undefined : this.#attemptAt(index, moment);
   }
 
+  /** What {@link attemptAt} and {@link phaseAt} say of a moment as far as a look depends on it, without making objects; −1: nothing known. */
+  conditionAt(moment: number): ConditionCode {
+    const index = this.#attempts.until(moment) - 1;
+    const place = index < 0 ? -1 : this.#placeAt(index, moment);
+    if (place < 0) return -1;
+    const again = this.#dropped + index > 0 ? 1 : 0;
+    const phase = this.vertexKind === "service" ? this.#phasePlaceAt(this.#attempts.mark(index), moment) : -1;
+    const phaseCode = phase < 0 ? 0 : this.#phases.code(phase) + 1;
+    return (this.#states.code(place) * 2 + again) * (PHASES.length + 1) + phaseCode;
+  }
+
   /** The attempt at a place among all, as it was at a moment. */
   #attemptAt(index: number, moment: number): AttemptAt | undefined {
+    const place = this.#placeAt(index, moment);
+    if (place < 0) return undefined;
+    return {
+      index: this.#dropped + index,
+      attempt: this.#attempts.mark(index),
+      startedAt: this.#attempts.at(index),
+      state: STATES[this.#states.code(place)],
+      since: this.#states.at(place),
+    };
+  }
+
+  /** Where the newest state of an attempt up to a moment stands; −1 when there is none. */
+  #placeAt(index: number, moment: number): number {
     for (let i = this.#states.until(moment) - 1; i >= 0; i--) {
       const of = this.#states.mark(i) - this.#dropped;
       if (of < index - 1) break;
-      if (of !== index) continue;
-      return {
-        index: this.#dropped + index,
-        attempt: this.#attempts.mark(index),
-        startedAt: this.#attempts.at(index),
-        state: STATES[this.#states.code(i)],
-        since: this.#states.at(i),
-      };
+      if (of === index) return i;
     }
-    return undefined;
+    return -1;
   }
 
   /** When an attempt failed, if it had by that moment. */
@@ -158,10 +187,14 @@ export class SubtaskHistory {
 
   /** The phase of an instance's attempt at a moment. */
   phaseAt(attempt: number, moment: number): { readonly phase: InstancePhase; readonly at: number } | undefined {
-    for (let i = this.#phases.until(moment) - 1; i >= 0 && this.#phases.mark(i) >= attempt; i--) {
-      if (this.#phases.mark(i) === attempt) return { phase: PHASES[this.#phases.code(i)], at: this.#phases.at(i) };
-    }
-    return undefined;
+    const place = this.#phasePlaceAt(attempt, moment);
+    return place < 0 ? undefined : { phase: PHASES[this.#phases.code(place)], at: this.#phases.at(place) };
+  }
+
+  #phasePlaceAt(attempt: number, moment: number): number {
+    for (let i = this.#phases.until(moment) - 1; i >= 0 && this.#phases.mark(i) >= attempt; i--)
+      if (this.#phases.mark(i) === attempt) return i;
+    return -1;
   }
 
   /** How long an attempt took until it ran (an instance: until it was ready). */
@@ -256,8 +289,17 @@ export class SubtaskHistory {
 class ProcessNames {
   readonly #names: (string | undefined)[] = [undefined];
   readonly #codes = new Map<string, number>();
+  /** Asked for last: the next change is mostly one of the same process, and comparing is quicker than looking up. */
+  #last: { readonly name: string; readonly code: number } | undefined;
 
   codeOf(name: string): number {
+    if (this.#last?.name === name) return this.#last.code;
+    const code = this.#find(name);
+    this.#last = { name, code };
+    return code;
+  }
+
+  #find(name: string): number {
     let code = this.#codes.get(name);
     if (code === undefined) {
       // A job has some hundred processes; of more the name is not kept.

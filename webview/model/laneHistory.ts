@@ -2,7 +2,7 @@
  * The bars of the timeline's lanes, folded from the journal as it comes and kept in columns: one lane for each vertex, one for each service
  * instance. Of a lane with several subtasks the worst look is shown at every moment, and how many have it.
  */
-import type { AttemptHistory } from "./attemptHistory";
+import { conditionOf, type AttemptHistory, type ConditionCode, type SubtaskHistory } from "./attemptHistory";
 import { StepColumns } from "./stepColumns";
 import { lookOf, type Look } from "./subtaskLook";
 
@@ -40,16 +40,18 @@ interface Kind {
 
 /** Every look with its words that there is; bars hold its place here. */
 const KINDS: Kind[] = [];
-const KIND_CODES = new Map<string, number>();
+/** By the condition of a subtask: there are a hundred, and each change of a long journal asks for one. */
+const KIND_CODES: (number | undefined)[] = [];
 
-function kindOf(look: Look, words: string): number {
-  const key = `${look} ${words}`;
-  let code = KIND_CODES.get(key);
-  if (code === undefined) {
-    code = KINDS.push({ look, words, badness: BADNESS.indexOf(look) }) - 1;
-    KIND_CODES.set(key, code);
-  }
-  return code;
+function kindOf(condition: ConditionCode): number {
+  return (KIND_CODES[condition] ??= newKind(condition));
+}
+
+function newKind(condition: ConditionCode): number {
+  const { state, again, phase } = conditionOf(condition);
+  const { look, words } = lookOf(state, again, phase);
+  const known = KINDS.findIndex((one) => one.look === look && one.words === words);
+  return known >= 0 ? known : KINDS.push({ look, words, badness: BADNESS.indexOf(look) }) - 1;
 }
 
 /** Bars of one lane, in the order of time and without gaps: each ends where the next one begins. */
@@ -134,8 +136,18 @@ class Lane {
   }
 }
 
+/** Where the changes of a subtask go. */
+interface SubtaskPlace {
+  readonly history: SubtaskHistory;
+  readonly lane: Lane;
+  readonly index: number;
+  /** A service instance has one for itself as well. */
+  readonly own: Lane | undefined;
+}
+
 export class LaneHistory {
   readonly #lanes = new Map<string, Lane>();
+  readonly #places = new Map<string, SubtaskPlace>();
 
   constructor(private readonly attempts: AttemptHistory) {}
 
@@ -146,16 +158,24 @@ export class LaneHistory {
 
   /** A subtask looks different from this moment on. */
   changed(subtask: string, at: number): void {
-    const history = this.attempts.of(subtask);
-    const current = history?.attemptAt(at);
-    if (history === undefined || current === undefined) return;
-    const service = history.vertexKind === "service";
-    const phase = service ? history.phaseAt(current.attempt, at)?.phase : undefined;
-    const { look, words } = lookOf(current.state, current.index > 0, phase);
-    const kind = kindOf(look, words);
+    const known = this.#places.get(subtask);
+    const history = known?.history ?? this.attempts.of(subtask);
+    const condition = history?.conditionAt(at) ?? -1;
+    if (history === undefined || condition < 0) return;
+    const { lane, index, own } = known ?? this.#place(subtask, history);
+    const kind = kindOf(condition);
+    lane.set(index, at, kind);
+    own?.set(0, at, kind);
+  }
+
+  #place(subtask: string, history: SubtaskHistory): SubtaskPlace {
     const hash = subtask.lastIndexOf("#");
-    this.#lane(subtask.slice(0, hash)).set(Number(subtask.slice(hash + 1)) || 0, at, kind);
-    if (service) this.#lane(subtask).set(0, at, kind);
+    const lane = this.#lane(subtask.slice(0, hash));
+    const index = Number(subtask.slice(hash + 1)) || 0;
+    const own = history.vertexKind === "service" ? this.#lane(subtask) : undefined;
+    const place = { history, lane, index, own };
+    this.#places.set(subtask, place);
+    return place;
   }
 
   #lane(name: string): Lane {

@@ -12,7 +12,6 @@ import { RunFacts } from "../../simulator/observe/runFacts";
 import type { RunHandle } from "../protocol";
 import { AttemptHistory } from "./attemptHistory";
 import { LaneHistory } from "./laneHistory";
-import { latestBefore } from "./subtaskLook";
 
 export interface Timed<M> {
   readonly at: number;
@@ -27,25 +26,59 @@ const STALE_INTERVALS = 4;
 
 /** Metrics by subtask and time, so that a moment in the past has its figures too; the further back, the coarser. */
 export class MetricsHistory<M> {
-  readonly #bySubtask = new Map<SubtaskName, Timed<M>[]>();
+  readonly #bySubtask = new Map<SubtaskName, MetricsColumns<M>>();
 
-  add(subtask: SubtaskName, timed: Timed<M>): void {
-    let list = this.#bySubtask.get(subtask);
-    if (list === undefined) this.#bySubtask.set(subtask, (list = []));
-    list.push(timed);
+  add(subtask: SubtaskName, at: number, intervalMs: number, metrics: M): void {
+    let columns = this.#bySubtask.get(subtask);
+    if (columns === undefined) this.#bySubtask.set(subtask, (columns = { at: [], intervalMs: [], metrics: [] }));
+    columns.at.push(at);
+    columns.intervalMs.push(intervalMs);
+    columns.metrics.push(metrics);
     const most = Math.max(32, Math.floor(MOST_METRICS / this.#bySubtask.size));
-    if (list.length <= most) return;
-    const half = list.length >> 1;
-    const older = list.slice(0, half).filter((_, i) => i % 2 === 0);
-    this.#bySubtask.set(subtask, [...older, ...list.slice(half)]);
+    if (columns.at.length <= most) return;
+    const half = columns.at.length >> 1;
+    thinOut(columns.at, half);
+    thinOut(columns.intervalMs, half);
+    thinOut(columns.metrics, half);
   }
 
   /** Those of a moment; undefined when the newest before it are stale. */
   at(subtask: SubtaskName, moment: number): Timed<M> | undefined {
-    const timed = latestBefore(this.#bySubtask.get(subtask), moment, (one) => one.at);
-    const stale = timed === undefined || moment - timed.at > Math.max(1000, timed.intervalMs * STALE_INTERVALS);
-    return stale ? undefined : timed;
+    const columns = this.#bySubtask.get(subtask);
+    if (columns === undefined) return undefined;
+    const index = notAfter(columns.at, moment) - 1;
+    if (index < 0) return undefined;
+    const at = columns.at[index];
+    const intervalMs = columns.intervalMs[index];
+    const stale = moment - at > Math.max(1000, intervalMs * STALE_INTERVALS);
+    return stale ? undefined : { at, intervalMs, metrics: columns.metrics[index] };
   }
+}
+
+/** Side by side and not as an object for each: a long journal has hundreds of thousands, and what is kept is copied by each collection of garbage. */
+interface MetricsColumns<M> {
+  readonly at: number[];
+  readonly intervalMs: number[];
+  readonly metrics: M[];
+}
+
+/** Of the first so many every second one goes. */
+function thinOut(list: unknown[], first: number): void {
+  let kept = 0;
+  for (let i = 0; i < list.length; i++) if (i >= first || i % 2 === 0) list[kept++] = list[i];
+  list.length = kept;
+}
+
+/** How many moments, in their order, are not after this one. */
+function notAfter(moments: readonly number[], moment: number): number {
+  let low = 0;
+  let high = moments.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (moments[middle] <= moment) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 export class RunModel {
@@ -79,9 +112,6 @@ export class RunModel {
       this.next = event.seq + 1;
       this.facts.add(event);
       switch (event.kind) {
-        case "failure":
-          this.#failures.set(event.id, event);
-          break;
         case "task.state":
           changed.add(event.task);
           this.lanes.changed(event.task, event.at);
@@ -94,15 +124,9 @@ export class RunModel {
           figures = true;
           this.#metrics(event);
           break;
-        case "run.ended":
-          this.ended = true;
-          break;
         default:
+          this.#rare(event);
           break;
-      }
-      if (MILESTONES.has(event.kind)) {
-        this.milestones.push(event);
-        if (this.milestones.length > 400) this.milestones.splice(0, 200);
       }
     }
     const last = events.at(-1);
@@ -131,13 +155,22 @@ export class RunModel {
     return Math.max(this.facts.lastAt, clock - this.#skewMs);
   }
 
+  /** What is neither a change nor a measurement. */
+  #rare(event: JournalEvent): void {
+    if (event.kind === "failure") this.#failures.set(event.id, event);
+    else if (event.kind === "run.ended") this.ended = true;
+    if (!MILESTONES.has(event.kind)) return;
+    this.milestones.push(event);
+    if (this.milestones.length > 400) this.milestones.splice(0, 200);
+  }
+
   #metrics(event: JournalEvent & { kind: "metrics" }): void {
     const { at, intervalMs } = event;
     // The counts that a task ends with cover no stretch of time: they are no rate.
     if (intervalMs <= 0) return;
-    for (const task in event.tasks) this.taskMetrics.add(task, { at, intervalMs, metrics: event.tasks[task] });
+    for (const task in event.tasks) this.taskMetrics.add(task, at, intervalMs, event.tasks[task]);
     for (const instance in event.instances) {
-      this.instanceMetrics.add(instance, { at, intervalMs, metrics: event.instances[instance] });
+      this.instanceMetrics.add(instance, at, intervalMs, event.instances[instance]);
     }
   }
 }

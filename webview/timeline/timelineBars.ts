@@ -4,6 +4,7 @@ import type { SvgGroup } from "../graph/svgElements";
 import type { Look } from "../model/subtaskLook";
 import type { LaneBar } from "../model/laneHistory";
 import { barsInSight, type Lane } from "./timelineLanes";
+import { pixelsOf } from "./timelinePixels";
 
 export interface BarArea {
   /** Start of the run and end of it so far, ms since the epoch. */
@@ -58,7 +59,8 @@ export function drawLanes(layer: SvgGroup, lanes: readonly Lane[], area: BarArea
 function drawBars(group: SvgGroup, lane: Lane, { start, now, scale, laneHeight }: BarArea): void {
   const [from, to] = scale.domain();
   const [left, right] = scale.range();
-  const x = (at: number): number => Math.max(left, Math.min(right, scale(at - start)));
+  const pixel = pixelsOf(scale);
+  const x = (at: number): number => Math.max(left, Math.min(right, pixel(at - start)));
   const height = laneHeight - 4;
   const shapes = new Map<Look, string>();
   const texts: BarText[] = [];

@@ -55,9 +55,15 @@ export function barsInSight(
     const begin = bars.from(i);
     const left = x(begin);
     let worst = i;
+    let badness = bars.badness(i);
     let end = i + 1;
-    while (end < bars.length && bars.from(end) <= to && x(Math.min(now, bars.to(end))) - left < LEAST_WIDTH) {
-      if (bars.badness(end) > bars.badness(worst)) worst = end;
+    let next = bars.to(i);
+    while (end < bars.length && next <= to) {
+      const ends = bars.to(end);
+      if (x(Math.min(now, ends)) - left >= LEAST_WIDTH) break;
+      const one = bars.badness(end);
+      if (one > badness) [worst, badness] = [end, one];
+      next = ends;
       end++;
     }
     const last = bars.bar(end - 1);

@@ -3,6 +3,7 @@ import { select, type ScaleLinear } from "d3";
 import type { Injection } from "../../simulator/observe/runFacts";
 import type { SvgGroup } from "../graph/svgElements";
 import type { RunModel } from "../model/runModel";
+import { pixelsOf } from "./timelinePixels";
 
 export interface MarkArea {
   readonly run: RunModel;
@@ -16,7 +17,7 @@ export interface MarkArea {
 
 interface Span {
   readonly from: number;
-  readonly to: number;
+  to: number;
 }
 
 /** A recovery that began this many failovers before the window may still reach into it. */
@@ -30,19 +31,19 @@ export function drawSpans(layer: SvgGroup, { run, now, scale, top, bottom }: Mar
   const [from, to] = scale.domain();
   const [left, right] = scale.range();
   const { failovers } = run.facts;
+  const pixel = pixelsOf(scale);
+  const x = (at: number): number => within(pixel(at - start), left, right);
   const spans: Span[] = [];
+  let last: Span | undefined;
   for (let i = Math.max(0, firstFrom(failovers, from + start) - REACHING_IN); i < failovers.length; i++) {
     const failover = failovers[i];
     if (failover.at - start > to) break;
-    const failedAt = run.failureOf(failover)?.at ?? failover.at;
-    const span = {
-      from: within(scale(failedAt - start), left, right),
-      to: within(scale((failover.finishedAt ?? now) - start), left, right),
-    };
-    const last = spans.at(-1);
-    if (last !== undefined && span.from - last.to < 1)
-      spans[spans.length - 1] = { from: last.from, to: Math.max(last.to, span.to) };
-    else if (span.to > left) spans.push(span);
+    const finished = x(failover.finishedAt ?? now);
+    // A failure comes before its failover, and need not be looked for when that touches already.
+    const failed =
+      last !== undefined && x(failover.at) - last.to < 1 ? last.to : x(run.failureOf(failover)?.at ?? failover.at);
+    if (last !== undefined && failed - last.to < 1) last.to = Math.max(last.to, finished);
+    else if (finished > left) spans.push((last = { from: failed, to: finished }));
   }
   layer
     .selectAll<SVGRectElement, Span>("rect")
