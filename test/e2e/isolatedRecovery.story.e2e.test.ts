@@ -175,11 +175,7 @@ describe("isolated recovery, from opening the job file to its report", function 
     await graph.status.filter({ hasText: /finished|ended|stopped/i }).waitFor({ timeout: 60_000 });
     await workbench.tab(GRAPH, 1).click();
     await workbench.runCommand("faultline.openReport");
-    const report = await workbench.webview(REPORT);
-    await report
-      .getByText(/langid#1/)
-      .first()
-      .waitFor();
+    const report = await workbench.webviewShowing(REPORT, /langid#1/);
     const page = report.locator("body");
     await page.evaluate((body) => body.setAttribute("data-seen", "yes"));
     await picture("report");

@@ -163,11 +163,7 @@ describe("a simulation at scale, from the command to its report", function () {
       .locator(".journals li", { hasText: "rpc-service" })
       .locator('vscode-button[aria-label="Report"]')
       .click();
-    const report = await workbench.webview(/^Report: language-detection/);
-    await report
-      .getByText(/langid#\d/)
-      .first()
-      .waitFor();
+    await workbench.webviewShowing(/^Report: language-detection/, /langid#\d/);
     await workbench.screenshot("simulate-report");
   });
 

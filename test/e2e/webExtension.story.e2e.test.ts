@@ -68,11 +68,7 @@ describe("the extension in a browser alone", function () {
       "the instance that was killed",
     );
     await workbench.runCommand("faultline.openReport");
-    const report = await workbench.webview(/^Report: /);
-    await report
-      .getByText(/langid#1/)
-      .first()
-      .waitFor();
+    await workbench.webviewShowing(/^Report: /, /langid#1/);
     await workbench.screenshot("web-extension");
   });
 

@@ -23,6 +23,18 @@ export async function webview(page: Page, title?: TextMatch, limitMs = 30_000): 
   return page.frameLocator(`iframe.webview[name="${name}"]`).frameLocator("iframe#active-frame");
 }
 
+/** {@link webview} as soon as it shows the text: looked for anew until then, since VS Code makes a webview anew when its tab was covered for a moment. */
+export async function webviewShowing(page: Page, title: TextMatch, text: RegExp): Promise<FrameLocator> {
+  return until(
+    `the webview ${String(title)} to show ${String(text)}`,
+    async () => {
+      const found = await webview(page, title, 1_000);
+      return (await found.getByText(text).first().isVisible()) && found;
+    },
+    { limitMs: 30_000 },
+  );
+}
+
 /** The titles of the webviews in sight whose content has come. */
 export async function webviewTitles(page: Page): Promise<string[]> {
   return (await shownWebviews(page)).map((shown) => shown.title);

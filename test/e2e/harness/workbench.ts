@@ -16,7 +16,7 @@ import { Notifications } from "./notifications";
 import { QuickInput } from "./quickInput";
 import { TreeView } from "./treeView";
 import type { VscodeServer } from "./vscodeServer";
-import { webview } from "./webview";
+import { webview, webviewShowing } from "./webview";
 
 const OUTPUT = join(__dirname, "..", "..", "..", ".test-output");
 
@@ -226,6 +226,11 @@ export class Workbench {
   /** The inside of the only webview in sight, or of the one with this title. Waits for its content. */
   async webview(title?: TextMatch, limitMs?: number): Promise<FrameLocator> {
     return webview(this.page, title, limitMs);
+  }
+
+  /** The same once it shows a text. */
+  async webviewShowing(title: TextMatch, text: RegExp): Promise<FrameLocator> {
+    return webviewShowing(this.page, title, text);
   }
 
   // ---- Problems, pictures and evidence
