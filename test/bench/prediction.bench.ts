@@ -107,14 +107,14 @@ async function calibrate(workspace: Workspace, deployment: DeploymentUnderTest):
   return calibrationOf(run.directory);
 }
 
-/** Each fault so many times in a row, as in the runs that are predicted: what a strike costs depends on the ones before it. Then the job is stopped. */
+/** Faults one after the other, all of them so many times; then the job is stopped. */
 async function strike(workspace: Workspace, deployment: DeploymentUnderTest, faults: readonly (typeof FAULTS)[number][], times: number, firstMs = FIRST_MS): Promise<RunUnderTest> {
   const run = workspace.run(example(workspace), "--deployment", deployment);
   await run.event("job.state", (event) => event.to === "RUNNING");
   const client = await openRun(run.directory);
   await new Promise((resolve) => setTimeout(resolve, firstMs));
-  for (const [fault, target] of faults) {
-    for (let time = 0; time < times; time++) {
+  for (let time = 0; time < times; time++) {
+    for (const [fault, target] of faults) {
       await client.inject({ fault, target });
       await new Promise((resolve) => setTimeout(resolve, APART_MS));
     }
