@@ -71,7 +71,8 @@ describe("the switches of a service", function () {
           autoscaler: { max: 2, targetQueueTime: "40ms", coolDown: "1s", scaleInBelow: 0.9 },
         },
         records: "wide",
-        limit: 1_500,
+        // Enough for some looks of the autoscaler, which come every half second.
+        limit: 4_500,
         operators: {
           trickle: { type: "source", connector: "generator", function: `${functions}#wide`, rate: 20 },
           all: { type: "union" },
