@@ -4,6 +4,7 @@
  */
 import { Batcher } from "../core/batcher";
 import type { BatchEntry } from "../core/batcher";
+import type { JobMasterInput } from "../core/jobMasterState";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { InstancePhase, SubtaskName } from "../observe/journalEvent";
 import type { VirtualEvent } from "./eventLoop";
@@ -58,14 +59,7 @@ export interface InstanceOptions {
 }
 
 /** Counts since the last time, gauges as of now. */
-export interface InstanceLoad {
-  readonly intervalMs: number;
-  readonly requests: number;
-  readonly batches: number;
-  readonly busyMs: number;
-  readonly queueDepth: number;
-  readonly inFlight: number;
-}
+export type InstanceLoad = Omit<Extract<JobMasterInput, { kind: "instanceLoad" }>, "kind" | "instance" | "attempt">;
 
 class LoadCounts {
   private requests = 0;

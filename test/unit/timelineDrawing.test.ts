@@ -2,19 +2,16 @@ import assert from "node:assert/strict";
 import { scaleLinear } from "d3";
 import type { ExecutionState } from "../../simulator/graph/executionState";
 import type { InstancePhase } from "../../simulator/observe/journalEvent";
+import { nextRandom } from "../../simulator/core/seededRandom";
 import { AttemptHistory, conditionOf } from "../../webview/model/attemptHistory";
 import { LaneHistory, type LaneBar, type LaneBars } from "../../webview/model/laneHistory";
 import { lookOf } from "../../webview/model/subtaskLook";
 import { barsInSight } from "../../webview/timeline/timelineLanes";
 import { pixelsOf } from "../../webview/timeline/timelinePixels";
 
-function mulberry(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
+function randomOf(seed: number): () => number {
+  const random = { seed };
+  return () => nextRandom(random);
 }
 
 const STATES: readonly ExecutionState[] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING", "FAILED"];
@@ -22,7 +19,7 @@ const PHASES: readonly InstancePhase[] = ["STARTING", "LOADING", "WARMING", "REA
 
 /** Three subtasks of a service that change all the time, some of it late. */
 function changes(count: number, seed: number): { attempts: AttemptHistory; lanes: LaneHistory; end: number } {
-  const random = mulberry(seed);
+  const random = randomOf(seed);
   const attempts = new AttemptHistory();
   const lanes = new LaneHistory(attempts);
   let at = 1000;
@@ -78,7 +75,7 @@ function joined(bars: LaneBars, from: number, to: number, now: number, x: (at: n
 
 describe("what a drawing of the timeline is made from", () => {
   it("lays moments where the scale does, to the last digit", () => {
-    const random = mulberry(4);
+    const random = randomOf(4);
     for (let i = 0; i < 200; i++) {
       const from = random() * 1e6;
       const scale = scaleLinear([from, from + random() * 1e7], [150, 150 + random() * 2000]);

@@ -3,6 +3,7 @@ import { AttemptObjects } from "../../simulator/observe/attemptLog";
 import type { ExecutionState } from "../../simulator/graph/executionState";
 import type { InstancePhase, JournalEvent } from "../../simulator/observe/journalEvent";
 import { RunFacts } from "../../simulator/observe/runFacts";
+import { nextRandom } from "../../simulator/core/seededRandom";
 import { AttemptHistory } from "../../webview/model/attemptHistory";
 import { LaneHistory, type LaneBar } from "../../webview/model/laneHistory";
 import { lookAt, type Look } from "../../webview/model/subtaskLook";
@@ -12,7 +13,7 @@ const SERVICE = "model#0";
 
 /** Tasks that start, fail and start again, with late words of attempts that are over, and an instance that loads each time. */
 function journal(count: number, seed: number): JournalEvent[] {
-  const random = mulberry(seed);
+  const random = randomOf(seed);
   const events: JournalEvent[] = [];
   const attempts = new Map<string, number>();
   let at = 1000;
@@ -61,13 +62,9 @@ function journal(count: number, seed: number): JournalEvent[] {
   return events;
 }
 
-function mulberry(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
+function randomOf(seed: number): () => number {
+  const random = { seed };
+  return () => nextRandom(random);
 }
 
 describe("what the view keeps of a run", () => {
