@@ -5,8 +5,8 @@ import { FaultlineError } from "../../simulator/graph/errors";
 import type { ClusterAddress } from "../../simulator/flink/restTransport";
 import { readSetting } from "../setting";
 
-const SETTING = "faultline.flink.clusters";
-const PEM_SETTINGS = [
+export const CLUSTERS_SETTING = "faultline.flink.clusters";
+export const PEM_SETTINGS = [
   "faultline.flink.certificateAuthority",
   "faultline.flink.certificate",
   "faultline.flink.key",
@@ -17,7 +17,7 @@ export class FlinkClusters {
 
   /** Addresses, in the order of the setting. */
   urls(): readonly string[] {
-    const urls = readSetting(SETTING)
+    const urls = readSetting(CLUSTERS_SETTING)
       .split(/[\s,]+/)
       .filter((url) => url !== "");
     return [...new Set(urls)];
@@ -80,7 +80,7 @@ export class FlinkClusters {
   private async save(urls: readonly string[]): Promise<void> {
     await vscode.workspace
       .getConfiguration()
-      .update(SETTING, [...new Set(urls)].join(", "), vscode.ConfigurationTarget.Global);
+      .update(CLUSTERS_SETTING, [...new Set(urls)].join(", "), vscode.ConfigurationTarget.Global);
   }
 }
 

@@ -19,7 +19,7 @@ export class FlinkCommands implements vscode.Disposable {
   ) {}
 
   async add(): Promise<void> {
-    if ((await this.clusters.add()) !== undefined) this.tree.refresh();
+    await this.clusters.add();
   }
 
   async remove(node: FlinkNode | undefined): Promise<void> {

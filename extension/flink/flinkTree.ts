@@ -7,7 +7,7 @@ import type { JobDetails, JobOverview } from "../../simulator/flink/restAnswers"
 import { loadBundle } from "../bundles/loadBundle";
 import { problemOf, problemText } from "../problem";
 import { stateIcon } from "../runs/stateIcon";
-import type { FlinkClusters } from "./flinkClusters";
+import { CLUSTERS_SETTING, type FlinkClusters, PEM_SETTINGS } from "./flinkClusters";
 
 export type FlinkNode =
   | { readonly kind: "cluster"; readonly url: string }
@@ -45,7 +45,8 @@ export class FlinkTree implements vscode.TreeDataProvider<FlinkNode>, vscode.Dis
   readonly onDidChangeTreeData = this.changed.event;
   private readonly disposables: vscode.Disposable[] = [
     vscode.workspace.onDidChangeConfiguration((change) => {
-      if (change.affectsConfiguration("faultline.flink")) this.refresh();
+      if (change.affectsConfiguration(CLUSTERS_SETTING)) this.showListed();
+      if (PEM_SETTINGS.some((id) => change.affectsConfiguration(id))) this.refresh();
     }),
     vscode.window.onDidChangeWindowState(() => this.schedule()),
   ];
@@ -56,8 +57,12 @@ export class FlinkTree implements vscode.TreeDataProvider<FlinkNode>, vscode.Dis
   private readonly timers = new Map<string, NodeJS.Timeout>();
   private readonly asking = new Set<string>();
   private view: vscode.TreeView<FlinkNode> | undefined;
+  /** The addresses that the view shows, in their order. */
+  private listed: readonly string[];
 
-  constructor(private readonly clusters: FlinkClusters) {}
+  constructor(private readonly clusters: FlinkClusters) {
+    this.listed = clusters.urls();
+  }
 
   /** The view that shows this tree. */
   show(view: vscode.TreeView<FlinkNode>): vscode.Disposable {
@@ -73,6 +78,19 @@ export class FlinkTree implements vscode.TreeDataProvider<FlinkNode>, vscode.Dis
   /** Everything is asked for anew. */
   refresh(): void {
     this.seen.clear();
+    this.changed.fire(undefined);
+  }
+
+  /**
+   * Shows another list of clusters. The same list, written again, changes nothing: while the view's roots are made anew, the editor does not know
+   * their elements, and a command of a context menu would come without its cluster.
+   */
+  private showListed(): void {
+    const urls = this.clusters.urls();
+    if (urls.join() === this.listed.join()) return;
+    this.listed = urls;
+    for (const known of [this.seen, this.nodes])
+      for (const url of [...known.keys()]) if (!urls.includes(url)) known.delete(url);
     this.changed.fire(undefined);
   }
 
