@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { availableParallelism, loadavg } from "node:os";
 import { Client, credentials, Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import * as ort from "onnxruntime-node";
+import { COLLECTOR_FLAGS } from "../../simulator/cluster/workerProcesses";
 import type { Tensors } from "../../simulator/core/tensor";
 import { CHUNK_BYTES } from "../../simulator/inference/chunkedTensors";
 import { EmbeddedClient } from "../../simulator/inference/embeddedClient";
@@ -487,7 +488,11 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = { tiny, dense, late
 const [, , role, ...roleArgs] = process.argv;
 if (role === "echo") void serveEcho();
 else if (role === "chunk-client") void chunkClient(roleArgs[0] ?? "", roleArgs[1] ?? "", Number(roleArgs[2]));
-else {
+else if (COLLECTOR_FLAGS.some((flag) => !process.execArgv.includes(flag))) {
+  // This process stands for a worker, and how one collects garbage decides over its slowest calls.
+  process.stderr.write("Run it with `npm run bench inference`, which starts it as a worker is started.\n");
+  process.exit(2);
+} else {
   void (async () => {
     for (const part of CHOSEN) {
       print(`(load of the machine: ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} cores)`);

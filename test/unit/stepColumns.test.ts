@@ -60,6 +60,35 @@ describe("columns of steps", () => {
     assert.deepEqual(read(made), [[moment(0), 1, 1]]);
   });
 
+  it("cuts any number off and goes on, however far back, and whatever was read before", () => {
+    const steps = Array.from({ length: 120 }, (_, i): Step => [moment(i * i * 17.003), i % 40, (i * 37) % 90]);
+    for (const kept of [119, 97, 96, 95, 66, 65, 64, 63, 33, 32, 31, 2, 1, 0]) {
+      const made = columns(steps);
+      assert.deepEqual(read(made), steps);
+      made.cut(kept);
+      assert.deepEqual(read(made), steps.slice(0, kept), `${kept} are left`);
+      for (const [at, code, mark] of steps.slice(kept)) {
+        made.push(at, code, mark);
+        assert.equal(made.mark(made.length - 1), mark);
+        if (made.length > 1) assert.equal(made.code(made.length - 2), steps[made.length - 2]?.[1]);
+      }
+      assert.deepEqual(read(made), steps, `after ${kept} were left`);
+      assert.equal(made.until(moment(1e9)), 120);
+    }
+  });
+
+  it("writes another code over any of them", () => {
+    const steps = Array.from({ length: 70 }, (_, i): Step => [moment(i), i % 40, i]);
+    for (const index of [0, 31, 32, 68, 69]) {
+      const made = columns(steps);
+      made.setCode(index, 200);
+      assert.deepEqual(
+        read(made),
+        steps.map(([at, code, mark], i) => [at, i === index ? 200 : code, mark]),
+      );
+    }
+  });
+
   it("cuts the newest off and goes on", () => {
     const made = columns([
       [moment(0), 1, 1],

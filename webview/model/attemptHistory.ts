@@ -1,5 +1,5 @@
 /**
- * What the journal said of attempts, packed: 6 to 13 bytes for a change of state, where objects take a hundred and more. So a view can stay open
+ * What the journal said of attempts, packed: about 4 bytes for a change of state, where objects take a hundred and more. So a view can stay open
  * for hours beside a run that fails all the time, and still go back to any moment.
  *
  * It is bounded: above {@link MOST_STEPS} changes the older half is let go, and {@link AttemptHistory.keptFrom} says how far back one can go.
@@ -9,7 +9,7 @@ import type { AttemptLog, InstanceAttempt, TaskAttempt } from "../../simulator/o
 import type { Cause, InstancePhase, JournalEventOf, SubtaskName } from "../../simulator/observe/journalEvent";
 import { StepColumns } from "./stepColumns";
 
-/** Changes of state kept over all subtasks: 26 MB at most. */
+/** Changes of state kept over all subtasks: some 10 MB. */
 export const MOST_STEPS = 2_000_000;
 
 const STATES: readonly ExecutionState[] = [

@@ -56,7 +56,7 @@ function newKind(condition: ConditionCode): number {
 
 /** Bars of one lane, in the order of time and without gaps: each ends where the next one begins. */
 export class LaneBars {
-  readonly #bars = new StepColumns();
+  #bars = new StepColumns();
   #troubled = false;
 
   get length(): number {
@@ -101,16 +101,15 @@ export class LaneBars {
 
   #coarsen(): void {
     const bars = this.#bars;
+    const coarse = new StepColumns();
     const half = bars.length >> 1;
-    const { length } = bars;
-    let kept = 0;
-    for (let i = 0; i < length;) {
+    for (let i = 0; i < bars.length;) {
       const pair = i < half && i + 1 < half;
       const worse = pair && this.badness(i + 1) > this.badness(i) ? i + 1 : i;
-      bars.set(kept++, bars.at(i), bars.code(worse), bars.mark(worse));
+      coarse.push(bars.at(i), bars.code(worse), bars.mark(worse));
       i += pair ? 2 : 1;
     }
-    bars.cut(kept);
+    this.#bars = coarse;
   }
 }
 

@@ -173,7 +173,9 @@ function endWords(facts: RunFacts, state: string): string {
       return "The run failed";
     case "SUSPENDED":
       // A simulation is over before the job is; a cluster was lost.
-      return facts.started?.run.engine === "virtual" ? "The simulated time was over" : "The run was followed no further";
+      return facts.started?.run.engine === "virtual"
+        ? "The simulated time was over"
+        : "The run was followed no further";
     default:
       return `The run ended as ${state}`;
   }

@@ -1,121 +1,241 @@
 /**
- * Moments in the order in which they came, each with a small code and a number, in columns as narrow as what is in them: 6 bytes each while a
- * column spans less than an hour and its numbers are small, 13 at most. Moments are exact to the microsecond, as the journal has them.
+ * Moments in the order in which they came, each with a small code and a number, packed: about 4 bytes each, 15 at most. Moments are exact to the
+ * microsecond, as the journal has them.
+ *
+ * Each entry is written as its distance from the one before it, in as few bytes as that takes; every {@link BLOCK}th stands by itself, and says by its
+ * place in the bytes where its block begins. The newest one is not packed yet: most of what is asked is asked of it, and it is often written over.
  */
-const GROWTH = 1.3;
+const BLOCK = 32;
+const GROWTH = 1.25;
 /** More than {@link GROWTH} gives while there are few: making room is what costs most of adding. */
-const LEAST_GROWTH = 8;
-/** Moments are counted from this long before the first one, microseconds: what comes late may be older. */
-const BEFORE_FIRST = 60e6;
-const MOST_OFFSET = 2 ** 32 - 1;
+const LEAST_GROWTH = 24;
+/** A distance of 53 bits, a number of 33 and a code. */
+const MOST_BYTES = 15;
 /** Half a microsecond, ms: what is kept may be that much after what came. */
 const ROUNDED = 0.0005;
-
-type Offsets = Uint32Array | Float64Array;
-type Marks = Uint8Array | Uint16Array | Int32Array;
+/** A code takes this much of the number it is written with; larger ones have a byte of their own. */
+const CODES = 32;
+const OWN_BYTE = CODES - 1;
 
 /** Many columns stay empty: those of phases where there is no service. */
-const NO_OFFSETS = new Uint32Array(0);
-const NO_CODES = new Uint8Array(0);
+const NO_BYTES = new Uint8Array(0);
+
+/** A block as it was read last. Few are read at a time, so that a handful for all columns is enough. */
+interface ReadBlock {
+  columns: number;
+  block: number;
+  length: number;
+  readonly micros: Float64Array;
+  readonly codes: Uint8Array;
+  readonly marks: Int32Array;
+}
+const READ_BLOCKS = 8;
+const readBlocks: readonly ReadBlock[] = Array.from({ length: READ_BLOCKS }, () => ({
+  columns: 0,
+  block: 0,
+  length: 0,
+  micros: new Float64Array(BLOCK),
+  codes: new Uint8Array(BLOCK),
+  marks: new Int32Array(BLOCK),
+}));
+
+/** Where {@link read} goes on. */
+let cursor = 0;
+let columnsMade = 0;
 
 export class StepColumns {
-  /** Microseconds since the epoch; 0 once the moments are too far apart for 32 bits. */
-  #base = 0;
-  #offset: Offsets = NO_OFFSETS;
-  #code = NO_CODES;
-  #mark: Marks = NO_CODES;
+  readonly #number = ++columnsMade;
+  #bytes = NO_BYTES;
+  #used = 0;
+  /** Where each block begins; the first at 0. */
+  #blocks: number[] | undefined;
   #length = 0;
+  /** Moments are counted from this one, microseconds since the epoch. */
+  #base = 0;
+  /** The newest. */
+  #micros = 0;
+  #code = 0;
+  #mark = 0;
+  /** The newest that is packed. */
+  #packedMicros = 0;
+  #packedMark = 0;
 
   get length(): number {
     return this.#length;
   }
   at(index: number): number {
-    return (this.#base + this.#offset[index]) / 1000;
+    return this.#microsOf(index) / 1000;
   }
   code(index: number): number {
-    return this.#code[index];
+    return index === this.#length - 1 ? this.#code : this.#read(index).codes[index % BLOCK];
   }
   mark(index: number): number {
-    return this.#mark[index];
+    return index === this.#length - 1 ? this.#mark : this.#read(index).marks[index % BLOCK];
   }
 
   push(at: number, code: number, mark: number): void {
-    const length = this.#length;
-    if (length === 0 && this.#offset instanceof Uint32Array) this.#base = Math.round(at * 1000) - BEFORE_FIRST;
-    if (length === this.#code.length) this.#allot(Math.ceil(length * GROWTH) + LEAST_GROWTH);
-    this.#length++;
-    this.set(length, at, code, mark);
+    if (this.#length > 0) this.#pack();
+    this.#micros = Math.round(at * 1000);
+    this.#code = code;
+    this.#mark = mark;
+    if (this.#length++ === 0) this.#base = this.#micros;
   }
 
   setCode(index: number, code: number): void {
-    this.#code[index] = code;
-  }
-  set(index: number, at: number, code: number, mark: number): void {
-    const micros = Math.round(at * 1000);
-    const offset = micros - this.#base;
-    if (!(offset >= 0 && offset <= MOST_OFFSET) && this.#offset instanceof Uint32Array) this.#widenOffsets();
-    this.#offset[index] = micros - this.#base;
-    this.#code[index] = code;
-    const bytes = this.#mark.BYTES_PER_ELEMENT;
-    if (bytes < 4 && !(mark >= 0 && mark <= (bytes === 1 ? 0xff : 0xffff))) this.#widenMarks(mark);
-    this.#mark[index] = mark;
+    if (index === this.#length - 1) this.#code = code;
+    else if (this.code(index) !== code) this.#rewrite(index, code);
   }
   /** Only the first so many stay. */
   cut(length: number): void {
-    this.#length = Math.min(length, this.#length);
+    if (length >= this.#length) return;
+    if (length === 0) this.#used = 0;
+    else {
+      const newest = length - 1;
+      [this.#micros, this.#code, this.#mark] = [this.#microsOf(newest), this.code(newest), this.mark(newest)];
+      if (newest > 0) {
+        this.#packedMicros = this.#microsOf(newest - 1);
+        this.#packedMark = this.mark(newest - 1);
+      }
+      this.#used = this.#placeOf(newest);
+    }
+    this.#blocks?.splice(Math.ceil((length - 1) / BLOCK));
+    this.#length = length;
+    for (const one of readBlocks) if (one.columns === this.#number) one.columns = 0;
   }
 
   /** How many are not after a moment. */
   until(moment: number): number {
-    const last = moment + ROUNDED;
-    let low = 0;
-    let high = this.#length;
+    const length = this.#length;
+    const last = (moment + ROUNDED) * 1000;
     // Most ask for the present.
-    if (high > 0 && this.at(high - 1) <= last) return high;
+    if (length === 0 || this.#micros <= last) return length;
+    let low = 0;
+    let high = this.#blocks?.length ?? 0;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.at(middle) <= last) low = middle + 1;
+      if (this.#microsOfBlock(middle) <= last) low = middle + 1;
       else high = middle;
     }
-    return low;
+    if (low === 0) return 0;
+    const first = (low - 1) * BLOCK;
+    const { micros, length: read } = this.#read(first);
+    let count = 1;
+    while (count < read && micros[count] <= last) count++;
+    return first + count;
   }
 
   /** Lets the first so many go. */
   drop(count: number): void {
     const kept = new StepColumns();
-    for (let i = count; i < this.#length; i++) kept.push(this.at(i), this.#code[i], this.#mark[i]);
-    this.#base = kept.#base;
-    this.#offset = kept.#offset;
-    this.#code = kept.#code;
-    this.#mark = kept.#mark;
-    this.#length = kept.#length;
+    for (let i = count; i < this.#length; i++) kept.push(this.at(i), this.code(i), this.mark(i));
+    this.#take(kept);
   }
 
-  /** Room for so many; all three columns lie in one piece of memory, since each piece costs time of its own. */
-  #allot(
-    capacity: number,
-    offsetBytes = this.#offset.BYTES_PER_ELEMENT,
-    markBytes = this.#mark.BYTES_PER_ELEMENT,
-    added = 0,
-  ): void {
-    const memory = new ArrayBuffer(capacity * (offsetBytes + markBytes + 1));
-    const offset = offsetBytes === 4 ? new Uint32Array(memory, 0, capacity) : new Float64Array(memory, 0, capacity);
-    if (added === 0) offset.set(this.#offset);
-    else this.#offset.forEach((one, i) => void (offset[i] = one + added));
-    const Marks = markBytes === 1 ? Uint8Array : markBytes === 2 ? Uint16Array : Int32Array;
-    const mark = new Marks(memory, capacity * offsetBytes, capacity);
-    mark.set(this.#mark);
-    const code = new Uint8Array(memory, capacity * (offsetBytes + markBytes), capacity);
-    code.set(this.#code);
-    [this.#offset, this.#code, this.#mark] = [offset, code, mark];
+  #take(other: StepColumns): void {
+    this.cut(0);
+    [this.#bytes, this.#used, this.#blocks, this.#length] = [other.#bytes, other.#used, other.#blocks, other.#length];
+    [this.#base, this.#micros, this.#code, this.#mark] = [other.#base, other.#micros, other.#code, other.#mark];
+    [this.#packedMicros, this.#packedMark] = [other.#packedMicros, other.#packedMark];
   }
 
-  #widenOffsets(): void {
-    this.#allot(this.#code.length, 8, this.#mark.BYTES_PER_ELEMENT, this.#base);
-    this.#base = 0;
+  #rewrite(index: number, code: number): void {
+    const anew = new StepColumns();
+    for (let i = 0; i < this.#length; i++) anew.push(this.at(i), i === index ? code : this.code(i), this.mark(i));
+    this.#take(anew);
   }
 
-  #widenMarks(mark: number): void {
-    this.#allot(this.#code.length, this.#offset.BYTES_PER_ELEMENT, mark >= 0 && mark <= 0xffff ? 2 : 4);
+  #microsOf(index: number): number {
+    return index === this.#length - 1 ? this.#micros : this.#read(index).micros[index % BLOCK];
   }
+  #microsOfBlock(block: number): number {
+    cursor = this.#blocks?.[block] ?? 0;
+    return this.#base + signed(read(this.#bytes));
+  }
+
+  /** Packs the newest one. */
+  #pack(): void {
+    const place = this.#length - 1;
+    if (this.#used + MOST_BYTES > this.#bytes.length) {
+      const larger = new Uint8Array(Math.ceil(this.#used * GROWTH) + LEAST_GROWTH);
+      larger.set(this.#bytes.subarray(0, this.#used));
+      this.#bytes = larger;
+    }
+    let since = this.#packedMicros;
+    let mark = this.#packedMark;
+    if (place % BLOCK === 0) {
+      (this.#blocks ??= []).push(this.#used);
+      [since, mark] = [this.#base, 0];
+    }
+    this.#write(unsigned(this.#micros - since));
+    const large = this.#code >= OWN_BYTE;
+    this.#write(unsigned(this.#mark - mark) * CODES + (large ? OWN_BYTE : this.#code));
+    if (large) this.#bytes[this.#used++] = this.#code;
+    this.#packedMicros = this.#micros;
+    this.#packedMark = this.#mark;
+  }
+
+  #write(value: number): void {
+    const bytes = this.#bytes;
+    let rest = value;
+    for (; rest > 0x7fffffff; rest = Math.floor(rest / 128)) bytes[this.#used++] = (rest % 128) | 128;
+    for (; rest > 127; rest >>= 7) bytes[this.#used++] = (rest & 127) | 128;
+    bytes[this.#used++] = rest;
+  }
+
+  /** The block in which one that is packed lies. */
+  #read(index: number): ReadBlock {
+    const block = Math.floor(index / BLOCK);
+    const known = readBlocks[(this.#number + block) % READ_BLOCKS];
+    const wanted = Math.min(BLOCK, this.#length - 1 - block * BLOCK);
+    if (known.columns !== this.#number || known.block !== block) {
+      known.columns = this.#number;
+      known.block = block;
+    } else if (known.length === wanted) return known;
+    const { micros, codes, marks } = known;
+    const bytes = this.#bytes;
+    cursor = this.#blocks?.[block] ?? 0;
+    let [at, mark] = [this.#base, 0];
+    for (let i = 0; i < wanted; i++) {
+      micros[i] = at += signed(read(bytes));
+      const head = read(bytes);
+      const code = head % CODES;
+      marks[i] = mark += signed((head - code) / CODES);
+      codes[i] = code === OWN_BYTE ? bytes[cursor++] : code;
+    }
+    known.length = wanted;
+    return known;
+  }
+
+  /** Where the bytes of one that is packed begin. */
+  #placeOf(index: number): number {
+    const bytes = this.#bytes;
+    cursor = this.#blocks?.[Math.floor(index / BLOCK)] ?? 0;
+    for (let i = index % BLOCK; i > 0; i--) {
+      read(bytes);
+      if (read(bytes) % CODES === OWN_BYTE) cursor++;
+    }
+    return cursor;
+  }
+}
+
+/** The number at {@link cursor}. */
+function read(bytes: Uint8Array): number {
+  let byte = bytes[cursor++];
+  if (byte < 128) return byte;
+  let value = byte & 127;
+  let scale = 128;
+  do {
+    byte = bytes[cursor++];
+    value += (byte & 127) * scale;
+    scale *= 128;
+  } while (byte > 127);
+  return value;
+}
+
+/** Small numbers of either sign as small ones from 0 on. */
+function unsigned(value: number): number {
+  return value >= 0 ? value * 2 : -value * 2 - 1;
+}
+function signed(value: number): number {
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }
