@@ -111,7 +111,7 @@ export class SubtaskCheckpoints {
       this.options.onFailure(error);
       return;
     }
-    const { task, attempt, vertex, index } = this.options.deployment;
+    const { task, number, attempt, vertex, index } = this.options.deployment;
     const declined = this.options.isEnded() ? undefined : this.options.declines?.();
     if (declined !== undefined) {
       this.decline(checkpoint, declined);
@@ -125,6 +125,7 @@ export class SubtaskCheckpoints {
           kind: "checkpointAck",
           checkpoint,
           task,
+          number,
           attempt,
           handle,
           alignmentMs,

@@ -158,7 +158,9 @@ export class Batcher<E extends BatchEntry> {
       rows += entry.rows;
       count += 1;
     }
-    const batch = group.waiting.splice(0, count).map((waiting) => waiting.entry);
+    const all = count === group.waiting.length;
+    const batch = (all ? group.waiting : group.waiting.splice(0, count)).map((waiting) => waiting.entry);
+    if (all) group.waiting.length = 0;
     group.rows -= rows;
     this.waitingRows -= rows;
     this.forgetIfEmpty(group, batch[0]?.group);
@@ -196,8 +198,8 @@ export class Batcher<E extends BatchEntry> {
     this.forgetIfEmpty(group, name);
   }
 
-  /** Groups come from the callers' shapes: one that nobody waits in must not stay in memory. */
+  /** Groups come from the callers' shapes: those that nobody waits in must not stay in memory. Where there is but one, it comes again at once. */
   private forgetIfEmpty(group: Group<E>, name: string | undefined): void {
-    if (group.waiting.length === 0 && name !== undefined) this.groups.delete(name);
+    if (group.waiting.length === 0 && name !== undefined && this.groups.size > 1) this.groups.delete(name);
   }
 }

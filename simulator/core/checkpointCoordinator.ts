@@ -174,7 +174,8 @@ function keepStateOfFinished(t: Transition, task: TaskRecord, { handles, sourceO
  */
 export function acknowledge({ checkpoints, tasks }: JobMasterState, ack: Extract<JobMasterInput, { kind: "checkpointAck" }>): boolean {
   const pending = findPending(checkpoints, ack.checkpoint);
-  const task = tasks.get(ack.task);
+  // A large job has a hundred thousand tasks, none of them in the processor's caches: what can be done by the number alone is.
+  const task = ack.number === undefined ? tasks.get(ack.task) : { number: ack.number };
   if (pending === undefined || task === undefined || pending.waitingFor.of(task) !== ack.attempt) return false;
   pending.waitingFor.remove(task);
   pending.handles.put(task, ack.handle);

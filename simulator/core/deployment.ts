@@ -22,6 +22,8 @@ export interface ProducerLocation {
 /** The TaskManager knows the job; this says which subtask, and where its producers are. */
 export interface TaskDeployment {
   readonly task: SubtaskName;
+  /** Its place among all tasks of the job, counted from 0: by it the JobMaster finds the task again at once. */
+  readonly number: number;
   readonly vertex: string;
   readonly index: number;
   readonly attempt: number;

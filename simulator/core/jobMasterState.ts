@@ -171,6 +171,8 @@ export type JobMasterInput =
       readonly kind: "checkpointAck";
       readonly checkpoint: number;
       readonly task: SubtaskName;
+      /** Of its deployment; without it the task is looked for by name. */
+      readonly number?: number;
       readonly attempt: number;
       readonly handle: StateHandle;
       readonly alignmentMs: number;

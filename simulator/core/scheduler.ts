@@ -135,6 +135,7 @@ function deployRegion(t: Transition, tasks: readonly TaskRecord[], pass: Deploym
     deployments.set(process, list);
     list.push({
       task: task.name,
+      number: task.number,
       vertex: task.vertex,
       index: task.index,
       attempt: task.attempt,

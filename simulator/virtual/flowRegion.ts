@@ -49,12 +49,6 @@ export interface FlowRegionOptions {
   onCallFailed(stage: number, message: string): void;
 }
 
-interface RegionSnapshot {
-  readonly checkpoint: number;
-  readonly position: number;
-  readonly inFlight: readonly number[];
-}
-
 /** A record's call of one stage. */
 class RecordCall implements ServiceCaller {
   constructor(
@@ -94,16 +88,25 @@ const PACED_AHEAD = 256;
 
 export class FlowRegion {
   private readonly records = new RecordLog();
-  /** Of the checkpoints that are kept or under way: two or three. */
-  private readonly snapshots: RegionSnapshot[] = [];
+  /**
+   * Of the checkpoints that are kept or under way, two or three: the checkpoint, and the position, of each. Tens of thousands of regions are asked at
+   * each checkpoint, none of them in the processor's caches, so what is always looked at is kept together.
+   */
+  private readonly snapshots: number[] = [];
+  /** By checkpoint: records that were in flight, where there were any. */
+  private snapshotsInFlight: Map<number, readonly number[]> | undefined;
+  /** Size of {@link inFlight}. */
+  private inFlightCount = 0;
+  /** Of {@link again}. */
+  private againLeft = 0;
+  private admitted = 0;
+  private readonly paced: boolean;
   private slots: readonly (readonly FlowSlot[])[] = [];
   private readonly turn: number[];
   /** Records whose call of a stage is over and that wait for room in the next one. */
   private readonly waiting: { readonly record: number; readonly slot: FlowSlot }[][];
   private inFlight = new Set<number>();
   private again: readonly number[] = [];
-  private againAt = 0;
-  private admitted = 0;
   /** Paced sources: records made so far by this attempt's count. */
   private made = 0;
   private isOpen = false;
@@ -122,7 +125,6 @@ export class FlowRegion {
   private results = 0;
 
   private readonly arrival = new Arrival(this);
-  private readonly paced: boolean;
 
   constructor(private readonly options: FlowRegionOptions) {
     this.paced = options.arrivals.kind === "paced";
@@ -162,10 +164,9 @@ export class FlowRegion {
   /** All sources run, others may not yet. @param checkpoint the one that they were restored from. */
   startSources(checkpoint: number | undefined): void {
     if (!this.paced) return;
-    const restored = checkpoint === undefined ? undefined : this.snapshotOf(checkpoint);
     this.sourcing = true;
     this.stalled = false;
-    this.admitted = restored?.position ?? 0;
+    this.admitted = this.positionAt(checkpoint) ?? 0;
     this.made = this.admitted;
     this.pacedSince = this.options.loop.now;
     this.pacedFrom = this.made;
@@ -175,17 +176,17 @@ export class FlowRegion {
   /** All tasks run. @param checkpoint the one that they were restored from. */
   start(slots: readonly (readonly FlowSlot[])[], checkpoint: number | undefined): void {
     const { loop } = this.options;
-    const restored = checkpoint === undefined ? undefined : this.snapshotOf(checkpoint);
     this.epoch++;
     this.owner = this.options.nextOwner();
     this.slots = slots;
     this.flowing = true;
     this.stalled = false;
     this.inFlight = new Set();
+    this.inFlightCount = 0;
     for (const queue of this.waiting) queue.length = 0;
-    this.again = restored?.inFlight ?? [];
-    this.againAt = 0;
-    this.admitted = restored?.position ?? 0;
+    this.again = this.inFlightAt(checkpoint);
+    this.againLeft = this.again.length;
+    this.admitted = this.positionAt(checkpoint) ?? 0;
     this.nextAdmitMs = loop.now;
     this.admit();
   }
@@ -210,40 +211,57 @@ export class FlowRegion {
     if (this.isFlowing) this.pump();
   }
 
-  /** Barriers go out at the sources. */
+  /** Barriers go out at the sources; once for each checkpoint. */
   snapshot(checkpoint: number): void {
-    if (this.snapshotOf(checkpoint) !== undefined) return;
-    if (this.inFlight.size === 0 && this.againAt >= this.again.length && !this.paced) {
-      this.snapshots.push({ checkpoint, position: this.admitted, inFlight: NONE });
+    if (this.inFlightCount === 0 && this.againLeft === 0 && !this.paced) {
+      this.snapshots.push(checkpoint, this.admitted);
       return;
     }
-    const waiting = this.again.slice(this.againAt);
+    const waiting = this.again.slice(this.again.length - this.againLeft);
     const ahead = this.paced ? Array.from({ length: this.made - this.admitted }, (_, index) => this.admitted + index) : [];
-    const position = this.paced ? this.made : this.admitted;
-    this.snapshots.push({ checkpoint, position, inFlight: [...this.inFlight, ...waiting, ...ahead] });
+    this.snapshots.push(checkpoint, this.paced ? this.made : this.admitted);
+    (this.snapshotsInFlight ??= new Map<number, readonly number[]>()).set(checkpoint, [...this.inFlight, ...waiting, ...ahead]);
   }
 
   /** The checkpoint is complete. @param oldest of those that are kept. */
   complete(checkpoint: number, oldest: number): void {
-    const snapshot = this.snapshotOf(checkpoint);
-    if (snapshot === undefined) return;
-    const committed = snapshot.position - snapshot.inFlight.length;
+    const position = this.positionAt(checkpoint);
+    if (position === undefined) return;
+    const committed = position - this.inFlightAt(checkpoint).length;
     if (committed > this.committedRecords) {
       this.options.measures.committed(committed - this.committedRecords);
       this.committedRecords = committed;
     }
-    let left = 0;
-    for (const other of this.snapshots) if (other.checkpoint >= oldest) this.snapshots[left++] = other;
-    this.snapshots.length = left;
-    const kept = this.snapshotOf(oldest) ?? snapshot;
-    let first = kept.position;
-    for (const record of kept.inFlight) if (record < first) first = record;
+    this.forgetBefore(oldest);
+    let first = this.positionAt(oldest) ?? position;
+    const inFlight = this.inFlightAt(this.positionAt(oldest) === undefined ? checkpoint : oldest);
+    for (const record of inFlight) if (record < first) first = record;
     this.records.forgetBefore(first);
   }
 
-  private snapshotOf(checkpoint: number): RegionSnapshot | undefined {
-    for (const snapshot of this.snapshots) if (snapshot.checkpoint === checkpoint) return snapshot;
+  private forgetBefore(oldest: number): void {
+    const { snapshots } = this;
+    let left = 0;
+    for (let i = 0; i < snapshots.length; i += 2) {
+      if (snapshots[i] < oldest) this.snapshotsInFlight?.delete(snapshots[i]);
+      else {
+        snapshots[left++] = snapshots[i];
+        snapshots[left++] = snapshots[i + 1];
+      }
+    }
+    snapshots.length = left;
+    if (this.snapshotsInFlight?.size === 0) this.snapshotsInFlight = undefined;
+  }
+
+  /** How many records had been taken at a checkpoint. */
+  private positionAt(checkpoint: number | undefined): number | undefined {
+    const { snapshots } = this;
+    for (let i = 0; i < snapshots.length; i += 2) if (snapshots[i] === checkpoint) return snapshots[i + 1];
     return undefined;
+  }
+
+  private inFlightAt(checkpoint: number | undefined): readonly number[] {
+    return (checkpoint === undefined ? undefined : this.snapshotsInFlight?.get(checkpoint)) ?? NONE;
   }
 
   private awaitArrival(): void {
@@ -290,7 +308,7 @@ export class FlowRegion {
     const { loop, stages, paceMs } = this.options;
     const { paced } = this;
     while (this.isFlowing) {
-      const repeated = this.againAt < this.again.length;
+      const repeated = this.againLeft > 0;
       if (!repeated && this.admitted >= (paced ? this.made : this.records.count)) return;
       const slot = stages.length === 0 ? undefined : this.roomIn(0);
       if (stages.length > 0 && slot === undefined) return;
@@ -300,8 +318,9 @@ export class FlowRegion {
         return;
       }
       this.nextAdmitMs = Math.max(this.nextAdmitMs, loop.now) + paceMs;
-      const record = repeated ? this.again[this.againAt++] : this.admitted++;
+      const record = repeated ? this.again[this.again.length - this.againLeft--] : this.admitted++;
       this.inFlight.add(record);
+      this.inFlightCount = this.inFlight.size;
       if (slot === undefined) this.finish(record);
       else this.call(record, 0, slot);
       if (paced && this.made - this.admitted === PACED_AHEAD - 1) this.awaitPace();
@@ -360,6 +379,7 @@ export class FlowRegion {
   private finish(record: number): void {
     const { loop, measures } = this.options;
     this.inFlight.delete(record);
+    this.inFlightCount = this.inFlight.size;
     this.results++;
     measures.result(this.records.finish(record), loop.now - this.records.arrivedAtMs(record));
   }

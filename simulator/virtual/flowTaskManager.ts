@@ -26,6 +26,10 @@ export interface TaskPlace {
 export interface TasksOfManager {
   readonly manager: FlowTaskManager;
   readonly tasks: readonly FlowTask[];
+  /** Those in another process. Mostly there are none: a list of one would be two things more to read for each region and checkpoint. */
+  readonly next: TasksOfManager | undefined;
+  /** All of its tasks run. */
+  running: boolean;
 }
 
 /** A pipelined region: its flow, and which of its tasks run. */
@@ -41,7 +45,7 @@ export interface RegionState {
   /** Of its sources. */
   sourcesRunning: number;
   /** The running ones by their TaskManager, once somebody asked. */
-  groups: readonly TasksOfManager[] | undefined;
+  groups: TasksOfManager | undefined;
   readonly stalledBy: Set<number>;
   lastTriggered: number;
 }
@@ -49,7 +53,9 @@ export interface RegionState {
 /** One attempt of a stream task. */
 export class FlowTask {
   readonly name: SubtaskName;
+  readonly number: number;
   readonly attempt: number;
+  readonly region: RegionState;
   state: "INITIALIZING" | "RUNNING" | "ENDED" = "INITIALIZING";
   /** Undone when the task ends. */
   onEnd: (() => void)[] | undefined;
@@ -62,7 +68,9 @@ export class FlowTask {
     readonly place: TaskPlace,
   ) {
     this.name = deployment.task;
+    this.number = deployment.number;
     this.attempt = deployment.attempt;
+    this.region = place.region;
   }
 
   whenEnded(undo: () => void): void {
@@ -135,8 +143,8 @@ export class FlowTaskManager {
   }
 
   /** @param handle of the file with the state of all its tasks. */
-  acknowledge(tasks: readonly FlowTask[], checkpoint: number, handle: StateHandle): void {
-    const running = tasks.every(isRunning) ? tasks : tasks.filter(isRunning);
+  acknowledge(group: TasksOfManager, checkpoint: number, handle: StateHandle): void {
+    const running = group.running ? group.tasks : group.tasks.filter(isRunning);
     if (running.length > 0) this.link.acknowledge(checkpoint, handle, running);
   }
 

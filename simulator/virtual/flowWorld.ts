@@ -548,9 +548,9 @@ export class FlowWorld {
   }
 
   private onRunning(task: FlowTask): void {
-    const { region } = task.place;
+    const { region } = task;
     region.running.set(task.name, task);
-    region.groups = undefined;
+    forgetGroups(region);
     if (task.place.vertex.source !== undefined && ++region.sourcesRunning === region.sources) region.flow.startSources(task.deployment.restore?.checkpoint);
     if (region.running.size < region.tasks) return;
     region.whole = true;
@@ -574,25 +574,27 @@ export class FlowWorld {
   }
 
   private onEnded(task: FlowTask, wasRunning: boolean): void {
-    const { region } = task.place;
+    const { region } = task;
     if (!wasRunning || region.running.get(task.name) !== task) return;
     region.running.delete(task.name);
     region.whole = false;
     if (task.place.vertex.source !== undefined) region.sourcesRunning--;
-    region.groups = undefined;
+    forgetGroups(region);
     this.metrics?.ended(task.manager, [task]);
     this.changeFlow(region, () => region.flow.stop());
   }
 
   /** With the first source's barrier the whole region is asked: barriers go through it in a moment. */
   private onTrigger(task: FlowTask, checkpoint: number): boolean {
-    const { region } = task.place;
+    const { region } = task;
     if (!region.whole) return false;
     if (region.lastTriggered >= checkpoint) return true;
     region.lastTriggered = checkpoint;
     region.flow.snapshot(checkpoint);
     region.groups ??= byManager(region.running.values());
-    for (const group of region.groups) group.manager.process.put(this.draw(this.options.timings.snapshotMs), new TaskSnapshots(this, group, checkpoint));
+    for (let group: TasksOfManager | undefined = region.groups; group !== undefined; group = group.next) {
+      group.manager.process.put(this.draw(this.options.timings.snapshotMs), new TaskSnapshots(this, group, checkpoint));
+    }
     return true;
   }
 
@@ -664,19 +666,29 @@ class TaskSnapshots implements VirtualEvent {
   }
 
   private acknowledge(): void {
-    const { group: { manager, tasks }, checkpoint } = this;
-    manager.acknowledge(tasks, checkpoint, this.world.stateOf(manager, checkpoint));
+    const { group, checkpoint } = this;
+    const { manager } = group;
+    manager.acknowledge(group, checkpoint, this.world.stateOf(manager, checkpoint));
   }
 }
 
-function byManager(tasks: Iterable<FlowTask>): readonly TasksOfManager[] {
+/** In the order of their first tasks. */
+function byManager(tasks: Iterable<FlowTask>): TasksOfManager | undefined {
   const groups = new Map<FlowTaskManager, FlowTask[]>();
   for (const task of tasks) {
     const group = groups.get(task.manager);
     if (group === undefined) groups.set(task.manager, [task]);
     else group.push(task);
   }
-  return Array.from(groups, ([manager, together]) => ({ manager, tasks: together }));
+  let next: TasksOfManager | undefined;
+  for (const [manager, together] of [...groups].reverse()) next = { manager, tasks: together, next, running: true };
+  return next;
+}
+
+/** Other tasks run now than those of its groups. */
+function forgetGroups(region: RegionState): void {
+  for (let group = region.groups; group !== undefined; group = group.next) group.running = false;
+  region.groups = undefined;
 }
 
 const EMPTY_SNAPSHOT = { offset: 0, inFlight: [], sinks: {} } as const;

@@ -158,7 +158,7 @@ export class VirtualCoordinator {
     else if (message.kind === "input") this.step(message.input);
     else if (message.kind === "acknowledgements") {
       const { checkpoint, handle } = message;
-      for (const { name, attempt } of message.tasks) this.step({ kind: "checkpointAck", checkpoint, task: name, attempt, handle, alignmentMs: 0 });
+      for (const { name, number, attempt } of message.tasks) this.step({ kind: "checkpointAck", checkpoint, task: name, number, attempt, handle, alignmentMs: 0 });
     }
   }
 

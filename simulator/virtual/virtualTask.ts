@@ -374,6 +374,7 @@ export class VirtualTask {
         kind: "checkpointAck",
         checkpoint,
         task: this.name,
+        number: this.deployment.number,
         attempt: this.attempt,
         handle,
         alignmentMs,

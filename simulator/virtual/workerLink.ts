@@ -11,7 +11,7 @@ export type WorkerMessage =
   | ({ readonly kind: "hello" } & Hello)
   | { readonly kind: "input"; readonly input: JobMasterInput }
   /** Many tasks of a process acknowledge in one moment: as many messages as tasks, at the price of one. */
-  | { readonly kind: "acknowledgements"; readonly checkpoint: number; readonly handle: StateHandle; readonly tasks: readonly { readonly name: SubtaskName; readonly attempt: number }[] }
+  | { readonly kind: "acknowledgements"; readonly checkpoint: number; readonly handle: StateHandle; readonly tasks: readonly { readonly name: SubtaskName; readonly number: number; readonly attempt: number }[] }
   | { readonly kind: "journal"; readonly at: number; readonly body: JournalEventBody };
 
 export type CoordinatorMessage = { readonly kind: "welcome" } | { readonly kind: "command"; readonly command: JobMasterCommand };
