@@ -23,9 +23,9 @@ import { Workspace } from "../process/faultlineCli";
 
 const RATE = 600;
 const FIRST_MS = 4_000;
-/** No multiple of the interval of checkpoints, 1 s: eight strikes come 0, 0.38, 0.75, 0.13, 0.5 … of it after one. */
+/** No multiple of the interval of checkpoints, 1 s: they come 0, 0.38, 0.75, 0.13, 0.5 … of it after one, and each of these eight places twice. */
 const APART_MS = 4_375;
-const STRIKES = 8;
+const STRIKES = 16;
 const CALIBRATING_STRIKES = 4;
 const SEEDS = 20;
 const ASKED = 0.2;
