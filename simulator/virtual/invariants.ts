@@ -77,6 +77,7 @@ export class Invariants implements WorldObserver {
 
   onStep(world: VirtualWorld, master: JobMasterState, input: JobMasterInput, result: StepResult): void {
     if (result.events.some(({ kind }) => kind === "service.scaled")) this.noteDraining(master);
+    checkNumber(input, master);
     this.checkpoints.onInput(input);
     this.endpoints.onInput(input);
     for (const event of result.events) this.onEvent(event, world.loop.now, input);
@@ -278,4 +279,11 @@ export class Invariants implements WorldObserver {
     for (const [name, task] of this.tasks) if (task.vertexKind === "stream" && task.state !== "FINISHED") live.set(name, task.attempt);
     return live;
   }
+}
+
+/** By the number of its deployment an acknowledgement finds the task that it names. */
+function checkNumber(input: JobMasterInput, { tasks }: JobMasterState): void {
+  if (input.kind !== "checkpointAck") return;
+  const number = tasks.get(input.task)?.number;
+  ensure(input.number === number, "task-number", `${input.task} acknowledges with the number ${input.number}, and has ${number}`);
 }
