@@ -49,7 +49,7 @@ export class FlowMetrics {
 
   /** Its region flows from now on. */
   begun(task: FlowTask): void {
-    this.told.set(task, task.place.region.flow.resultCount);
+    this.told.set(task, task.region.flow.resultCount);
   }
 
   /** They have ended, otherwise than with their process. */
@@ -62,7 +62,7 @@ export class FlowMetrics {
     for (const task of from) {
       const known = this.told.get(task);
       if (known === undefined) continue;
-      const { vertex, region } = task.place;
+      const { region, place: { vertex } } = task;
       const { resultCount } = region.flow;
       this.told.set(task, resultCount);
       // Every vertex of a region has seen what its flow gave, shared by its tasks.

@@ -97,7 +97,7 @@ export class FlowRegion {
   private snapshotsInFlight: Map<number, readonly number[]> | undefined;
   /** Size of {@link inFlight}. */
   private inFlightCount = 0;
-  /** Of {@link again}. */
+  /** So many of {@link again} are still to be taken. */
   private againLeft = 0;
   private admitted = 0;
   private readonly paced: boolean;

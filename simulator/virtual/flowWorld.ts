@@ -150,7 +150,7 @@ export class FlowWorld {
     process.stop();
     const manager = this.taskManagers.get(process.pid);
     const touched = new Set<RegionState>();
-    for (const task of manager?.liveTasks ?? []) touched.add(task.place.region);
+    for (const task of manager?.liveTasks ?? []) touched.add(task.region);
     const release = (): void => {
       for (const region of touched) {
         region.stalledBy.delete(process.pid);

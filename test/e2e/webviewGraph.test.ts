@@ -166,6 +166,14 @@ describe("graph view", function () {
       await page.waitForSelector(`g.lane:nth-of-type(2) path.bar[data-look="${look}"]`, { state: "attached" });
     }
     assert.equal(await page.locator("g.fault").count(), 1);
+    const flag = await page.locator("g.fault rect").boundingBox();
+    const ticks = page.locator(".timeline > .timeline-svg .axis text");
+    assert.ok((await ticks.filter({ visible: true }).count()) < (await ticks.count()), "the flag covers a time");
+    for (const tick of await ticks.filter({ visible: true }).all()) {
+      const box = await tick.boundingBox();
+      assert.ok(box !== null && flag !== null);
+      assert.ok(box.x >= flag.x + flag.width || box.x + box.width <= flag.x, "a time lies under the flag in part");
+    }
     assert.ok((await page.locator("path.checkpoint.ok").count()) >= 5);
     assert.ok(((await page.locator("path.rate").getAttribute("d")) ?? "").length > 100);
   });

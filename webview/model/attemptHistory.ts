@@ -1,5 +1,5 @@
 /**
- * What the journal said of attempts, packed: about 4 bytes for a change of state, where objects take a hundred and more. So a view can stay open
+ * What the journal said of attempts, packed: about 5 bytes for a change of state, where objects take a hundred and more. So a view can stay open
  * for hours beside a run that fails all the time, and still go back to any moment.
  *
  * It is bounded: above {@link MOST_STEPS} changes the older half is let go, and {@link AttemptHistory.keptFrom} says how far back one can go.

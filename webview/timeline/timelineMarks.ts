@@ -55,7 +55,8 @@ export function drawSpans(layer: SvgGroup, { run, now, scale, top, bottom }: Mar
     .attr("width", (span) => Math.max(0.5, span.to - span.from));
 }
 
-export function drawFaults(layer: SvgGroup, { run, scale, top, bottom }: MarkArea): void {
+/** @returns where flags with their words lie, pixels */
+export function drawFaults(layer: SvgGroup, { run, scale, top, bottom }: MarkArea): readonly Readonly<Span>[] {
   const start = run.facts.startAt;
   const [from, to] = scale.domain();
   const right = scale.range()[1];
@@ -83,6 +84,7 @@ export function drawFaults(layer: SvgGroup, { run, scale, top, bottom }: MarkAre
     });
   flags.attr("transform", (one) => `translate(${x(one)},0)`);
   flags.select("line").attr("y2", bottom);
+  const taken: Span[] = [];
   flags.each(function (one) {
     const next = faults[faults.indexOf(one) + 1];
     const words = next !== undefined && x(next) - x(one) < 90 ? "" : faultWords(one);
@@ -95,11 +97,12 @@ export function drawFaults(layer: SvgGroup, { run, scale, top, bottom }: MarkAre
       .attr("x", before ? -4 : 12)
       .attr("text-anchor", before ? "end" : "start")
       .text(words);
-    flag
-      .select("rect")
-      .attr("width", words === "" ? 0 : room + 22)
-      .attr("x", before ? -room - 8 : 0);
+    const width = words === "" ? 0 : room + 22;
+    const left = before ? -room - 8 : 0;
+    flag.select("rect").attr("width", width).attr("x", left);
+    taken.push({ from: x(one) + left, to: x(one) + left + width });
   });
+  return taken;
 }
 
 export function drawCheckpoints(layer: SvgGroup, { run, scale }: MarkArea, y: number): void {

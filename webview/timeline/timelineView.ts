@@ -48,6 +48,8 @@ const LEAST_LANE = 11;
 const MOST_LANE = 18;
 const FOLLOWED_MS = 30_000;
 const RIGHT = 12;
+/** A time on the axis reaches so far to either side of its moment, pixels. */
+const HALF_TICK = 20;
 const MOST_ZOOM = 2000;
 /** What the curves say of a moment is of this much before and after it, ms. */
 const CHART_AROUND = 250;
@@ -171,7 +173,11 @@ export class TimelineView {
     drawSpans(this.#layers.spans, { ...area, bottom });
     drawChart(this.#layers.chart, { ...area, top: chartTop, height: this.#chartHeight });
     drawCheckpoints(this.#layers.marks, { ...area, bottom }, chartTop - 1);
-    drawFaults(this.#layers.marks, { ...area, bottom: height - 2 });
+    const flags = drawFaults(this.#layers.marks, { ...area, bottom: height - 2 });
+    // Of a time that a flag covers in part, the rest says something else.
+    const isCovered = (tick: number): boolean =>
+      flags.some(({ from, to }) => this.#scale(tick) + HALF_TICK > from && this.#scale(tick) - HALF_TICK < to);
+    this.#layers.axis.selectAll<SVGGElement, number>("g").classed("covered", isCovered);
     this.#drawCursor(height - 2);
     const failures = drawn.run.facts.failovers.length;
     this.#svg.attr(
