@@ -2,7 +2,8 @@
 import type { GraphDescription } from "../simulator/graph/graphDescription";
 import { LayoutClient } from "./layout/layoutClient";
 import type { LayoutResult, Point } from "./layout/layoutRequest";
-import { LARGE, PAUSE_MS } from "./graph/graphView";
+import { LARGE } from "./graph/graphView";
+import { anotherTask, inSlices } from "./graph/taskSlices";
 import type { Measure } from "./graph/vertexCard";
 import { collapseRegions } from "./model/collapsedRegions";
 import { ARRANGEMENTS, makePicture, pictureSteps, type Arrangement, type Picture } from "./model/picture";
@@ -86,26 +87,6 @@ export class PictureArranger {
     this.#last = best;
     return best;
   }
-}
-
-/** Longer than this the page does not work at a time while it makes a picture ready, ms by the clock; the step that is begun goes on. */
-const SLICE_MS = 5;
-
-/** Does what there is to do in slices, so that input and frames get their turn in between; undefined when it is not wanted any more. */
-export async function inSlices<T>(steps: Generator<void, T>, wanted: () => boolean): Promise<T | undefined> {
-  let end = performance.now() + SLICE_MS;
-  for (let step = steps.next(); ; step = steps.next()) {
-    if (step.done === true) return step.value;
-    if (performance.now() < end) continue;
-    await anotherTask();
-    if (!wanted()) return undefined;
-    end = performance.now() + SLICE_MS;
-  }
-}
-
-/** A little later: with no time in between, a frame that takes long and the next portion would follow each other with nothing else between. */
-export function anotherTask(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }
 
 function middles(layout: LayoutResult | undefined): ReadonlyMap<string, Point> | undefined {

@@ -23,10 +23,14 @@ import { Workspace } from "../process/faultlineCli";
 
 const RATE = 600;
 const FIRST_MS = 4_000;
-/** No multiple of the interval of checkpoints, 1 s: they come 0, 0.38, 0.75, 0.13, 0.5 … of it after one, and each of these eight places twice. */
-const APART_MS = 4_375;
+/**
+ * No multiple of the interval of checkpoints, 1 s: they come 0, 0.38, 0.75, 0.13, 0.5 … of it after one, and each of these eight places twice. Longer
+ * than the longest delay before a restart, 5 s: a dip that the next strike cuts off has no duration.
+ */
+const APART_MS = 7_375;
 const STRIKES = 16;
-const CALIBRATING_STRIKES = 4;
+/** The first of a kind finds processes that have not been through it; with few strikes it would weigh more than it does among the sixteen. */
+const CALIBRATING_STRIKES = 8;
 const SEEDS = 20;
 const ASKED = 0.2;
 const FAULTS = [

@@ -9,7 +9,6 @@ import {
   batchJob,
   hostileNames,
   languageDetection,
-  layeredGraph,
   severalServices,
 } from "./webviewHarness/sampleGraphs";
 import { killedInstance, lostTaskManager, START } from "./webviewHarness/sampleJournal";
@@ -790,25 +789,6 @@ describe("graph view", function () {
     assert.match((await page.locator(".active-faults li").textContent()) ?? "", /^hang on service:langid#0, for /);
     await page.getByRole("button", { name: "Heal All" }).click();
     assert.deepEqual(await sentOf("heal"), [{ kind: "heal" }]);
-  });
-
-  it("draws a thousand vertices on the canvas, near ones as cards, and a map of them", async () => {
-    const { page, show } = await open();
-    await show(layeredGraph(1000));
-    assert.ok((await page.locator("g.vertex").count()) <= 1, "only the one with the focus is an element");
-    assert.ok(await page.locator("canvas.far").isVisible());
-    const layers = (): Promise<(string | null)[]> =>
-      page.evaluate(() =>
-        Array.from(document.querySelector(".world")?.children ?? [], (one) => one.getAttribute("class")),
-      );
-    assert.deepEqual(await layers(), ["vertices", "overlay"], "what is on the canvas costs the document nothing");
-    await page.locator("svg.graph").focus();
-    for (let i = 0; i < 14; i++) await page.keyboard.press("+");
-    await page.waitForFunction(() => !document.querySelector("svg.graph")?.classList.contains("is-far"));
-    assert.ok((await page.locator("g.vertex").count()) > 3);
-    assert.deepEqual(await layers(), ["frames", "edges", "titles", "vertices", "overlay"]);
-    assert.ok((await page.locator("text.frame-title").count()) > 3);
-    await page.waitForFunction(() => document.querySelector<HTMLElement>(".minimap")?.hidden === false);
   });
 
   it("lists why there is no graph, and opens the place", async () => {

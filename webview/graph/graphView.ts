@@ -22,6 +22,7 @@ import {
 import { drawFrames, drawTitles, showFrames } from "./regionFrame";
 import { drawCell, showCell, showGrid } from "./subtaskCells";
 import { add, make, ringAround, translate, type SvgGroup } from "./svgElements";
+import { anotherTask } from "./taskSlices";
 import { cellAt, type Card, type Measure } from "./vertexCard";
 import { listenForDrags } from "./vertexDrag";
 import { drawVertex, showFigures } from "./vertexNode";
@@ -44,8 +45,6 @@ const MOST_CARDS = 60;
 const SMALL = 0.4;
 /** The first picture of more vertices than this is made in several tasks and drawn in two frames. */
 export const LARGE = 400;
-/** Between two portions of work on a large picture: frames, input and messages get their turn. */
-export const PAUSE_MS = 4;
 const EVERYWHERE: Rectangle = { x: -1e7, y: -1e7, width: 2e7, height: 2e7 };
 /** Time for new cards in one frame while the picture moves. */
 const WHILE_MOVING_MS = 6;
@@ -64,6 +63,8 @@ export class GraphView {
   #far: FarScene | undefined;
   /** A large picture is drawn first in two frames: what lies beneath the cards, then the cards over it. Where it lay when that was begun. */
   #split: CanvasTransform | "due" | undefined;
+  /** Between those two frames nothing is drawn. */
+  #pausing = false;
   #isFar = false;
   #canvasDue = false;
   /** A picture is being taken over: what is far is drawn when all of it is there. */
@@ -176,8 +177,12 @@ export class GraphView {
   }
 
   showVertices(vertices: Iterable<string>): void {
-    for (const vertex of vertices) if (this.#shown.has(vertex)) this.#show(vertex);
-    this.#drawFar();
+    let any = false;
+    for (const vertex of vertices) {
+      any = true;
+      if (this.#shown.has(vertex)) this.#show(vertex);
+    }
+    if (any) this.#drawFar();
   }
 
   /** Rates on lines and cards. */
@@ -338,7 +343,7 @@ export class GraphView {
 
   /** At most once a frame. */
   #drawFar(): void {
-    if (this.#canvasDue || this.#settling) return;
+    if (this.#canvasDue || this.#settling || this.#pausing) return;
     this.#canvasDue = true;
     requestAnimationFrame(() => {
       this.#canvasDue = false;
@@ -370,8 +375,11 @@ export class GraphView {
     const split = this.#split;
     if (split === "due") {
       this.#split = at;
-      // What waits for its own timer, or for a message, gets its turn between the two.
-      setTimeout(() => this.#drawFar(), PAUSE_MS);
+      this.#pausing = true;
+      void anotherTask().then(() => {
+        this.#pausing = false;
+        this.#drawFar();
+      });
       return "ground";
     }
     this.#split = undefined;
