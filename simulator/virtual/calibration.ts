@@ -9,20 +9,20 @@ import type { ServiceTimings, SimulatedTimings } from "./simulatedTimings";
 const KEPT = 2_000;
 
 /**
- * How long something took each time. Once the job has run, things take other times than at its start, when every process starts at once and
- * nothing is in the system's caches; a simulation asks for what comes after failures, so those times count where there are any.
+ * How long something took each time. Times that are as a simulation asks for them count where there are any, and the others where there are none:
+ * once the job has run, things take other times than at its start, when every process starts at once and nothing is in the system's caches.
  */
 class Measured {
-  private readonly atStart: number[] = [];
-  private readonly later: number[] = [];
+  private readonly asAskedFor: number[] = [];
+  private readonly others: number[] = [];
 
-  add(ms: number, hasRun: boolean): void {
-    const values = hasRun ? this.later : this.atStart;
+  add(ms: number, isAskedFor: boolean): void {
+    const values = isAskedFor ? this.asAskedFor : this.others;
     if (values.length < KEPT && ms >= 0) values.push(ms);
   }
 
   get valuesMs(): readonly number[] {
-    return this.later.length > 0 ? this.later : this.atStart;
+    return this.asAskedFor.length > 0 ? this.asAskedFor : this.others;
   }
 
   or(usual: Distribution): Distribution {
@@ -54,7 +54,8 @@ class ServiceMeasures {
 export class Calibration {
   private readonly startedAt = new Map<ProcessName, number>();
   private readonly connectedAt = new Map<ProcessName, number>();
-  private readonly phaseAt = new Map<SubtaskName, { readonly phase: string; readonly at: number }>();
+  /** `first`: in a process that has not had the model before. */
+  private readonly phaseAt = new Map<SubtaskName, { readonly phase: string; readonly at: number; readonly first: boolean }>();
   /** Service and process id, where the model has been ready. */
   private readonly loaded = new Set<string>();
   private readonly deployed = new Map<SubtaskName, TogetherOnProcess>();
@@ -207,18 +208,29 @@ export class Calibration {
 
   private instancePhase({ instance, phase, at, loadDelayMs, pid }: JournalEventOf<"instance.phase">): void {
     const before = this.phaseAt.get(instance);
-    this.phaseAt.set(instance, { phase, at });
+    const here = `${vertexOf(instance)} ${pid}`;
+    const first = pid === undefined || !this.loaded.has(here);
+    this.phaseAt.set(instance, { phase, at, first });
     const measures = this.serviceOf(instance);
     if (phase === "LOADING") {
       const connected = this.connectedAt.get(`service:${instance}`);
       if (connected !== undefined) measures.startMs.add(Math.max(0, at - connected), this.hasRun);
     }
-    const here = `${vertexOf(instance)} ${pid}`;
-    const { loadMs, warmMs } = pid !== undefined && this.loaded.has(here) ? measures.again : measures;
-    if (phase === "WARMING" && before?.phase === "LOADING") loadMs.add(Math.max(0, at - before.at - (loadDelayMs ?? 0)), this.hasRun);
+    const { loadMs, warmMs } = first ? measures : measures.again;
+    const isAskedFor = first ? this.hasRun : !this.loadsForTheFirstTime;
+    if (phase === "WARMING" && before?.phase === "LOADING") loadMs.add(Math.max(0, at - before.at - (loadDelayMs ?? 0)), isAskedFor);
     if (phase !== "READY" || before?.phase !== "WARMING") return;
-    warmMs.add(at - before.at, this.hasRun);
+    warmMs.add(at - before.at, isAskedFor);
     this.loaded.add(here);
+  }
+
+  /**
+   * Somewhere a model is loaded into a process that has not had it. A load elsewhere takes longer beside it, and does not matter, since the other
+   * one takes longer still: what it says nothing of is a load alone, for which everybody waits.
+   */
+  private get loadsForTheFirstTime(): boolean {
+    for (const { phase, first } of this.phaseAt.values()) if (first && (phase === "LOADING" || phase === "WARMING")) return true;
+    return false;
   }
 
   private metrics({ tasks, instances }: JournalEventOf<"metrics">): void {

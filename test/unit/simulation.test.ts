@@ -247,6 +247,35 @@ describe("parts of a simulation", () => {
     assert.equal(medianOf(times.again.warmMs), 2);
   });
 
+  it("leaves out later loads that ran beside a first one, where there are others", () => {
+    const calibration = new Calibration();
+    let seq = 0;
+    const observe = (at: number, event: object): void => calibration.observe({ seq: seq++, at, ...event } as unknown as Parameters<Calibration["observe"]>[0]);
+    const phase = (at: number, name: string, instance: string, pid: number): void => observe(at, { kind: "instance.phase", instance, attempt: 0, phase: name, pid });
+    const again = (): number | undefined => {
+      const times = calibration.timings(DEFAULT_TIMINGS).services.get("m")?.again;
+      return times === undefined ? undefined : medianOf(times.loadMs);
+    };
+    phase(0, "LOADING", "m#0", 7);
+    phase(100, "WARMING", "m#0", 7);
+    phase(102, "READY", "m#0", 7);
+    observe(500, { kind: "job.state", from: "CREATED", to: "RUNNING" });
+    // The process of m#1 is new: m#0, in a process that lived on, has to share the cores with it.
+    phase(1_000, "LOADING", "m#0", 7);
+    phase(1_001, "LOADING", "m#1", 8);
+    phase(1_095, "WARMING", "m#0", 7);
+    phase(1_097, "READY", "m#0", 7);
+    assert.equal(again(), 95, "it counts as long as there is no other");
+    phase(1_140, "WARMING", "m#1", 8);
+    phase(1_142, "READY", "m#1", 8);
+    for (const [instance, pid, loadMs] of [["m#0", 7, 57], ["m#1", 8, 57]] as const) {
+      phase(2_000, "LOADING", instance, pid);
+      phase(2_000 + loadMs, "WARMING", instance, pid);
+      phase(2_002 + loadMs, "READY", instance, pid);
+    }
+    assert.equal(again(), 57);
+  });
+
   it("predicts that an embedded model comes back sooner where its process lived on", () => {
     const spec = simulatedJob({ parallelism: 2, instances: 2, slots: 1, ship: "HASH", checkpointMs: 1_000 });
     const job = { ...spec, services: spec.services.map((service) => ({ ...service, deployment: "embedded" as const })) };
