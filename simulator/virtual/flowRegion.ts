@@ -11,7 +11,8 @@ import type { EventLoop, VirtualEvent, VirtualTimer } from "./eventLoop";
 import { cancelTimer } from "./eventLoop";
 import type { FlowMeasures } from "./flowMeasures";
 import { RecordLog } from "./recordLog";
-import type { ServiceCaller } from "./virtualRosClient";
+import { RecordSet } from "./recordSet";
+import type { ServiceCaller } from "./clientCalls";
 
 /** A client of a service as the flow uses it. */
 export interface FlowClient {
@@ -30,6 +31,38 @@ export interface FlowSlot {
 export interface FlowStage {
   readonly service: string;
   readonly timeoutMs: number;
+}
+
+/** A stage as one region has it. */
+class StageState {
+  /** Where its calls go out. */
+  slots: readonly FlowSlot[] = [];
+  /** The only one of {@link slots}: a lane has no more, and one list less to read for each record. */
+  only: FlowSlot | undefined;
+  turn = 0;
+  /** Records whose call of the stage before is over and that wait for room here. */
+  readonly waiting: { readonly record: number; readonly slot: FlowSlot }[] = [];
+
+  constructor(readonly timeoutMs: number) {}
+
+  begin(slots: readonly FlowSlot[]): void {
+    this.slots = slots;
+    this.only = slots.length === 1 ? slots[0] : undefined;
+    this.waiting.length = 0;
+  }
+
+  /** A slot with room for one more call; they take turns. */
+  room(): FlowSlot | undefined {
+    const { only, slots } = this;
+    if (only !== undefined) return only.inFlight < only.capacity ? only : undefined;
+    for (let step = 0; step < slots.length; step++) {
+      const at = (this.turn + step) % slots.length;
+      if (slots[at].inFlight >= slots[at].capacity) continue;
+      this.turn = at + 1;
+      return slots[at];
+    }
+    return undefined;
+  }
 }
 
 export interface FlowRegionOptions {
@@ -90,9 +123,11 @@ export class FlowRegion {
   private readonly records = new RecordLog();
   /**
    * Of the checkpoints that are kept or under way, two or three: the checkpoint, and the position, of each. Tens of thousands of regions are asked at
-   * each checkpoint, none of them in the processor's caches, so what is always looked at is kept together.
+   * each checkpoint, none of them in the processor's caches, so what is always looked at is kept together. The list is never made shorter, since
+   * it would be given a new place with every checkpoint then; {@link snapshotsEnd} says how much of it is in use.
    */
-  private readonly snapshots: number[] = [];
+  private readonly snapshots: number[] = [0, 0, 0, 0, 0, 0, 0, 0];
+  private snapshotsEnd = 0;
   /** By checkpoint: records that were in flight, where there were any. */
   private snapshotsInFlight: Map<number, readonly number[]> | undefined;
   /** Size of {@link inFlight}. */
@@ -101,11 +136,10 @@ export class FlowRegion {
   private againLeft = 0;
   private admitted = 0;
   private readonly paced: boolean;
-  private slots: readonly (readonly FlowSlot[])[] = [];
-  private readonly turn: number[];
-  /** Records whose call of a stage is over and that wait for room in the next one. */
-  private readonly waiting: { readonly record: number; readonly slot: FlowSlot }[][];
-  private inFlight = new Set<number>();
+  private readonly stages: readonly StageState[];
+  /** Of the stages, where each record begins; none where the region calls no service. */
+  private readonly firstStage: StageState | undefined;
+  private readonly inFlight = new RecordSet();
   private again: readonly number[] = [];
   /** Paced sources: records made so far by this attempt's count. */
   private made = 0;
@@ -126,10 +160,24 @@ export class FlowRegion {
 
   private readonly arrival = new Arrival(this);
 
+  // The options once more, each by itself: what is used with every record is next to what else is, and not in an object of its own.
+  private readonly loop: EventLoop;
+  private readonly chance: Chance;
+  private readonly measures: FlowMeasures;
+  private readonly arrivals: ArrivalPattern;
+  private readonly share: number;
+  private readonly paceMs: number;
+
   constructor(private readonly options: FlowRegionOptions) {
+    this.loop = options.loop;
+    this.chance = options.chance;
+    this.measures = options.measures;
+    this.arrivals = options.arrivals;
+    this.share = options.share;
+    this.paceMs = options.paceMs;
     this.paced = options.arrivals.kind === "paced";
-    this.turn = options.stages.map(() => 0);
-    this.waiting = options.stages.map(() => []);
+    this.stages = options.stages.map(({ timeoutMs }) => new StageState(timeoutMs));
+    this.firstStage = this.stages.length > 0 ? this.stages[0] : undefined;
   }
 
   /** From now on records come. */
@@ -137,7 +185,7 @@ export class FlowRegion {
     this.isOpen = true;
     if (!this.paced) this.awaitArrival();
     else {
-      this.pacedSince = this.options.loop.now;
+      this.pacedSince = this.loop.now;
       this.awaitPace();
     }
   }
@@ -168,22 +216,21 @@ export class FlowRegion {
     this.stalled = false;
     this.admitted = this.positionAt(checkpoint) ?? 0;
     this.made = this.admitted;
-    this.pacedSince = this.options.loop.now;
+    this.pacedSince = this.loop.now;
     this.pacedFrom = this.made;
     this.awaitPace();
   }
 
   /** All tasks run. @param checkpoint the one that they were restored from. */
   start(slots: readonly (readonly FlowSlot[])[], checkpoint: number | undefined): void {
-    const { loop } = this.options;
+    const { loop } = this;
     this.epoch++;
     this.owner = this.options.nextOwner();
-    this.slots = slots;
+    this.stages.forEach((stage, index) => stage.begin(slots[index]));
     this.flowing = true;
     this.stalled = false;
-    this.inFlight = new Set();
+    this.inFlight.clear();
     this.inFlightCount = 0;
-    for (const queue of this.waiting) queue.length = 0;
     this.again = this.inFlightAt(checkpoint);
     this.againLeft = this.again.length;
     this.admitted = this.positionAt(checkpoint) ?? 0;
@@ -199,8 +246,10 @@ export class FlowRegion {
     this.flowing = false;
     this.epoch++;
     cancelTimer(this.admitTimer);
-    for (const stage of this.slots) for (const client of new Set(stage.map((slot) => slot.client))) client.abandon(this.owner);
-    this.slots = [];
+    for (const stage of this.stages) {
+      for (const client of new Set(stage.slots.map((slot) => slot.client))) client.abandon(this.owner);
+      stage.begin([]);
+    }
   }
 
   /** A process of it is stopped, or goes on. */
@@ -214,12 +263,12 @@ export class FlowRegion {
   /** Barriers go out at the sources; once for each checkpoint. */
   snapshot(checkpoint: number): void {
     if (this.inFlightCount === 0 && this.againLeft === 0 && !this.paced) {
-      this.snapshots.push(checkpoint, this.admitted);
+      this.keepPosition(checkpoint, this.admitted);
       return;
     }
     const waiting = this.again.slice(this.again.length - this.againLeft);
     const ahead = this.paced ? Array.from({ length: this.made - this.admitted }, (_, index) => this.admitted + index) : [];
-    this.snapshots.push(checkpoint, this.paced ? this.made : this.admitted);
+    this.keepPosition(checkpoint, this.paced ? this.made : this.admitted);
     (this.snapshotsInFlight ??= new Map<number, readonly number[]>()).set(checkpoint, [...this.inFlight, ...waiting, ...ahead]);
   }
 
@@ -229,7 +278,7 @@ export class FlowRegion {
     if (position === undefined) return;
     const committed = position - this.inFlightAt(checkpoint).length;
     if (committed > this.committedRecords) {
-      this.options.measures.committed(committed - this.committedRecords);
+      this.measures.committed(committed - this.committedRecords);
       this.committedRecords = committed;
     }
     this.forgetBefore(oldest);
@@ -239,24 +288,29 @@ export class FlowRegion {
     this.records.forgetBefore(first);
   }
 
+  private keepPosition(checkpoint: number, position: number): void {
+    this.snapshots[this.snapshotsEnd++] = checkpoint;
+    this.snapshots[this.snapshotsEnd++] = position;
+  }
+
   private forgetBefore(oldest: number): void {
-    const { snapshots } = this;
+    const { snapshots, snapshotsEnd } = this;
     let left = 0;
-    for (let i = 0; i < snapshots.length; i += 2) {
+    for (let i = 0; i < snapshotsEnd; i += 2) {
       if (snapshots[i] < oldest) this.snapshotsInFlight?.delete(snapshots[i]);
       else {
         snapshots[left++] = snapshots[i];
         snapshots[left++] = snapshots[i + 1];
       }
     }
-    snapshots.length = left;
+    this.snapshotsEnd = left;
     if (this.snapshotsInFlight?.size === 0) this.snapshotsInFlight = undefined;
   }
 
   /** How many records had been taken at a checkpoint. */
   private positionAt(checkpoint: number | undefined): number | undefined {
-    const { snapshots } = this;
-    for (let i = 0; i < snapshots.length; i += 2) if (snapshots[i] === checkpoint) return snapshots[i + 1];
+    const { snapshots, snapshotsEnd } = this;
+    for (let i = 0; i < snapshotsEnd; i += 2) if (snapshots[i] === checkpoint) return snapshots[i + 1];
     return undefined;
   }
 
@@ -265,21 +319,21 @@ export class FlowRegion {
   }
 
   private awaitArrival(): void {
-    const { loop, arrivals, share, chance } = this.options;
+    const { loop, arrivals, share, chance } = this;
     const at = nextArrivalMs(arrivals, share, loop.now, chance);
     if (at === Infinity) return;
     loop.put(at, this.arrival);
   }
 
   onArrival(): void {
-    this.records.append(this.options.loop.now);
-    this.options.measures.arrived(1);
+    this.records.append(this.loop.now);
+    this.measures.arrived(1);
     if (this.isFlowing) this.admit();
     this.awaitArrival();
   }
 
   private awaitPace(): void {
-    const { loop, arrivals, share } = this.options;
+    const { loop, arrivals, share } = this;
     cancelTimer(this.arrivalTimer);
     if (!this.isOpen || !this.sourcing || this.stalled || this.made - this.admitted >= PACED_AHEAD) return;
     const rate = rateAt(arrivals, loop.now) * share;
@@ -295,7 +349,7 @@ export class FlowRegion {
       // A record that is made once more has its place already.
       if (this.made === this.records.count) {
         this.records.append(loop.now);
-        this.options.measures.arrived(1);
+        this.measures.arrived(1);
       }
       this.made++;
       this.admit();
@@ -305,13 +359,12 @@ export class FlowRegion {
 
   /** Takes records as long as there is room for them. */
   private admit(): void {
-    const { loop, stages, paceMs } = this.options;
-    const { paced } = this;
+    const { loop, firstStage, paceMs, paced } = this;
     while (this.isFlowing) {
       const repeated = this.againLeft > 0;
       if (!repeated && this.admitted >= (paced ? this.made : this.records.count)) return;
-      const slot = stages.length === 0 ? undefined : this.roomIn(0);
-      if (stages.length > 0 && slot === undefined) return;
+      const slot = firstStage?.room();
+      if (firstStage !== undefined && slot === undefined) return;
       if (paceMs > 0 && this.nextAdmitMs > loop.now) {
         cancelTimer(this.admitTimer);
         this.admitTimer = loop.at(this.nextAdmitMs, this.admitAgain);
@@ -329,27 +382,16 @@ export class FlowRegion {
 
   private readonly admitAgain = (): void => this.admit();
 
-  private roomIn(stage: number): FlowSlot | undefined {
-    const slots = this.slots[stage];
-    for (let step = 0; step < slots.length; step++) {
-      const at = (this.turn[stage] + step) % slots.length;
-      if (slots[at].inFlight >= slots[at].capacity) continue;
-      this.turn[stage] = at + 1;
-      return slots[at];
-    }
-    return undefined;
-  }
-
   private call(record: number, stage: number, slot: FlowSlot): void {
     slot.inFlight++;
-    slot.client.call(this.options.stages[stage].timeoutMs, this.owner, new RecordCall(this, this.epoch, record, stage, slot, this.options.loop.now));
+    slot.client.call(this.stages[stage].timeoutMs, this.owner, new RecordCall(this, this.epoch, record, stage, slot, this.loop.now));
   }
 
   onAnswer({ epoch, record, stage, slot, startedAt }: RecordCall): void {
     if (epoch !== this.epoch) return;
-    const { loop, measures, stages } = this.options;
+    const { loop, measures, stages } = this;
     measures.answered(loop.now - startedAt);
-    if (stage + 1 < stages.length) this.waiting[stage + 1].push({ record, slot });
+    if (stage + 1 < stages.length) stages[stage + 1].waiting.push({ record, slot });
     else {
       slot.inFlight--;
       this.finish(record);
@@ -363,10 +405,10 @@ export class FlowRegion {
 
   /** What waits behind a stage goes on, the last stage first; then new records. */
   private pump(): void {
-    for (let stage = this.waiting.length - 1; stage > 0; stage--) {
-      const queue = this.waiting[stage];
+    for (let stage = this.stages.length - 1; stage > 0; stage--) {
+      const queue = this.stages[stage].waiting;
       while (queue.length > 0) {
-        const room = this.roomIn(stage);
+        const room = this.stages[stage].room();
         const next = room === undefined ? undefined : queue.shift();
         if (room === undefined || next === undefined) break;
         next.slot.inFlight--;
@@ -377,7 +419,7 @@ export class FlowRegion {
   }
 
   private finish(record: number): void {
-    const { loop, measures } = this.options;
+    const { loop, measures } = this;
     this.inFlight.delete(record);
     this.inFlightCount = this.inFlight.size;
     this.results++;

@@ -10,7 +10,7 @@ import type { Device } from "./machines";
 import type { ServiceTimings } from "./simulatedTimings";
 import type { InstanceRequest, InstanceTiming, Refusal, VirtualInstance } from "./virtualInstance";
 import { VirtualProcess } from "./virtualProcess";
-import type { ServiceCaller } from "./virtualRosClient";
+import type { ServiceCaller } from "./clientCalls";
 import { VirtualRosClient } from "./virtualRosClient";
 
 /** A call of a model in the caller's own process. */
@@ -61,8 +61,10 @@ export class FlowService {
     return this.world.timings;
   }
 
-  /** Times of one copy of the model on a device, which runs one batch after the other. */
-  /** @param loaded by a process that has begun by then: `again` when it has had the model before. */
+  /**
+   * Times of one copy of the model on a device, which runs one batch after the other.
+   * @param loaded by a process that has begun by then: `again` when it has had the model before.
+   */
   timingOn(device: () => Device | undefined, loaded?: "first" | "again"): { readonly timing: InstanceTiming; readonly ran: (runMs: number, rows: number, wanted: number) => void } {
     const { loop, chance, measures, timings } = this.world;
     const own = chance.fork(`instance ${this.world.nextOrigin()}`);

@@ -19,7 +19,7 @@ import { subpartitionKey } from "./virtualExchange";
 import { consumersOf } from "../graph/executionGraph";
 import type { VirtualDisk } from "./virtualDisk";
 import type { VirtualProcess } from "./virtualProcess";
-import type { ServiceCaller } from "./virtualRosClient";
+import type { ServiceCaller } from "./clientCalls";
 import { VirtualSink } from "./virtualSink";
 
 /** A client of one service, as the task uses it. */

@@ -82,10 +82,15 @@ for (const [name, ship] of [["lanes", "FORWARD"], ["one region", "HASH"]] as con
 }
 
 process.stdout.write("\n");
-print(["subtasks", "instances", "events", "events/s", "ns an event", "ns / log2(subtasks)"]);
-print(["---", "---", "---", "---", "---", "---"]);
+// The yardstick of growth: a loop whose events do nothing but wait again, as many at once as the job has subtasks. What it grows by beyond log n is
+// memory that the processor's caches do not hold.
+print(["subtasks", "instances", "events", "events/s", "ns an event", "÷ log2(subtasks)", "bare loop, as many waiting: ns", "÷ log2(subtasks)"]);
+print(["---", "---", "---", "---", "---", "---", "---", "---"]);
 for (const [parallelism, instances, durationMs] of [[33, 10, 20 * minute], [333, 100, 20 * minute], [3_334, 1_000, 10 * minute], [32_768, 1_000, 5 * minute]] as const) {
   const { run, steadySeconds, steadyEvents } = measure(parallelism, instances, "FORWARD", durationMs, 1_000);
   const ns = (steadySeconds / steadyEvents) * 1e9;
-  print([(3 * parallelism).toLocaleString("en"), instances, thousands(run.events), thousands(steadyEvents / steadySeconds), ns.toFixed(0), (ns / Math.log2(3 * parallelism)).toFixed(0)]);
+  const subtasks = 3 * parallelism;
+  const perLog = (value: number): string => (value / Math.log2(subtasks)).toFixed(1);
+  const bare = 1e9 / bareLoop(subtasks, 3_000_000);
+  print([subtasks.toLocaleString("en"), instances, thousands(run.events), thousands(steadyEvents / steadySeconds), ns.toFixed(0), perLog(ns), bare.toFixed(0), perLog(bare)]);
 }
