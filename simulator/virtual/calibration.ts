@@ -225,8 +225,8 @@ export class Calibration {
   }
 
   /**
-   * Somewhere a model is loaded into a process that has not had it. A load elsewhere takes longer beside it, and does not matter, since the other
-   * one takes longer still: what it says nothing of is a load alone, for which everybody waits.
+   * Somewhere a model is loaded into a process that has not had it. A load into a process that had takes longer beside it, but nobody waits for
+   * that one: the first load takes longer still. So it must not stand for the time of a load alone, for which everybody waits.
    */
   private get loadsForTheFirstTime(): boolean {
     for (const { phase, first } of this.phaseAt.values()) if (first && (phase === "LOADING" || phase === "WARMING")) return true;

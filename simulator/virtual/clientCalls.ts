@@ -35,35 +35,46 @@ export class Call {
   ) {}
 }
 
-/** Open calls with one time limit, in the order in which they come to it: one timer for all of them. */
-export class Deadlines {
-  first: Call | undefined;
-  last: Call | undefined;
-  armed = false;
+interface Linked<T> {
+  before: T | undefined;
+  after: T | undefined;
+}
 
-  constructor(readonly timeoutMs: number) {}
+/** Members in the order in which they came; one leaves from any place without a search. */
+class LinkedMembers<T extends Linked<T>> {
+  first: T | undefined;
+  private last: T | undefined;
 
-  append(call: Call): void {
-    call.before = this.last;
-    if (this.last === undefined) this.first = call;
-    else this.last.after = call;
-    this.last = call;
+  append(member: T): void {
+    member.before = this.last;
+    if (this.last === undefined) this.first = member;
+    else this.last.after = member;
+    this.last = member;
   }
 
-  remove(call: Call): void {
-    if (call.before === undefined) this.first = call.after;
-    else call.before.after = call.after;
-    if (call.after === undefined) this.last = call.before;
-    else call.after.before = call.before;
-    call.before = undefined;
-    call.after = undefined;
+  /** @param member that is in it. */
+  remove(member: T): void {
+    if (member.before === undefined) this.first = member.after;
+    else member.before.after = member.after;
+    if (member.after === undefined) this.last = member.before;
+    else member.after.before = member.before;
+    member.before = undefined;
+    member.after = undefined;
+  }
+}
+
+/** Open calls with one time limit, in the order in which they come to it: one timer for all of them. */
+export class Deadlines extends LinkedMembers<Call> {
+  armed = false;
+
+  constructor(readonly timeoutMs: number) {
+    super();
   }
 }
 
 export class Connection {
-  /** Attempts under way, the oldest first. */
-  first: Attempt | undefined;
-  private last: Attempt | undefined;
+  /** Under way, the oldest first. */
+  private readonly attempts = new LinkedMembers<Attempt>();
   /** Calls outstanding. */
   load = 0;
   state: "connecting" | "ready" | "retired" | "lost" = "connecting";
@@ -80,12 +91,14 @@ export class Connection {
     return this.endpoint.instance;
   }
 
+  /** The oldest attempt under way. */
+  get first(): Attempt | undefined {
+    return this.attempts.first;
+  }
+
   append(attempt: Attempt): void {
     attempt.open = true;
-    attempt.before = this.last;
-    if (this.last === undefined) this.first = attempt;
-    else this.last.after = attempt;
-    this.last = attempt;
+    this.attempts.append(attempt);
     this.load++;
   }
 
@@ -93,12 +106,7 @@ export class Connection {
   remove(attempt: Attempt): boolean {
     if (!attempt.open) return false;
     attempt.open = false;
-    if (attempt.before === undefined) this.first = attempt.after;
-    else attempt.before.after = attempt.after;
-    if (attempt.after === undefined) this.last = attempt.before;
-    else attempt.after.before = attempt.before;
-    attempt.before = undefined;
-    attempt.after = undefined;
+    this.attempts.remove(attempt);
     this.load--;
     return true;
   }

@@ -7,12 +7,12 @@
 import type { ArrivalPattern } from "./arrivals";
 import { nextArrivalMs, rateAt } from "./arrivals";
 import type { Chance } from "./chance";
+import type { ServiceCaller } from "./clientCalls";
 import type { EventLoop, VirtualEvent, VirtualTimer } from "./eventLoop";
 import { cancelTimer } from "./eventLoop";
 import type { FlowMeasures } from "./flowMeasures";
 import { RecordLog } from "./recordLog";
 import { RecordSet } from "./recordSet";
-import type { ServiceCaller } from "./clientCalls";
 
 /** A client of a service as the flow uses it. */
 export interface FlowClient {

@@ -2,6 +2,7 @@
 import type { ServiceEndpoint } from "../core/deployment";
 import type { ServiceSpec } from "../graph/jobFile";
 import type { Chance } from "./chance";
+import type { ServiceCaller } from "./clientCalls";
 import { draw } from "./distribution";
 import type { EventLoop } from "./eventLoop";
 import type { FlowClient } from "./flowRegion";
@@ -10,7 +11,6 @@ import type { Device } from "./machines";
 import type { ServiceTimings } from "./simulatedTimings";
 import type { InstanceRequest, InstanceTiming, Refusal, VirtualInstance } from "./virtualInstance";
 import { VirtualProcess } from "./virtualProcess";
-import type { ServiceCaller } from "./clientCalls";
 import { VirtualRosClient } from "./virtualRosClient";
 
 /** A call of a model in the caller's own process. */

@@ -19,7 +19,7 @@ import type { VirtualEvent } from "./eventLoop";
 import { EventLoop } from "./eventLoop";
 import { FlowMeasures } from "./flowMeasures";
 import type { FlowMetrics } from "./flowMetrics";
-import type { FlowSlot, FlowStage } from "./flowRegion";
+import type { FlowSlot } from "./flowRegion";
 import { FlowRegion } from "./flowRegion";
 import { FlowService } from "./flowService";
 import type { FlowTask, FlowTaskManagerHost, RegionState, TaskPlace, TasksOfManager, TaskServiceClient } from "./flowTaskManager";
@@ -212,12 +212,8 @@ export class FlowWorld {
         member.vertices.set(vertex, (member.vertices.get(vertex) ?? 0) + 1);
       }
     }
-    const stagesOf = new Map<string, readonly (FlowStage & { readonly vertex: VertexModel })[]>();
     for (const [name, { tasks, sources: own, share, vertices, names }] of members) {
-      // The same list for all regions of the same vertices, as nearly all are.
-      const of = [...vertices.keys()].map(({ id }) => id).join(" ");
-      const stages = stagesOf.get(of) ?? [...vertices.keys()].flatMap((vertex) => vertex.services.map(({ service, timeoutMs }) => ({ service: service.id, timeoutMs, vertex })));
-      stagesOf.set(of, stages);
+      const stages = [...vertices.keys()].flatMap((vertex) => vertex.services.map(({ service, timeoutMs }) => ({ service: service.id, timeoutMs, vertex })));
       const fewest = Math.min(...vertices.values());
       const running = new Map<SubtaskName, FlowTask>();
       const flow = new FlowRegion({

@@ -1,6 +1,6 @@
 /** The client of an embedded service: the model runs in the task's own process, one call after the other. */
-import type { VirtualProcess } from "./virtualProcess";
 import type { ServiceCaller } from "./clientCalls";
+import type { VirtualProcess } from "./virtualProcess";
 import type { TaskClient } from "./virtualTask";
 
 export function localClient(process: VirtualProcess, runMs: () => number): TaskClient {

@@ -10,6 +10,7 @@ import type { ExecutionState } from "../graph/executionState";
 import type { Cause, JournalEventBody, SubtaskName } from "../observe/journalEvent";
 import { BarrierAlignment } from "./barrierAlignment";
 import type { AlignedBarrier } from "./barrierAlignment";
+import type { ServiceCaller } from "./clientCalls";
 import { TaskInputs } from "./taskInputs";
 import type { JobModel, VertexModel } from "./jobModel";
 import { channelsFor, recordAt, recordsOfSubtask } from "./jobModel";
@@ -19,7 +20,6 @@ import { subpartitionKey } from "./virtualExchange";
 import { consumersOf } from "../graph/executionGraph";
 import type { VirtualDisk } from "./virtualDisk";
 import type { VirtualProcess } from "./virtualProcess";
-import type { ServiceCaller } from "./clientCalls";
 import { VirtualSink } from "./virtualSink";
 
 /** A client of one service, as the task uses it. */

@@ -82,8 +82,8 @@ for (const [name, ship] of [["lanes", "FORWARD"], ["one region", "HASH"]] as con
 }
 
 process.stdout.write("\n");
-// The yardstick of growth: a loop whose events do nothing but wait again, as many at once as the job has subtasks. What it grows by beyond log n is
-// memory that the processor's caches do not hold.
+// The yardstick of growth: a loop whose events do nothing but wait again, as many at once as the job has subtasks. Its steps grow by log n, so what it
+// grows by beyond that is the machine.
 print(["subtasks", "instances", "events", "events/s", "ns an event", "÷ log2(subtasks)", "bare loop, as many waiting: ns", "÷ log2(subtasks)"]);
 print(["---", "---", "---", "---", "---", "---", "---", "---"]);
 for (const [parallelism, instances, durationMs] of [[33, 10, 20 * minute], [333, 100, 20 * minute], [3_334, 1_000, 10 * minute], [32_768, 1_000, 5 * minute]] as const) {
