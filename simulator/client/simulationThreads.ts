@@ -11,15 +11,18 @@ import { ownThread } from "../inference/ownThread";
 import type { SimulationResult } from "../observe/simulationResult";
 import type { SimulationPart, SimulationPlan } from "../virtual/simulation";
 import { combinations, partsOf, resultsOf } from "../virtual/simulation";
-import { estimatedBytes } from "../virtual/simulationChecks";
+import { estimatedBytes, subtasksOf } from "../virtual/simulationChecks";
 import type { SimulatedRun } from "../virtual/simulationRun";
 import type { SimulationThreadAnswer, SimulationThreadStart } from "./simulationThread";
 
 /**
- * MiB of a simulation's young generation. In a large job tens of thousands of things wait for their time, which a small one is copied for again and
- * again: an event of a hundred thousand subtasks costs a quarter less with this than with V8's own 48.
+ * MiB of a simulation's young generation: 8 KiB for each subtask, from 192 to 768 in all. What waits for its time is copied at each of its collections,
+ * and the larger the job, the more that is: an event of a hundred thousand subtasks costs a fifth less with 768 than with 192, with which it costs a
+ * quarter less than with V8's own 48; one of ten thousand costs the same with 192 and 768.
  */
-export const YOUNG_GENERATION_MIB = 192;
+export function youngGenerationMib(subtasks: number): number {
+  return Math.min(768, Math.max(192, 3 * Math.ceil(subtasks / 384)));
+}
 
 export interface SimulationProgress {
   /** Runs over, the present ones as parts. */
@@ -70,7 +73,7 @@ export async function runSimulation(plan: SimulationPlan, listener: SimulationLi
 
 /** One for each processor, as far as there are runs and memory for them. */
 function threadCount(plan: SimulationPlan, runs: number): number {
-  const fit = Math.floor((freemem() * 0.8) / estimatedBytes(plan));
+  const fit = Math.floor((freemem() * 0.8) / (estimatedBytes(plan) + youngGenerationMib(subtasksOf(plan.job)) * 1024 ** 2));
   return Math.max(1, Math.min(availableParallelism(), runs, fit));
 }
 
@@ -87,7 +90,7 @@ class SimulationThread {
   constructor(workerData: SimulationThreadStart) {
     this.worker = ownThread(__dirname, "simulationThread", {
       workerData,
-      resourceLimits: { maxOldGenerationSizeMb: getHeapStatistics().heap_size_limit / 1024 ** 2, maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+      resourceLimits: { maxOldGenerationSizeMb: getHeapStatistics().heap_size_limit / 1024 ** 2, maxYoungGenerationSizeMb: youngGenerationMib(subtasksOf(workerData.plan.job)) },
     });
     this.worker.on("message", (answer: SimulationThreadAnswer) => this.onAnswer(answer));
     this.worker.on("error", (error) => this.onError(error));

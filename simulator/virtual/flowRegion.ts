@@ -13,6 +13,7 @@ import { cancelTimer } from "./eventLoop";
 import type { FlowMeasures } from "./flowMeasures";
 import { RecordLog } from "./recordLog";
 import { RecordSet } from "./recordSet";
+import type { RegionSnapshots } from "./regionSnapshots";
 
 /** A client of a service as the flow uses it. */
 export interface FlowClient {
@@ -66,6 +67,9 @@ class StageState {
 }
 
 export interface FlowRegionOptions {
+  /** Among the regions of the job, from 0 on. */
+  readonly number: number;
+  readonly snapshots: RegionSnapshots;
   readonly loop: EventLoop;
   readonly chance: Chance;
   readonly measures: FlowMeasures;
@@ -113,7 +117,6 @@ class Arrival implements VirtualEvent {
   }
 }
 
-const NONE: readonly number[] = [];
 /** How far a paced source that was held up catches up. */
 const MAX_DEBT_MS = 1_000;
 /** Records that a paced source may be ahead of the first call: buffers that are full hold it up. */
@@ -121,15 +124,6 @@ const PACED_AHEAD = 256;
 
 export class FlowRegion {
   private readonly records = new RecordLog();
-  /**
-   * Of the checkpoints that are kept or under way, two or three: the checkpoint, and the position, of each. Tens of thousands of regions are asked at
-   * each checkpoint, none of them in the processor's caches, so what is always looked at is kept together. The list is never made shorter, since
-   * it would be given a new place with every checkpoint then; {@link snapshotsEnd} says how much of it is in use.
-   */
-  private readonly snapshots: number[] = [0, 0, 0, 0, 0, 0, 0, 0];
-  private snapshotsEnd = 0;
-  /** By checkpoint: records that were in flight, where there were any. */
-  private snapshotsInFlight: Map<number, readonly number[]> | undefined;
   /** Size of {@link inFlight}. */
   private inFlightCount = 0;
   /** So many of {@link again} are still to be taken. */
@@ -167,6 +161,8 @@ export class FlowRegion {
   private readonly arrivals: ArrivalPattern;
   private readonly share: number;
   private readonly paceMs: number;
+  private readonly number: number;
+  private readonly snapshots: RegionSnapshots;
 
   constructor(private readonly options: FlowRegionOptions) {
     this.loop = options.loop;
@@ -175,6 +171,8 @@ export class FlowRegion {
     this.arrivals = options.arrivals;
     this.share = options.share;
     this.paceMs = options.paceMs;
+    this.number = options.number;
+    this.snapshots = options.snapshots;
     this.paced = options.arrivals.kind === "paced";
     this.stages = options.stages.map(({ timeoutMs }) => new StageState(timeoutMs));
     this.firstStage = this.stages.length > 0 ? this.stages[0] : undefined;
@@ -214,7 +212,7 @@ export class FlowRegion {
     if (!this.paced) return;
     this.sourcing = true;
     this.stalled = false;
-    this.admitted = this.positionAt(checkpoint) ?? 0;
+    this.admitted = this.snapshots.positionAt(this.number, checkpoint) ?? 0;
     this.made = this.admitted;
     this.pacedSince = this.loop.now;
     this.pacedFrom = this.made;
@@ -231,9 +229,9 @@ export class FlowRegion {
     this.stalled = false;
     this.inFlight.clear();
     this.inFlightCount = 0;
-    this.again = this.inFlightAt(checkpoint);
+    this.again = this.snapshots.inFlightAt(this.number, checkpoint);
     this.againLeft = this.again.length;
-    this.admitted = this.positionAt(checkpoint) ?? 0;
+    this.admitted = this.snapshots.positionAt(this.number, checkpoint) ?? 0;
     this.nextAdmitMs = loop.now;
     this.admit();
   }
@@ -262,60 +260,31 @@ export class FlowRegion {
 
   /** Barriers go out at the sources; once for each checkpoint. */
   snapshot(checkpoint: number): void {
+    const { snapshots, number } = this;
     if (this.inFlightCount === 0 && this.againLeft === 0 && !this.paced) {
-      this.keepPosition(checkpoint, this.admitted);
+      snapshots.keep(number, checkpoint, this.admitted);
       return;
     }
     const waiting = this.again.slice(this.again.length - this.againLeft);
     const ahead = this.paced ? Array.from({ length: this.made - this.admitted }, (_, index) => this.admitted + index) : [];
-    this.keepPosition(checkpoint, this.paced ? this.made : this.admitted);
-    (this.snapshotsInFlight ??= new Map<number, readonly number[]>()).set(checkpoint, [...this.inFlight, ...waiting, ...ahead]);
+    snapshots.keep(number, checkpoint, this.paced ? this.made : this.admitted);
+    snapshots.keepInFlight(number, checkpoint, [...this.inFlight, ...waiting, ...ahead]);
   }
 
   /** The checkpoint is complete. @param oldest of those that are kept. */
   complete(checkpoint: number, oldest: number): void {
-    const position = this.positionAt(checkpoint);
+    const { snapshots, number } = this;
+    const position = snapshots.positionAt(number, checkpoint);
     if (position === undefined) return;
-    const committed = position - this.inFlightAt(checkpoint).length;
+    const committed = position - snapshots.inFlightAt(number, checkpoint).length;
     if (committed > this.committedRecords) {
       this.measures.committed(committed - this.committedRecords);
       this.committedRecords = committed;
     }
-    this.forgetBefore(oldest);
-    let first = this.positionAt(oldest) ?? position;
-    const inFlight = this.inFlightAt(this.positionAt(oldest) === undefined ? checkpoint : oldest);
-    for (const record of inFlight) if (record < first) first = record;
+    const before = snapshots.positionAt(number, oldest);
+    let first = before ?? position;
+    for (const record of snapshots.inFlightAt(number, before === undefined ? checkpoint : oldest)) if (record < first) first = record;
     this.records.forgetBefore(first);
-  }
-
-  private keepPosition(checkpoint: number, position: number): void {
-    this.snapshots[this.snapshotsEnd++] = checkpoint;
-    this.snapshots[this.snapshotsEnd++] = position;
-  }
-
-  private forgetBefore(oldest: number): void {
-    const { snapshots, snapshotsEnd } = this;
-    let left = 0;
-    for (let i = 0; i < snapshotsEnd; i += 2) {
-      if (snapshots[i] < oldest) this.snapshotsInFlight?.delete(snapshots[i]);
-      else {
-        snapshots[left++] = snapshots[i];
-        snapshots[left++] = snapshots[i + 1];
-      }
-    }
-    this.snapshotsEnd = left;
-    if (this.snapshotsInFlight?.size === 0) this.snapshotsInFlight = undefined;
-  }
-
-  /** How many records had been taken at a checkpoint. */
-  private positionAt(checkpoint: number | undefined): number | undefined {
-    const { snapshots, snapshotsEnd } = this;
-    for (let i = 0; i < snapshotsEnd; i += 2) if (snapshots[i] === checkpoint) return snapshots[i + 1];
-    return undefined;
-  }
-
-  private inFlightAt(checkpoint: number | undefined): readonly number[] {
-    return (checkpoint === undefined ? undefined : this.snapshotsInFlight?.get(checkpoint)) ?? NONE;
   }
 
   private awaitArrival(): void {

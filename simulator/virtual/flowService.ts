@@ -40,6 +40,7 @@ export class FlowService {
   private pooled: { readonly client: VirtualRosClient; readonly flow: FlowClient } | undefined;
   /** Lists that came already: every TaskManager is told, and the first telling counts. */
   private readonly seen = new WeakSet<readonly ServiceEndpoint[]>();
+  private seenLast: readonly ServiceEndpoint[] | undefined;
 
   constructor(
     readonly spec: ServiceSpec,
@@ -124,8 +125,9 @@ export class FlowService {
   }
 
   onEndpoints(endpoints: readonly ServiceEndpoint[]): void {
-    if (this.pooled === undefined || this.seen.has(endpoints)) return;
+    if (this.pooled === undefined || endpoints === this.seenLast || this.seen.has(endpoints)) return;
     this.seen.add(endpoints);
+    this.seenLast = endpoints;
     this.pooled.client.updateEndpoints(endpoints);
   }
 

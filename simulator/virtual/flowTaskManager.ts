@@ -6,7 +6,7 @@ import type { FlowRegion, FlowSlot } from "./flowRegion";
 import type { VertexModel } from "./jobModel";
 import type { ConnectionEnd } from "./virtualConnection";
 import type { VirtualProcess } from "./virtualProcess";
-import type { ControlConnection, CoordinatorMessage } from "./workerLink";
+import type { ControlConnection, CoordinatorMessage, Hello, WorkerLinkOwner } from "./workerLink";
 import { WorkerLink } from "./workerLink";
 
 /** A task's way to a service. */
@@ -30,6 +30,13 @@ export interface TasksOfManager {
   readonly next: TasksOfManager | undefined;
   /** All of its tasks run. */
   running: boolean;
+}
+
+/** What a process writes for a checkpoint since a moment. */
+export interface SnapshotsOfManager {
+  readonly checkpoint: number;
+  readonly sinceMs: number;
+  readonly groups: TasksOfManager[];
 }
 
 /** A pipelined region: its flow, and which of its tasks run. */
@@ -82,7 +89,6 @@ export class FlowTask {
 export interface FlowTaskManagerHost {
   readonly heartbeatIntervalMs: number;
   placeOf(task: SubtaskName): TaskPlace;
-  now(): number;
   dial(worker: ConnectionEnd<CoordinatorMessage>): ControlConnection | undefined;
   /** Calls `run` of each task when it may run: its state is there and its models are loaded. */
   prepareAll(tasks: readonly FlowTask[]): void;
@@ -100,13 +106,15 @@ function isRunning({ state }: FlowTask): boolean {
   return state === "RUNNING";
 }
 
-export class FlowTaskManager {
+export class FlowTaskManager implements WorkerLinkOwner {
   readonly link: WorkerLink;
   readonly endpoints = new Map<string, readonly ServiceEndpoint[]>();
   /** When its process had connected first. */
   readonly sinceMs: number;
   /** The file with the state of its tasks at the latest checkpoint that they took. */
   snapshot: { readonly checkpoint: number; readonly handle: StateHandle } | undefined;
+  /** State that its process began to write last, until it is written. */
+  writing: SnapshotsOfManager | undefined;
   /** Its process has run tasks before. */
   hasHadTasks = false;
   /** Services whose model was loaded in its process. */
@@ -115,19 +123,11 @@ export class FlowTaskManager {
 
   constructor(
     readonly process: VirtualProcess,
-    dataAddress: string,
+    private readonly dataAddress: string,
     private readonly host: FlowTaskManagerHost,
   ) {
-    this.sinceMs = host.now();
-    this.link = new WorkerLink({
-      process,
-      heartbeatIntervalMs: host.heartbeatIntervalMs,
-      now: () => host.now(),
-      dial: (worker) => host.dial(worker),
-      hello: () => ({ process: process.name, role: "taskmanager", pid: process.pid, dataAddress }),
-      onCommand: (command) => this.handle(command),
-      onDisconnected: () => this.cancelAll(),
-    });
+    this.sinceMs = process.now;
+    this.link = new WorkerLink(this);
     process.whenDead(() => {
       for (const task of this.tasks.values()) this.forget(task);
       this.tasks.clear();
@@ -148,7 +148,24 @@ export class FlowTaskManager {
     if (running.length > 0) this.link.acknowledge(checkpoint, handle, running);
   }
 
-  private handle(command: JobMasterCommand): void {
+  get heartbeatIntervalMs(): number {
+    return this.host.heartbeatIntervalMs;
+  }
+
+  dial(worker: ConnectionEnd<CoordinatorMessage>): ControlConnection | undefined {
+    return this.host.dial(worker);
+  }
+
+  hello(): Hello {
+    const { process, dataAddress } = this;
+    return { process: process.name, role: "taskmanager", pid: process.pid, dataAddress };
+  }
+
+  onDisconnected(): void {
+    this.cancelAll();
+  }
+
+  handle(command: JobMasterCommand): void {
     const { host } = this;
     switch (command.kind) {
       case "deploy":

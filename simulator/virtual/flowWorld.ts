@@ -22,7 +22,7 @@ import type { FlowMetrics } from "./flowMetrics";
 import type { FlowSlot } from "./flowRegion";
 import { FlowRegion } from "./flowRegion";
 import { FlowService } from "./flowService";
-import type { FlowTask, FlowTaskManagerHost, RegionState, TaskPlace, TasksOfManager, TaskServiceClient } from "./flowTaskManager";
+import type { FlowTask, FlowTaskManagerHost, RegionState, SnapshotsOfManager, TaskPlace, TasksOfManager, TaskServiceClient } from "./flowTaskManager";
 import { FlowTaskManager } from "./flowTaskManager";
 import type { InstanceProcess } from "./instanceProcess";
 import { startInstanceProcess } from "./instanceProcess";
@@ -40,6 +40,7 @@ import { VirtualInstance } from "./virtualInstance";
 import { VirtualJournal } from "./virtualJournal";
 import { VirtualProcess } from "./virtualProcess";
 import type { ProcessExit } from "./virtualProcess";
+import { RegionSnapshots } from "./regionSnapshots";
 import { runStarted } from "./virtualWorld";
 import type { ControlConnection, CoordinatorMessage, WorkerMessage } from "./workerLink";
 
@@ -91,6 +92,7 @@ export class FlowWorld {
   private readonly fold = new RecoveredJobFold();
   private readonly chance: Chance;
   private readonly places = new Map<SubtaskName, TaskPlace>();
+  private snapshots = new RegionSnapshots(0);
   private readonly instances = new Map<number, InstanceProcess>();
   private readonly externals = new Map<string, VirtualInstance>();
   /** When the present coordinator hears of a process that the one before had started. */
@@ -212,11 +214,14 @@ export class FlowWorld {
         member.vertices.set(vertex, (member.vertices.get(vertex) ?? 0) + 1);
       }
     }
+    this.snapshots = new RegionSnapshots(members.size);
     for (const [name, { tasks, sources: own, share, vertices, names }] of members) {
       const stages = [...vertices.keys()].flatMap((vertex) => vertex.services.map(({ service, timeoutMs }) => ({ service: service.id, timeoutMs, vertex })));
       const fewest = Math.min(...vertices.values());
       const running = new Map<SubtaskName, FlowTask>();
       const flow = new FlowRegion({
+        number: this.regions.size,
+        snapshots: this.snapshots,
         loop,
         chance: this.chance.fork(name),
         measures,
@@ -367,7 +372,6 @@ export class FlowWorld {
         return runtime().heartbeatIntervalMs;
       },
       placeOf: (task) => this.places.get(task)!,
-      now: () => this.loop.now,
       dial: (worker) => this.dial(worker),
       prepareAll: (tasks) => this.prepareAll(tasks),
       onRunning: (task) => this.onRunning(task),
@@ -442,7 +446,6 @@ export class FlowWorld {
         attempt: task.deployment.attempt,
         process,
         timing,
-        now: () => this.loop.now,
         onRun: ran,
         onPhase: (phase) => {
           if (phase !== "READY") return;
@@ -475,7 +478,6 @@ export class FlowWorld {
       address: `pid:${process.pid}`,
       heartbeatIntervalMs: this.options.job.runtime.heartbeatIntervalMs,
       timing,
-      now: () => this.loop.now,
       dial: (worker) => this.dial(worker),
       onRun: ran,
       onPhase: (phase) => {
@@ -519,7 +521,6 @@ export class FlowWorld {
       attempt: 0,
       process,
       timing,
-      now: () => this.loop.now,
       onRun: ran,
       onPhase: (phase) => {
         if (phase !== "READY") return;
@@ -593,9 +594,22 @@ export class FlowWorld {
     region.flow.snapshot(checkpoint);
     region.groups ??= byManager(region.running.values());
     for (let group: TasksOfManager | undefined = region.groups; group !== undefined; group = group.next) {
-      group.manager.process.put(this.draw(this.options.timings.snapshotMs), new TaskSnapshots(this, group, checkpoint));
+      this.snapshot(group, checkpoint);
     }
     return true;
+  }
+
+  /** Tasks of a process that are asked in one moment write their state together: they have one event loop and one disk. */
+  private snapshot(group: TasksOfManager, checkpoint: number): void {
+    const { manager } = group;
+    const { writing } = manager;
+    if (writing?.checkpoint === checkpoint && writing.sinceMs === this.loop.now) {
+      writing.groups.push(group);
+      return;
+    }
+    const snapshots = new TaskSnapshots(this, manager, checkpoint, this.loop.now, [group]);
+    manager.writing = snapshots;
+    manager.process.put(this.draw(this.options.timings.snapshotMs), snapshots);
   }
 
   /** What the tasks of a region keep is with the region (`FlowRegion.snapshot`); one file stands for that of all tasks in a process. */
@@ -613,6 +627,7 @@ export class FlowWorld {
     this.lastComplete = checkpoint;
     const oldest = this.coordinator?.master.checkpoints.completed[0]?.checkpoint ?? checkpoint;
     for (const { flow } of this.regions.values()) flow.complete(checkpoint, oldest);
+    this.snapshots.forgetBefore(oldest);
   }
 
   private changeReady(service: FlowService, by: number): void {
@@ -649,26 +664,29 @@ export class FlowWorld {
   }
 }
 
-/** Tasks of a region in one process have written their state. */
-class TaskSnapshots implements VirtualEvent {
+/** Tasks in one process have written their state. */
+class TaskSnapshots implements VirtualEvent, SnapshotsOfManager {
   readonly cancelled = false;
 
   constructor(
     private readonly world: FlowWorld,
-    private readonly group: TasksOfManager,
-    private readonly checkpoint: number,
+    private readonly manager: FlowTaskManager,
+    readonly checkpoint: number,
+    readonly sinceMs: number,
+    readonly groups: TasksOfManager[],
   ) {}
 
   happen(): void {
-    const { process } = this.group.manager;
-    if (process.state === "running") this.acknowledge();
-    else process.run(() => this.acknowledge());
+    const { manager } = this;
+    if (manager.writing === this) manager.writing = undefined;
+    if (manager.process.state === "running") this.acknowledge();
+    else manager.process.run(() => this.acknowledge());
   }
 
   private acknowledge(): void {
-    const { group, checkpoint } = this;
-    const { manager } = group;
-    manager.acknowledge(group, checkpoint, this.world.stateOf(manager, checkpoint));
+    const { manager, checkpoint } = this;
+    const handle = this.world.stateOf(manager, checkpoint);
+    for (const group of this.groups) manager.acknowledge(group, checkpoint, handle);
   }
 }
 

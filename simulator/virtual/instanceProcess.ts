@@ -23,7 +23,6 @@ export interface InstanceProcessOptions {
   readonly address: string;
   readonly heartbeatIntervalMs: number;
   readonly timing: InstanceTiming;
-  now(): number;
   dial(worker: ConnectionEnd<CoordinatorMessage>): ControlConnection | undefined;
   readonly onRun?: InstanceOptions["onRun"];
   readonly onPhase?: InstanceOptions["onPhase"];
@@ -35,7 +34,6 @@ export function startInstanceProcess(options: InstanceProcessOptions): InstanceP
   const link: WorkerLink = new WorkerLink({
     process,
     heartbeatIntervalMs: options.heartbeatIntervalMs,
-    now: () => options.now(),
     dial: (worker) => options.dial(worker),
     hello: () => ({
       process: process.name,
@@ -43,7 +41,7 @@ export function startInstanceProcess(options: InstanceProcessOptions): InstanceP
       pid: process.pid,
       instance: { instance: what.instance, attempt: what.attempt, phase, address: takesCalls(phase) ? address : undefined },
     }),
-    onCommand: (command) => {
+    handle: (command) => {
       if (command.kind !== "endProcess") return;
       const end = (): void => {
         if (takesCalls(phase) || phase === "DRAINING") tellLoad();
@@ -62,7 +60,7 @@ export function startInstanceProcess(options: InstanceProcessOptions): InstanceP
     if (load !== undefined) link.send({ kind: "instanceLoad", instance: what.instance, attempt: what.attempt, ...load });
   };
   const tellLoadLater = (): void => {
-    process.timer(options.now() + LOAD_INTERVAL_MS, () => {
+    process.timer(process.now + LOAD_INTERVAL_MS, () => {
       tellLoad();
       tellLoadLater();
     });
@@ -73,7 +71,6 @@ export function startInstanceProcess(options: InstanceProcessOptions): InstanceP
     attempt: what.attempt,
     process,
     timing,
-    now: () => options.now(),
     onRun: options.onRun,
     onPhase: (entered, previousPhaseMs) => {
       phase = entered;

@@ -30,7 +30,7 @@ export interface SimulatedTimings {
   /** The same for the first tasks of a process, which still has to load and to compile what they need. */
   readonly firstTaskStartMs: Distribution;
   readonly taskCancelMs: Distribution;
-  /** From the barrier at the sources until a task has acknowledged. */
+  /** From the barrier at the sources until the tasks of a process, which write their state together, have acknowledged. */
   readonly snapshotMs: Distribution;
   readonly storeMs: Distribution;
   readonly coordinatorRestartMs: Distribution;

@@ -1,4 +1,5 @@
 /** What cannot be simulated is said before it begins, with what to change. */
+import type { JobSpec } from "../graph/jobFile";
 import { buildJobGraph } from "../graph/jobGraph";
 import type { Problem } from "../graph/errors";
 import type { SimulationPlan } from "./simulation";
@@ -78,9 +79,14 @@ function checkCopies(plan: SimulationPlan, wrong: (code: Problem["code"], messag
   }
 }
 
+/** Of operators; instances of services are not counted. */
+export function subtasksOf(job: JobSpec): number {
+  return buildJobGraph(job).vertices.reduce((sum, { kind, parallelism }) => sum + (kind === "stream" ? parallelism : 0), 0);
+}
+
 /** About, and rather too much: what the simulation of the largest combination takes. */
 export function estimatedBytes(plan: SimulationPlan): number {
-  const tasks = buildJobGraph(plan.job).vertices.reduce((sum, { kind, parallelism }) => sum + (kind === "stream" ? parallelism : 0), 0);
+  const tasks = subtasksOf(plan.job);
   const copies = Math.max(...combinations(plan).map(({ job }) => copiesOf(job)), 0);
   const callers = plan.job.operators.reduce((sum, operator) => sum + (operator.kind === "rpc" ? operator.parallelism : 0), 0);
   const pairs = Math.min(callers * copies, 20_000);

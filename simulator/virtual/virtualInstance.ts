@@ -51,7 +51,6 @@ export interface InstanceOptions {
   readonly attempt: number;
   readonly process: VirtualProcess;
   readonly timing: InstanceTiming;
-  now(): number;
   /** A phase was entered; the one before took `previousPhaseMs`. */
   onPhase(phase: InstancePhase, previousPhaseMs: number | undefined): void;
   /** The device ran this long; `wanted` of the rows had somebody waiting. */
@@ -102,7 +101,7 @@ export class VirtualInstance {
 
   constructor(private readonly options: InstanceOptions) {
     const { spec } = options;
-    this.phaseSince = options.now();
+    this.phaseSince = options.process.now;
     this.counts = spec.autoscaler === undefined ? undefined : new LoadCounts();
     this.batcher = new Batcher<InstanceRequest>({
       maxSize: spec.batching.maxSize,
@@ -136,7 +135,7 @@ export class VirtualInstance {
   /** What it did since the last time, or since it is ready; undefined where the service has no autoscaler. */
   takeLoad(): InstanceLoad | undefined {
     const { counts, batcher, options } = this;
-    return counts?.take(options.now(), batcher.depth);
+    return counts?.take(options.process.now, batcher.depth);
   }
 
   /** From the process's start until it takes calls. */
@@ -156,7 +155,7 @@ export class VirtualInstance {
       request.refused("unavailable");
       return;
     }
-    const admission = this.batcher.offer(request, this.options.now());
+    const admission = this.batcher.offer(request, this.options.process.now);
     if (admission !== "queued") {
       request.refused(admission === "expired" ? "too-late" : "overloaded");
       return;
@@ -184,7 +183,7 @@ export class VirtualInstance {
   private poll(): void {
     const { options } = this;
     for (;;) {
-      const decision = this.batcher.poll(options.now());
+      const decision = this.batcher.poll(options.process.now);
       for (const { entry } of decision.dropped) {
         this.underWay--;
         entry.refused("too-late");
@@ -238,7 +237,7 @@ export class VirtualInstance {
   }
 
   private enter(phase: InstancePhase): void {
-    const now = this.options.now();
+    const now = this.options.process.now;
     const previousPhaseMs = now - this.phaseSince;
     this.phaseNow = phase;
     this.phaseSince = now;

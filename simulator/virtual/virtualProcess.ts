@@ -25,6 +25,11 @@ export class VirtualProcess {
     readonly pid: number,
   ) {}
 
+  /** Milliseconds since the world began. */
+  get now(): number {
+    return this.loop.now;
+  }
+
   get state(): "running" | "stopped" | "dead" {
     return this.stateNow;
   }

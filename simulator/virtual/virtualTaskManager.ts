@@ -29,10 +29,9 @@ export class VirtualTaskManager {
     this.link = new WorkerLink({
       process,
       heartbeatIntervalMs: options.heartbeatIntervalMs,
-      now: () => options.environment.now(),
       dial: (worker) => options.dial(worker),
       hello: () => ({ process: process.name, role: "taskmanager", pid: process.pid, dataAddress: options.dataAddress }),
-      onCommand: (command) => this.handle(command),
+      handle: (command) => this.handle(command),
       // As in Flink, tasks do not outlive their JobManager: a new one deploys them from the latest checkpoint.
       onDisconnected: () => this.cancelAll(),
     });

@@ -284,7 +284,7 @@ export class VirtualWorld {
   }
 
   private startInstance(process: VirtualProcess, what: { readonly instance: string; readonly attempt: number; readonly service: string }): void {
-    const { loop, options } = this;
+    const { options } = this;
     const spec = this.serviceOf(what.service);
     const started = startInstanceProcess({
       process,
@@ -293,7 +293,6 @@ export class VirtualWorld {
       address: addressOf(process.pid),
       heartbeatIntervalMs: options.job.runtime.heartbeatIntervalMs,
       timing: options.timing.instance(spec.id),
-      now: () => loop.now,
       dial: (worker) => this.dial(worker),
     });
     this.instances.set(process.pid, started);
@@ -301,14 +300,14 @@ export class VirtualWorld {
   }
 
   private startExternalInstances(): void {
-    const { loop, options } = this;
+    const { options } = this;
     for (const spec of options.job.services) {
       if (spec.deployment !== "external") continue;
       spec.addresses.forEach((address, index) => {
         const process = this.newProcess(`external:${spec.id}#${index}`);
         const timing = { ...options.timing.instance(spec.id), startMs: () => 0, loadMs: () => 0, warmMs: () => 0 };
         const name = `${spec.id}#${index}`;
-        const instance = new VirtualInstance({ spec, instance: name, attempt: 0, process, timing, now: () => loop.now, onPhase: () => undefined });
+        const instance = new VirtualInstance({ spec, instance: name, attempt: 0, process, timing, onPhase: () => undefined });
         this.externals.set(address, instance);
         instance.start();
       });

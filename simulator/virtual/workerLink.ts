@@ -21,15 +21,33 @@ export type ControlConnection = VirtualConnection<WorkerMessage, CoordinatorMess
 const GIVE_UP_MS = 30_000;
 const RETRY_MS = 50;
 
-export interface WorkerLinkOptions {
+/** Whose connection it is. */
+export interface WorkerLinkOwner {
   readonly process: VirtualProcess;
   readonly heartbeatIntervalMs: number;
-  now(): number;
   /** Undefined when nobody listens. */
   dial(worker: ConnectionEnd<CoordinatorMessage>): ControlConnection | undefined;
   hello(): Hello;
-  onCommand(command: JobMasterCommand): void;
+  handle(command: JobMasterCommand): void;
   onDisconnected(): void;
+}
+
+/** The worker's end of one connection. A link may have another one by the time that something comes. */
+class LinkEnd implements ConnectionEnd<CoordinatorMessage> {
+  connection: ControlConnection | undefined;
+
+  constructor(
+    private readonly link: WorkerLink,
+    readonly process: VirtualProcess,
+  ) {}
+
+  onMessage(message: CoordinatorMessage): void {
+    this.link.onMessage(this.connection, message);
+  }
+
+  onClosed(): void {
+    this.link.onClosed(this.connection);
+  }
 }
 
 export class WorkerLink {
@@ -39,16 +57,16 @@ export class WorkerLink {
   private waiting: WorkerMessage[] = [];
   private heartbeatEpoch = 0;
 
-  constructor(private readonly options: WorkerLinkOptions) {
+  constructor(private readonly owner: WorkerLinkOwner) {
     this.connect();
   }
 
   get process(): ProcessName {
-    return this.options.process.name;
+    return this.owner.process.name;
   }
 
   get worker(): VirtualProcess {
-    return this.options.process;
+    return this.owner.process;
   }
 
   /** Looks for a coordinator before it is time to, where it has none. */
@@ -66,7 +84,7 @@ export class WorkerLink {
   }
 
   journal(body: JournalEventBody): void {
-    this.deliver({ kind: "journal", at: this.options.now(), body }, true);
+    this.deliver({ kind: "journal", at: this.owner.process.now, body }, true);
   }
 
   /** The process ends in order: what was sent arrives. */
@@ -85,25 +103,19 @@ export class WorkerLink {
   }
 
   private connect(): void {
-    const { options } = this;
-    let connection: ControlConnection | undefined = undefined;
-    connection = options.dial({
-      process: options.process,
-      onMessage: (message) => {
-        if (this.connection === connection) this.onMessage(message);
-      },
-      onClosed: () => {
-        if (this.connection === connection) this.onClosed();
-      },
-    });
+    const { owner } = this;
+    const end = new LinkEnd(this, owner.process);
+    const connection = owner.dial(end);
+    end.connection = connection;
     this.connection = connection;
-    if (connection === undefined) this.onClosed();
-    else connection.sendUp({ kind: "hello", ...options.hello() });
+    if (connection === undefined) this.onClosed(undefined);
+    else connection.sendUp({ kind: "hello", ...owner.hello() });
   }
 
-  private onMessage(message: CoordinatorMessage): void {
+  onMessage(connection: ControlConnection | undefined, message: CoordinatorMessage): void {
+    if (this.connection !== connection) return;
     if (message.kind === "command") {
-      this.options.onCommand(message.command);
+      this.owner.handle(message.command);
       return;
     }
     this.welcomed = true;
@@ -113,25 +125,26 @@ export class WorkerLink {
   }
 
   private beat(epoch: number): void {
-    const { options } = this;
-    const { process } = options;
-    process.timer(options.now() + options.heartbeatIntervalMs, () => {
+    const { owner } = this;
+    const { process } = owner;
+    process.timer(process.now + owner.heartbeatIntervalMs, () => {
       if (epoch !== this.heartbeatEpoch) return;
       this.connection?.sendUp({ kind: "input", input: { kind: "heartbeat", process: process.name } });
       this.beat(epoch);
     });
   }
 
-  private onClosed(): void {
-    const { options } = this;
-    const now = options.now();
+  onClosed(connection: ControlConnection | undefined): void {
+    if (this.connection !== connection) return;
+    const { owner } = this;
+    const { now } = owner.process;
     const wasConnected = this.welcomed;
     this.welcomed = false;
     this.connection = undefined;
     this.heartbeatEpoch++;
     this.disconnectedAtMs ??= now;
-    if (wasConnected) options.onDisconnected();
-    if (now - this.disconnectedAtMs > GIVE_UP_MS) options.process.exit(1);
-    else options.process.timer(now + RETRY_MS, () => this.connectNow());
+    if (wasConnected) owner.onDisconnected();
+    if (now - this.disconnectedAtMs > GIVE_UP_MS) owner.process.exit(1);
+    else owner.process.timer(now + RETRY_MS, () => this.connectNow());
   }
 }

@@ -3,7 +3,6 @@ import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
-import { YOUNG_GENERATION_MIB } from "../../simulator/client/simulationThreads";
 import { COLLECTOR_FLAGS } from "../../simulator/cluster/workerProcesses";
 
 // Benchmarks that load ONNX Runtime by themselves must not report to its maker either.
@@ -31,8 +30,7 @@ for (const name of names) {
 }
 process.exitCode = failed ? 1 : 0;
 
-/** Where this process stands for a worker of a run, or for a thread of a simulation, it collects garbage as one. A young generation is three of V8's spaces. */
+/** Where this process stands for a worker of a run, it collects garbage as one. */
 function flagsOf(name: string): readonly string[] {
-  if (name === "virtual") return [`--max-semi-space-size=${YOUNG_GENERATION_MIB / 3}`];
   return ["exchange", "inference"].includes(name) ? COLLECTOR_FLAGS : [];
 }

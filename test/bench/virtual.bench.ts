@@ -1,96 +1,41 @@
 /**
- * Virtual time: events a second, a job of ten thousand subtasks and a thousand instances for an hour, and what an event costs as jobs grow. Times
- * are processor time of this process, since the machine may be busy with other things. The yardstick is the bare event loop, in the same run.
+ * Virtual time: events a second, a job of ten thousand subtasks and a thousand instances for an hour, and what an event costs as jobs grow. Each job is
+ * simulated in a process of its own, built as what ships and with the young generation that the threads of `faultline simulate` have for a job of its
+ * size. Times are processor time of that process, since the machine may be busy with other things. The yardstick is the bare event loop, in the same
+ * process.
  */
-import { EventLoop } from "../../simulator/virtual/eventLoop";
-import { DEFAULT_TIMINGS } from "../../simulator/virtual/simulatedTimings";
-import type { SimulatedRun } from "../../simulator/virtual/simulationRun";
-import { simulateRun } from "../../simulator/virtual/simulationRun";
-import { simulatedJob } from "../fixtures/simulatedJob";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildSync } from "esbuild";
+import { NODE_BUILD } from "../../scripts/build";
+import { youngGenerationMib } from "../../simulator/client/simulationThreads";
 
-interface Measured {
-  readonly run: SimulatedRun;
-  readonly seconds: number;
-  readonly wallSeconds: number;
-  /** Of the time measured alone: the job's start costs what its size costs, once. */
-  readonly steadySeconds: number;
-  readonly steadyEvents: number;
-}
+const SIZES = [[33, 10, 60], [333, 100, 60], [3_334, 1_000, 20], [32_768, 1_000, 5]] as const;
 
-const minute = 60_000;
-
-function measure(parallelism: number, instances: number, ship: "FORWARD" | "HASH", durationMs: number, ratePerSecond: number): Measured {
-  const job = simulatedJob({ parallelism, instances, slots: 10, ship, checkpointMs: 10_000 });
-  const before = process.cpuUsage();
-  const startedAt = performance.now();
-  let first: { readonly seconds: number; readonly share: number } | undefined;
-  const seconds = (): number => (process.cpuUsage(before).user + process.cpuUsage(before).system) / 1e6;
-  const run = simulateRun({
-    job,
-    seed: 1,
-    durationMs,
-    arrivals: { ratePerSecond, burst: undefined, kind: "external" },
-    machines: { nodes: job.runtime.taskManagers, devices: instances, copiesPerDevice: 1 },
-    timings: DEFAULT_TIMINGS,
-    failures: { mtbfMs: {}, everyMs: 10_000, deviceRepairMs: minute, nodeRepairMs: minute },
-    onProgress: (share) => (first ??= { seconds: seconds(), share }),
-  });
-  const all = seconds();
-  return { run, seconds: all, wallSeconds: (performance.now() - startedAt) / 1000, steadySeconds: all - (first?.seconds ?? 0), steadyEvents: run.events - run.eventsAtStart };
-}
-
-/** Timers that set one another, as many at once as a large job has: what the heap alone costs. */
-function bareLoop(waiting: number, events: number): number {
-  const loop = new EventLoop();
-  let left = events;
-  let state = 1;
-  const again = (): void => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    if (left-- > 0) loop.after((state % 10_000) / 10, again);
-  };
-  for (let timer = 0; timer < waiting; timer++) again();
-  const before = process.cpuUsage();
-  while (loop.step());
-  const { user, system } = process.cpuUsage(before);
-  return events / ((user + system) / 1e6);
-}
-
-const thousands = (value: number): string => `${Math.round(value / 1000).toLocaleString("en")}k`;
 const print = (cells: readonly (string | number)[]): void => void process.stdout.write(`| ${cells.join(" | ")} |\n`);
 
-bareLoop(10_000, 500_000);
-const yardstick = bareLoop(10_000, 3_000_000);
-process.stdout.write(`bare event loop, 10,000 timers waiting: ${thousands(yardstick)} events/s\n\n`);
-
-print(["job", "events", "processor time", "elapsed", "events/s", "of the bare loop", "memory", "faults", "tasks restarted", "records/s"]);
-print(["---", "---", "---", "---", "---", "---", "---", "---", "---", "---"]);
-for (const [name, ship] of [["lanes", "FORWARD"], ["one region", "HASH"]] as const) {
-  const { run, seconds, wallSeconds } = measure(3_334, 1_000, ship, 60 * minute, 1_000);
-  const faults = Object.values(run.faults).reduce((sum, count) => sum + count, 0);
-  print([
-    `10,002 subtasks, 1,000 instances, 1 h, ${name}`,
-    thousands(run.events),
-    `${seconds.toFixed(1)} s`,
-    `${wallSeconds.toFixed(1)} s`,
-    thousands(run.events / seconds),
-    `${((run.events / seconds / yardstick) * 100).toFixed(0)} %`,
-    `${Math.round(process.memoryUsage().rss / 1e6)} MB`,
-    faults,
-    run.tasksRestarted,
-    (run.distinct / 3_600).toFixed(0),
-  ]);
+function inProcess(program: string, subtasks: number, ...what: readonly (string | number)[]): void {
+  const { status } = spawnSync(process.execPath, [`--max-semi-space-size=${youngGenerationMib(subtasks) / 3}`, program, ...what.map(String)], { stdio: "inherit" });
+  if (status !== 0) process.exitCode = 1;
 }
 
-process.stdout.write("\n");
-// The yardstick of growth: a loop whose events do nothing but wait again, as many at once as the job has subtasks. Its steps grow by log n, so what it
-// grows by beyond that is the machine.
-print(["subtasks", "instances", "events", "events/s", "ns an event", "÷ log2(subtasks)", "bare loop, as many waiting: ns", "÷ log2(subtasks)"]);
-print(["---", "---", "---", "---", "---", "---", "---", "---"]);
-for (const [parallelism, instances, durationMs] of [[33, 10, 20 * minute], [333, 100, 20 * minute], [3_334, 1_000, 10 * minute], [32_768, 1_000, 5 * minute]] as const) {
-  const { run, steadySeconds, steadyEvents } = measure(parallelism, instances, "FORWARD", durationMs, 1_000);
-  const ns = (steadySeconds / steadyEvents) * 1e9;
-  const subtasks = 3 * parallelism;
-  const perLog = (value: number): string => (value / Math.log2(subtasks)).toFixed(1);
-  const bare = 1e9 / bareLoop(subtasks, 3_000_000);
-  print([subtasks.toLocaleString("en"), instances, thousands(run.events), thousands(steadyEvents / steadySeconds), ns.toFixed(0), perLog(ns), bare.toFixed(0), perLog(bare)]);
+function all(program: string): void {
+  print(["job", "events", "processor time", "elapsed", "events/s", "bare loop, 10,000 waiting: events/s", "memory", "faults", "tasks restarted", "records/s"]);
+  print(["---", "---", "---", "---", "---", "---", "---", "---", "---", "---"]);
+  for (const ship of ["FORWARD", "HASH"]) inProcess(program, 10_002, "hour", ship);
+  process.stdout.write("\n");
+  print(["subtasks", "instances", "events", "events/s", "ns an event", "÷ log2(subtasks)", "bare loop, as many waiting: ns", "÷ log2(subtasks)", "memory"]);
+  print(["---", "---", "---", "---", "---", "---", "---", "---", "---"]);
+  for (const size of SIZES) inProcess(program, 3 * size[0], "growth", ...size);
+}
+
+const folder = mkdtempSync(join(tmpdir(), "faultline-bench-"));
+try {
+  const program = join(folder, "virtualRow.js");
+  buildSync({ ...NODE_BUILD, entryPoints: [join(__dirname, "virtualRow.ts")], outfile: program });
+  all(program);
+} finally {
+  rmSync(folder, { recursive: true });
 }

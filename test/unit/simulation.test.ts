@@ -3,7 +3,7 @@ import { describe, it } from "mocha";
 import { readSweep } from "../../simulator/cli/simulateOptions";
 import type { SimulationRequest } from "../../simulator/client/simulateJob";
 import { planFor } from "../../simulator/client/simulateJob";
-import { runSimulation } from "../../simulator/client/simulationThreads";
+import { runSimulation, youngGenerationMib } from "../../simulator/client/simulationThreads";
 import { FaultlineError } from "../../simulator/graph/errors";
 import { reportOf } from "../../simulator/observe/recoveryReport";
 import { sweepChart } from "../../simulator/observe/sweepChart";
@@ -14,9 +14,11 @@ import { Chance } from "../../simulator/virtual/chance";
 import { constant, medianOf } from "../../simulator/virtual/distribution";
 import { predictFault } from "../../simulator/virtual/predictFault";
 import { RecordLog } from "../../simulator/virtual/recordLog";
+import { RegionSnapshots } from "../../simulator/virtual/regionSnapshots";
 import { estimate, partsOf, resultsOf, runPart } from "../../simulator/virtual/simulation";
 import type { SimulationResult } from "../../simulator/observe/simulationResult";
 import { checkSimulation } from "../../simulator/virtual/simulationChecks";
+import { simulateRun } from "../../simulator/virtual/simulationRun";
 import { DEFAULT_TIMINGS, timingsOf, withServiceTimings } from "../../simulator/virtual/simulatedTimings";
 import { simulatedJob } from "../fixtures/simulatedJob";
 
@@ -149,6 +151,51 @@ describe("parts of a simulation", () => {
     assert.equal(log.arrivedAtMs(4_960), 49_600);
     assert.equal(log.finish(4_960), true);
     assert.equal(log.finish(4_960), false);
+  });
+
+  it("keeps where regions were at checkpoints as long as those are kept", () => {
+    const snapshots = new RegionSnapshots(3);
+    snapshots.keep(0, 7, 40);
+    snapshots.keep(2, 7, 50);
+    snapshots.keepInFlight(2, 7, [48, 49]);
+    snapshots.keep(0, 8, 60);
+    snapshots.keep(1, 7, 0);
+    assert.deepEqual([0, 1, 2].map((region) => snapshots.positionAt(region, 7)), [40, 0, 50]);
+    assert.deepEqual([0, 1, 2].map((region) => snapshots.positionAt(region, 8)), [60, undefined, undefined]);
+    assert.deepEqual([2, 0].map((region) => snapshots.inFlightAt(region, 7)), [[48, 49], []]);
+    assert.deepEqual([snapshots.positionAt(0, undefined), snapshots.positionAt(0, 9), snapshots.inFlightAt(2, undefined)], [undefined, undefined, []]);
+    snapshots.forgetBefore(8);
+    assert.deepEqual([snapshots.positionAt(0, 7), snapshots.inFlightAt(2, 7), snapshots.positionAt(0, 8)], [undefined, [], 60]);
+  });
+
+  it("lets the tasks of a process write their state together, each process in its own time", () => {
+    const median = (taskManagers: number): number => {
+      const durations: number[] = [];
+      simulateRun({
+        job: simulatedJob({ parallelism: 24, instances: 2, slots: 24 / taskManagers, ship: "FORWARD", checkpointMs: 10_000 }),
+        seed: 1,
+        durationMs: 1_200_000,
+        arrivals: { ratePerSecond: 10, burst: undefined, kind: "external" },
+        machines: { nodes: taskManagers, devices: 2, copiesPerDevice: 1 },
+        timings: { ...DEFAULT_TIMINGS, snapshotMs: { kind: "lognormal", medianMs: 200, spread: 1 }, controlMs: constant(1), storeMs: constant(1) },
+        failures: { mtbfMs: {}, everyMs: undefined, deviceRepairMs: 60_000, nodeRepairMs: 60_000 },
+        onEvent: (event) => {
+          if (event.kind === "checkpoint.completed") durations.push(event.durationMs);
+        },
+      });
+      assert.ok(durations.length > 100, `${durations.length} checkpoints`);
+      return durations.sort((a, b) => a - b)[Math.floor(durations.length / 2)];
+    };
+    const [one, many] = [median(1), median(24)];
+    assert.ok(one > 140 && one < 280, `one process takes its one time, 200 ms in the middle: ${one}`);
+    assert.ok(many > 800, `of 24 processes the slowest counts: ${many}`);
+  });
+
+  it("gives a large job's simulation a larger young generation", () => {
+    const subtasks = [99, 10_002, 40_000, 98_304, 1_000_000];
+    const sizes = subtasks.map(youngGenerationMib);
+    assert.deepEqual(sizes, [192, 192, 315, 768, 768]);
+    assert.ok(sizes.every((mib) => mib % 3 === 0), "three spaces of the same size");
   });
 
   it("estimates a mean with its interval", () => {

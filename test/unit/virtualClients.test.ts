@@ -45,7 +45,7 @@ class Served {
       const process = new VirtualProcess(loop, `service:m#${index}`, index);
       const timing = { startMs: () => 0, loadMs: () => 0, warmMs: () => 0, runMs: () => this.runMs[index] };
       const onRun = (_ms: number, rows: number): void => void (this.rows[index] += rows);
-      return new VirtualInstance({ spec, instance: `m#${index}`, attempt: 0, process, timing, now: () => loop.now, onPhase: () => undefined, onRun });
+      return new VirtualInstance({ spec, instance: `m#${index}`, attempt: 0, process, timing, onPhase: () => undefined, onRun });
     });
     for (const instance of this.instances) instance.start();
     this.process = new VirtualProcess(loop, "taskmanager:0", 100);
