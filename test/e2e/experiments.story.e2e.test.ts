@@ -132,9 +132,9 @@ describe("experiments in the Test Explorer", function () {
     await workbench.page.locator(".codicon-debug-breakpoint-conditional").first().waitFor();
 
     await workbench.openFile("debugged.experiment.json");
+    const before = newestJournal(server).directory;
     await workbench.runCommand("testing.debugCurrentFile");
     const standing = workbench.page.locator(".editor-group-container.active .debug-top-stack-frame-line");
-    const before = newestJournal(server).directory;
     const runs = new Set([before]);
     for (const stage of ["control", "faults"]) {
       await until("the next run", () => !runs.has(newestJournal(server).directory), { limitMs: 90_000 });

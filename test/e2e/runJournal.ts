@@ -1,9 +1,11 @@
 /** The newest run of a server's person: its folder and its journal, read from outside the editor. */
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { JournalEvent, JournalEventOf } from "../../simulator/observe/journalEvent";
 import type { VscodeServer } from "./harness/vscodeServer";
+
+const JOURNAL = "journal.ndjson";
 
 export interface RunJournal {
   readonly directory: string;
@@ -21,15 +23,17 @@ export function journals(server: VscodeServer): readonly RunJournal[] {
   return runFolders(server).map(journalIn);
 }
 
+/** A run's folder is there a moment before its journal. */
 function runFolders(server: VscodeServer): readonly string[] {
   const runs = join(server.home, ".local", "state", "faultline", "runs");
   return readdirSync(runs)
     .sort()
-    .map((name) => join(runs, name));
+    .map((name) => join(runs, name))
+    .filter((folder) => existsSync(join(folder, JOURNAL)));
 }
 
 function journalIn(directory: string): RunJournal {
-  const lines = readFileSync(join(directory, "journal.ndjson"), "utf8").split("\n").slice(0, -1);
+  const lines = readFileSync(join(directory, JOURNAL), "utf8").split("\n").slice(0, -1);
   return { directory, events: lines.map((line) => JSON.parse(line) as JournalEvent) };
 }
 
