@@ -15,14 +15,13 @@ import type { ArrivalPattern } from "./arrivals";
 import { Chance } from "./chance";
 import type { Distribution } from "./distribution";
 import { draw, medianOf } from "./distribution";
-import type { VirtualEvent } from "./eventLoop";
 import { EventLoop } from "./eventLoop";
 import { FlowMeasures } from "./flowMeasures";
 import type { FlowMetrics } from "./flowMetrics";
 import type { FlowSlot } from "./flowRegion";
 import { FlowRegion } from "./flowRegion";
 import { FlowService } from "./flowService";
-import type { FlowTask, FlowTaskManagerHost, RegionState, SnapshotsOfManager, TaskPlace, TasksOfManager, TaskServiceClient } from "./flowTaskManager";
+import type { FlowTask, FlowTaskManagerHost, RegionState, TaskPlace, TasksOfManager, TaskServiceClient } from "./flowTaskManager";
 import { FlowTaskManager } from "./flowTaskManager";
 import type { InstanceProcess } from "./instanceProcess";
 import { startInstanceProcess } from "./instanceProcess";
@@ -32,6 +31,8 @@ import type { Device, MachineCount, Node } from "./machines";
 import { Machines } from "./machines";
 import type { SimulatedTimings } from "./simulatedTimings";
 import { timingsOf } from "./simulatedTimings";
+import type { StateFiles } from "./taskGroups";
+import { byManager, forgetGroups, TaskSnapshots } from "./taskGroups";
 import { VirtualConnection } from "./virtualConnection";
 import type { ConnectionEnd } from "./virtualConnection";
 import { VirtualCoordinator } from "./virtualCoordinator";
@@ -64,7 +65,7 @@ export interface ModelCopy {
 /** More pairs of tasks and instances than this share one client. */
 const MOST_PAIRS = 20_000;
 
-export class FlowWorld {
+export class FlowWorld implements StateFiles {
   readonly loop = new EventLoop();
   readonly measures = new FlowMeasures();
   readonly machines: Machines;
@@ -662,51 +663,6 @@ export class FlowWorld {
   private draw(distribution: Distribution): number {
     return draw(distribution, this.chance);
   }
-}
-
-/** Tasks in one process have written their state. */
-class TaskSnapshots implements VirtualEvent, SnapshotsOfManager {
-  readonly cancelled = false;
-
-  constructor(
-    private readonly world: FlowWorld,
-    private readonly manager: FlowTaskManager,
-    readonly checkpoint: number,
-    readonly sinceMs: number,
-    readonly groups: TasksOfManager[],
-  ) {}
-
-  happen(): void {
-    const { manager } = this;
-    if (manager.writing === this) manager.writing = undefined;
-    if (manager.process.state === "running") this.acknowledge();
-    else manager.process.run(() => this.acknowledge());
-  }
-
-  private acknowledge(): void {
-    const { manager, checkpoint } = this;
-    const handle = this.world.stateOf(manager, checkpoint);
-    for (const group of this.groups) manager.acknowledge(group, checkpoint, handle);
-  }
-}
-
-/** In the order of their first tasks. */
-function byManager(tasks: Iterable<FlowTask>): TasksOfManager | undefined {
-  const groups = new Map<FlowTaskManager, FlowTask[]>();
-  for (const task of tasks) {
-    const group = groups.get(task.manager);
-    if (group === undefined) groups.set(task.manager, [task]);
-    else group.push(task);
-  }
-  let next: TasksOfManager | undefined;
-  for (const [manager, together] of [...groups].reverse()) next = { manager, tasks: together, next, running: true };
-  return next;
-}
-
-/** Other tasks run now than those of its groups. */
-function forgetGroups(region: RegionState): void {
-  for (let group = region.groups; group !== undefined; group = group.next) group.running = false;
-  region.groups = undefined;
 }
 
 const EMPTY_SNAPSHOT = { offset: 0, inFlight: [], sinks: {} } as const;
