@@ -59,11 +59,12 @@ async function main(): Promise<void> {
   if (unknown !== undefined) throw new Error(`There is no stage "${unknown}": ${STAGES.map(({ name }) => name).join(", ")}.`);
   if (!Number.isInteger(times) || times < 1) throw new Error(`--times is a whole number from 1 on, not "${values.times}".`);
   // What is tested as built is built before.
-  if (only.some((name) => name === "process" || name === "e2e" || name === "webview")) only.push("build");
+  const mochaNames = new Set(STAGES.filter((stage) => stage.mocha === true).map(({ name }) => name));
+  if (only.some((name) => mochaNames.has(name))) only.push("build");
   const stages = STAGES.filter((stage) => only.length === 0 || only.includes(stage.name));
   let passed = 0;
   let failed = 0;
-  if (stages.some(({ name }) => name === "e2e" || name === "webview")) await ensureChromium();
+  if (stages.some(({ name }) => name === "unit" || name === "e2e" || name === "webview")) await ensureChromium();
   if (stages.some(({ name }) => name === "e2e")) await ensureVscode();
   const everyTime: string[] = [];
   const failures: string[] = [];
