@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import * as vscode from "vscode";
 import { FaultlineError } from "../../simulator/graph/errors";
 import type { ClusterAddress } from "../../simulator/flink/restTransport";
+import { inputOf } from "../personInput";
 import { readSetting } from "../setting";
 
 export const CLUSTERS_SETTING = "faultline.flink.clusters";
@@ -39,7 +40,7 @@ export class FlinkClusters {
 
   /** Asks for an address, and gives it back once it is in the settings. */
   async add(): Promise<string | undefined> {
-    const url = await vscode.window.showInputBox({
+    const url = await inputOf({
       title: "Add Flink Cluster",
       prompt: "Address of the cluster's REST interface, the one of Flink's own web page.",
       placeHolder: "http://localhost:8081",
@@ -59,7 +60,7 @@ export class FlinkClusters {
 
   /** Asks for the header that every request carries. It goes into the secret storage, not into the settings. */
   async setHeader(url: string): Promise<void> {
-    const header = await vscode.window.showInputBox({
+    const header = await inputOf({
       title: `Header for ${url}`,
       prompt: "Sent with every request and kept in the secret storage. Leave it empty to send none.",
       placeHolder: "authorization: Bearer TOKEN",

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import type { FlinkWatch } from "../../simulator/client/watchFlink";
 import { loadBundle } from "../bundles/loadBundle";
 import type { JobGraphPanels } from "../graph/jobGraphPanels";
+import { pickOf } from "../personInput";
 import type { RunStore } from "../runs/runStore";
 import type { FlinkClusters } from "./flinkClusters";
 import { type FlinkNode, type FlinkTree, isFlinkNode } from "./flinkTree";
@@ -64,7 +65,7 @@ export class FlinkCommands implements vscode.Disposable {
     if (isFlinkNode(node)) return node.url;
     const urls = this.clusters.urls();
     if (urls.length <= 1) return urls[0] ?? (await this.clusters.add());
-    return vscode.window.showQuickPick([...urls], { title });
+    return pickOf([...urls], { title });
   }
 
   private async pickJob(): Promise<{ readonly url: string; readonly id: string } | undefined> {
@@ -73,7 +74,7 @@ export class FlinkCommands implements vscode.Disposable {
     const client = await loadBundle("extensionRun").connectFlink(await this.clusters.address(url));
     try {
       const jobs = await client.jobs();
-      const picked = await vscode.window.showQuickPick(
+      const picked = await pickOf(
         jobs.map(({ id, name, state }) => ({ label: name, description: state, detail: id, id })),
         { title: "Watch Which Job?", placeHolder: jobs.length === 0 ? "The cluster has no jobs" : "A job" },
       );

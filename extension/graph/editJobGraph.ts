@@ -10,6 +10,7 @@ import { ID } from "../../simulator/graph/jsonSchema";
 import type { PictureElement } from "../../webview/protocol";
 import { loadBundle } from "../bundles/loadBundle";
 import type { JobFileEdit } from "../language/jobFileEdits";
+import { inputOf, pickOf } from "../personInput";
 import { openJobDocument } from "./jobGraphSource";
 
 interface Action extends vscode.QuickPickItem {
@@ -28,7 +29,7 @@ export async function editElement(uri: vscode.Uri, element: PictureElement): Pro
     vertex.kind === "service" ? serviceActions(vertex) : await operatorActions(document, graph, vertex, element);
   if (actions === undefined) return;
   const title = `Edit ${actions.name}`;
-  const picked = await vscode.window.showQuickPick(actions.items, { title, placeHolder: "What to do with it" });
+  const picked = await pickOf(actions.items, { title, placeHolder: "What to do with it" });
   const edit = await picked?.ask();
   if (edit !== undefined) await applyJobFileEdit(document, edit);
 }
@@ -107,7 +108,7 @@ async function operatorActions(
       label: "Remove Edge…",
       ask: async () => {
         const choices = edges.map(({ from, to }) => ({ label: `${from} → ${to}`, from, to }));
-        const edge = await vscode.window.showQuickPick(choices, { title: "Remove Which Edge?" });
+        const edge = await pickOf(choices, { title: "Remove Which Edge?" });
         return edge === undefined ? undefined : { kind: "removeEdge", from: edge.from, to: edge.to };
       },
     });
@@ -123,7 +124,7 @@ async function operatorActions(
 async function pickOperator(operators: readonly OperatorDescription[]): Promise<OperatorDescription | undefined> {
   if (operators.length <= 1) return operators[0];
   const items = operators.map((operator) => ({ label: operator.id, description: operator.kind, operator }));
-  return (await vscode.window.showQuickPick(items, { title: "Edit Which Operator of the Chain?" }))?.operator;
+  return (await pickOf(items, { title: "Edit Which Operator of the Chain?" }))?.operator;
 }
 
 function renameAction(symbol: "operator" | "service", id: string): Action {
@@ -142,7 +143,7 @@ function numberAction(label: string, symbol: "operator" | "service", id: string,
     label,
     description: String(now),
     ask: async () => {
-      const answer = await vscode.window.showInputBox({
+      const answer = await inputOf({
         title: `${label.replace(/…$/, "")} of ${id}`,
         prompt: `${prompt}; now ${now}`,
         value: String(now),
@@ -169,7 +170,7 @@ async function askEdge(from: string, others: readonly OperatorDescription[]): Pr
   ]);
   if (ship === undefined) return undefined;
   if (ship !== "HASH") return { kind: "addEdge", from, to, ...(ship === "FORWARD" ? {} : { ship }) };
-  const key = await vscode.window.showInputBox({ title: "Key", prompt: "Field of the record, for example sensor" });
+  const key = await inputOf({ title: "Key", prompt: "Field of the record, for example sensor" });
   return key === undefined || key === "" ? undefined : { kind: "addEdge", from, to, ship, key };
 }
 
@@ -202,7 +203,7 @@ async function askNewOperator(graph: GraphDescription, after: string): Promise<J
           );
     return service === undefined ? undefined : add({ type, service });
   }
-  const reference = await vscode.window.showInputBox({
+  const reference = await inputOf({
     title: `Function of ${id}`,
     prompt: "Module and export, from the job file's folder",
     placeHolder: "functions/messages.ts#toFeatures",
@@ -212,7 +213,7 @@ async function askNewOperator(graph: GraphDescription, after: string): Promise<J
 }
 
 function askId(title: string, value: string): Thenable<string | undefined> {
-  return vscode.window.showInputBox({
+  return inputOf({
     title,
     prompt: "Letters, digits and what else an id may hold",
     value,
@@ -224,5 +225,5 @@ async function pick<T extends string>(
   title: string,
   items: readonly (vscode.QuickPickItem & { readonly label: T })[],
 ): Promise<T | undefined> {
-  return (await vscode.window.showQuickPick(items, { title, matchOnDetail: true }))?.label;
+  return (await pickOf(items, { title, matchOnDetail: true }))?.label;
 }

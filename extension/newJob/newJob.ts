@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { ID } from "../../simulator/graph/jsonSchema";
 import { FaultlineError } from "../../simulator/graph/errors";
+import { inputOf, pickOf } from "../personInput";
 import { functionJobFiles } from "./functionJob";
 
 interface Template extends vscode.QuickPickItem {
@@ -13,13 +14,13 @@ interface Template extends vscode.QuickPickItem {
 export async function newJob(extensionUri: vscode.Uri): Promise<vscode.Uri | undefined> {
   const parent = await parentFolder();
   if (parent === undefined) return undefined;
-  const template = await vscode.window.showQuickPick(templates(extensionUri), {
+  const template = await pickOf(templates(extensionUri), {
     title: "New Job",
     placeHolder: "What the job begins with",
     matchOnDetail: true,
   });
   if (template === undefined) return undefined;
-  const name = await vscode.window.showInputBox({
+  const name = await inputOf({
     title: `New Job: ${template.label}`,
     prompt: "Name of the job, and of the new folder that it lies in",
     value: template.name,

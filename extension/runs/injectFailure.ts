@@ -1,8 +1,9 @@
 /** `Inject Failure…`: which run, which target, which fault, with which parameters; each asked only where it is not known yet. */
-import * as vscode from "vscode";
+import type * as vscode from "vscode";
 import { FaultlineError } from "../../simulator/graph/errors";
 import { linkKind } from "../../simulator/faults/faultTarget";
 import type { FaultChoice, FaultParameter } from "../../webview/protocol";
+import { inputOf, pickOf } from "../personInput";
 import { faultsFor } from "./faultChoices";
 import type { RunSession } from "./runSession";
 import type { RunStore } from "./runStore";
@@ -75,7 +76,7 @@ export class FailureInjector {
     const pick = async (title: string, wanted: (target: string) => boolean): Promise<string | undefined> => {
       const items = processes.filter(({ target }) => wanted(target));
       const choices = items.map(({ target, detail }) => ({ label: target, description: detail }));
-      return (await vscode.window.showQuickPick(choices, { title }))?.label;
+      return (await pickOf(choices, { title }))?.label;
     };
     const from = await pick("Partition: Which Process?", () => true);
     if (from === undefined) return;
@@ -109,7 +110,7 @@ export class FailureInjector {
     if (active.length === 0) throw FaultlineError.of("FL1040", "No run is going on.", "Run a job first.");
     if (active.length === 1) return active[0];
     const items = active.map((session) => ({ label: session.job, description: session.id, session }));
-    return (await vscode.window.showQuickPick(items, { title: "Inject Failure: Into Which Run?" }))?.session;
+    return (await pickOf(items, { title: "Inject Failure: Into Which Run?" }))?.session;
   }
 
   private async pickTarget(session: RunSession, title: string, prefix = ""): Promise<string | undefined> {
@@ -124,7 +125,7 @@ export class FailureInjector {
       );
     }
     const options = { title, placeHolder: `Processes and tasks of ${session.job}`, matchOnDescription: true };
-    return (await vscode.window.showQuickPick(items, options))?.label;
+    return (await pickOf(items, options))?.label;
   }
 
   private async pickFault(target: string, fault: string | undefined): Promise<FaultChoice | undefined> {
@@ -148,7 +149,7 @@ export class FailureInjector {
       detail: choice.description,
       choice,
     }));
-    const picked = await vscode.window.showQuickPick(items, {
+    const picked = await pickOf(items, {
       title: `Inject Failure: ${target}`,
       placeHolder: "What shall happen to it",
       matchOnDetail: true,
@@ -192,7 +193,7 @@ async function askParameters(
       detail: parameter.description,
       parameter,
     }));
-    const picked = await vscode.window.showQuickPick([inject, ...items], {
+    const picked = await pickOf([inject, ...items], {
       title: `Inject Failure: ${choice.label}`,
       placeHolder: "Inject, or change a parameter first",
     });
@@ -210,7 +211,7 @@ function askParameter(
 ): Thenable<string | undefined> {
   const title = `${choice.label}: ${parameter.label}`;
   if (parameter.choices !== undefined) {
-    return vscode.window.showQuickPick([...parameter.choices], { title, placeHolder: parameter.description });
+    return pickOf([...parameter.choices], { title, placeHolder: parameter.description });
   }
-  return vscode.window.showInputBox({ title, prompt: parameter.description, value });
+  return inputOf({ title, prompt: parameter.description, value });
 }

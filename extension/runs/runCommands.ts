@@ -7,6 +7,7 @@ import { jobDebugConfiguration } from "../debug/launchConfiguration";
 import type { JobGraphPanels } from "../graph/jobGraphPanels";
 import type { JobGraphSource } from "../graph/jobGraphSource";
 import { isJobFile } from "../jobFile/jobFileSelector";
+import { inputOf, pickOf } from "../personInput";
 import { readSetting } from "../setting";
 import type { ProcessLogs } from "./processLogs";
 import type { RunSession } from "./runSession";
@@ -137,10 +138,10 @@ export class RunCommands {
     const service =
       clicked?.kind === "service"
         ? clicked.service
-        : await vscode.window.showQuickPick(services, { title: "Scale Which Service?" });
+        : await pickOf(services, { title: "Scale Which Service?" });
     if (service === undefined) return;
     const now = instancesOf(session.view, service).length;
-    const answer = await vscode.window.showInputBox({
+    const answer = await inputOf({
       title: `Scale ${service}`,
       prompt: `Instances of the service; now ${now}`,
       value: String(now),
@@ -194,7 +195,7 @@ export class RunCommands {
       action("$(graph-line) Open Recovery Report", "faultline.openReport", session.id),
       action("$(debug-stop) Stop Run", "faultline.stopRun", session.id),
     ];
-    const picked = await vscode.window.showQuickPick(items, { title: `${session.job}, run ${session.id}` });
+    const picked = await pickOf(items, { title: `${session.job}, run ${session.id}` });
     await picked?.run();
   }
 
@@ -219,7 +220,7 @@ export class RunCommands {
     const ofPanel = active.find((session) => session.id === this.panels.active?.runId);
     if (ofPanel !== undefined || active.length === 1) return ofPanel ?? active[0];
     const items = active.map((session) => ({ label: session.job, description: session.id, session }));
-    return (await vscode.window.showQuickPick(items, { title }))?.session;
+    return (await pickOf(items, { title }))?.session;
   }
 
   private async pickRun(title: string): Promise<string | undefined> {
@@ -232,7 +233,7 @@ export class RunCommands {
       detail: `${new Date(summary.startedAt).toLocaleString()}, ${summary.id}`,
       id: summary.id,
     }));
-    return (await vscode.window.showQuickPick(items, { title, matchOnDetail: true }))?.id;
+    return (await pickOf(items, { title, matchOnDetail: true }))?.id;
   }
 
   /** The job file that was clicked, that is in front, or that is chosen from those of the workspace. */
@@ -259,6 +260,6 @@ export class RunCommands {
       description: vscode.workspace.asRelativePath(uri),
       uri,
     }));
-    return (await vscode.window.showQuickPick(items, { title }))?.uri;
+    return (await pickOf(items, { title }))?.uri;
   }
 }

@@ -143,6 +143,28 @@ describe("injecting a failure", function () {
     });
   });
 
+  it("asks once more when a webview takes the focus back before the question was seen", async () => {
+    // What the editor itself does, now and then, a moment after the palette has closed over a webview that had the focus.
+    await workbench.page.evaluate((title) => {
+      const seen = Object.assign(window, { timesAsked: 0 });
+      let asked = false;
+      const look = (): void => {
+        const widget = document.querySelector<HTMLElement>(".quick-input-widget");
+        const shown =
+          widget?.contains(document.activeElement) === true && widget.querySelector(".quick-input-title")?.textContent === title;
+        if (shown && !asked && ++seen.timesAsked === 1) document.querySelector<HTMLElement>("iframe.webview")?.focus();
+        asked = shown;
+        if (seen.timesAsked < 2) setTimeout(look, 1);
+      };
+      look();
+    }, "Partition: Which Process?");
+    await workbench.runCommand("faultline.partition");
+    const timesAsked = () => workbench.page.evaluate(() => (window as unknown as { readonly timesAsked: number }).timesAsked);
+    await until("the question to be asked again", async () => (await timesAsked()) === 2);
+    await workbench.quickInput.shown("Partition: Which Process?");
+    await workbench.quickInput.cancel();
+  });
+
   it("takes a checkpoint when it is told to", async () => {
     const manual = (): number =>
       eventsOf(newestJournal(server).events, "checkpoint.triggered").filter(({ reason }) => reason === "manual").length;
