@@ -15,7 +15,7 @@ let ending = false;
 
 const listening = worker.config.inspect === true ? listenForDebugger() : undefined;
 
-// The data socket is opened while the control connection is being made.
+// The data socket is opened while the control connection is being made; other TaskManagers hear of this one when both are there.
 const executor = startExecutor();
 
 async function startExecutor(): Promise<TaskExecutor> {
@@ -40,6 +40,7 @@ function listenForDebugger(): Promise<StreamDebugger> {
 const connection = WorkerConnection.open({
   socket: controlSocket(worker.config.socketDirectory),
   token: worker.token,
+  ready: executor,
   hello: () => ({ kind: "hello", role: "taskmanager", process: worker.process, pid: process.pid, dataAddress }),
   onMessage: (message) => void onMessage(message),
   // As in Flink, tasks do not outlive their JobManager: a new one deploys them from the latest checkpoint.

@@ -13,6 +13,8 @@ const WELCOME_LIMIT_MS = 2_000;
 export interface WorkerConnectionOptions {
   readonly socket: string;
   readonly token: string;
+  /** Until then no hello is said, although the connection is made: the coordinator deploys to whoever has said it, and names it to others. */
+  readonly ready?: Promise<unknown>;
   /** Made anew for every connection. */
   hello(): WorkerMessage & { readonly kind: "hello" };
   onMessage(message: CoordinatorMessage): void;
@@ -115,7 +117,13 @@ export class WorkerConnection {
       if (this.stream === stream) this.onStreamEnded();
     };
     stream.on("error", ended).on("end", ended).on("close", ended);
-    stream.write({ ...this.options.hello(), ...(again ? { again } : {}) });
+    const sayHello = (): void => {
+      if (!over && !this.closed) stream.write({ ...this.options.hello(), ...(again ? { again } : {}) });
+    };
+    const { ready } = this.options;
+    if (ready === undefined) sayHello();
+    // A worker that cannot get ready ends; it says why by itself.
+    else void ready.then(sayHello, () => undefined);
     return [stream, client];
   }
 

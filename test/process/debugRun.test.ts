@@ -207,12 +207,12 @@ describe("a debug run", function () {
     stream.send({ kind: "step", task, to: "record" });
     await stream.next("stopped", (stop) => stop.task === task && stop.reason === "step");
     for (const one of streams) one.send({ kind: "continue" });
-    let failures = 0;
+    const failures: JournalEvent[] = [];
     for await (const event of run.events()) {
-      if (event.kind === "failure") failures++;
+      if (event.kind === "failure") failures.push(event);
       if (event.kind === "sink.committed" && event.records > 0) break;
     }
-    assert.equal(failures, 0);
+    assert.deepEqual(failures, []);
   });
 });
 
