@@ -4,7 +4,9 @@
  * one run. Both reports are drawn by the same code, strike by strike, and means are compared; standard error and spread are printed beside them.
  *
  * What a fault costs depends on how long before it the last checkpoint was: strikes are spread evenly over the time between two, in both worlds.
- * Throughput is never quite even: a run without any fault says how deep a dip seems to be where there is none, and what is no deeper is none.
+ * Throughput is never quite even: moments without a fault say how deep a dip seems to be where there is none, and what is no deeper is none. They are
+ * of the same run, half-way between strikes that it had recovered from, and of a run without any fault: how buffers and metrics fall together
+ * differs from run to run, and stays through one.
  *
  * `PREDICTION_BENCH=embedded` measures that deployment alone.
  */
@@ -51,11 +53,14 @@ async function main(): Promise<void> {
     print(Array.from({ length: 7 }, () => "---"));
     for (const deployment of DEPLOYMENTS) {
       const timings = await calibrate(workspace, deployment);
-      const undisturbed = await dipsOfNothing(workspace, deployment);
-      print([deployment, "no fault", "", "dip: depth", spreadText(undisturbed, "%"), "", ""]);
+      const withoutFaults = await dipsOfNothing(workspace, deployment);
+      print([deployment, "no fault", "", "dip: depth", spreadText(withoutFaults, "%"), "", ""]);
       for (const [fault, target] of FAULTS) {
         const happened = await strike(workspace, deployment, FAULTS.filter((one) => one[0] === fault && one[1] === target), STRIKES);
         const real = (await happened.report()).failures.filter((failure) => failure.fault === fault);
+        const between = dipsBetween(happened, real);
+        if (between.length > 0) print([deployment, "between strikes", target, "dip: depth", spreadText(between, "%"), "", ""]);
+        const undisturbed = [...withoutFaults, ...between];
         const predicted = await predict(workspace, timings, deployment, fault, target);
         for (const [name, unit, of] of FIGURES) {
           const [was, will] = [valuesOf(real, of), valuesOf(predicted, of)];
@@ -93,6 +98,19 @@ async function dipsOfNothing(workspace: Workspace, deployment: DeploymentUnderTe
     const dip = throughputDip(throughput, { at, steadyFrom: running, until: at + APART_MS });
     return depthOf(dip) ?? 0;
   }).sort((a, b) => a - b);
+}
+
+/** The same at moments half-way between strikes, as far as the run had recovered a second before. */
+function dipsBetween(run: RunUnderTest, strikes: readonly FailureReport[]): readonly number[] {
+  const { throughput } = RunFacts.of(run.events);
+  if (throughput === undefined) return [];
+  const depths: (number | null)[] = strikes.map(({ injectedAtMs, recoveredAfterMs, dip }) => {
+    const wellAfterMs = Math.max(recoveredAfterMs ?? Infinity, dip?.durationMs ?? Infinity);
+    const at = injectedAtMs + APART_MS / 2;
+    if (injectedAtMs + wellAfterMs + 1_000 > at) return null;
+    return depthOf(throughputDip(throughput, { at, steadyFrom: injectedAtMs + wellAfterMs, until: injectedAtMs + APART_MS }));
+  });
+  return depths.filter((depth): depth is number => depth !== null).sort((a, b) => a - b);
 }
 
 function isNone(failures: readonly FailureReport[], undisturbed: readonly number[]): boolean {
