@@ -1,5 +1,5 @@
 /**
- * What the extension asks of a person: VS Code's pick and its input box, which stay until the person answers.
+ * What the extension asks of a person: VS Code's pick and its input box, asked once more where nobody can have seen them.
  *
  * A question that comes from the command palette, or after another one, may be gone before it was seen: when the one before closes, the editor gives
  * the focus back to where it was, and to a webview it does so later than to its own parts (microsoft/vscode#75209). A question that was shown meanwhile loses
